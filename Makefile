@@ -1,0 +1,35 @@
+# make demo    the whole robot on this machine; sets up what is missing
+# make test    linters and all tests
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+ENV := . scripts/env.sh &&
+ROBOT := ros2_ws/install/fer_bringup/lib/fer_bringup/robot
+
+.PHONY: help setup setup-dev demo run test lint format clean
+
+help:            ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
+
+setup:           ## install ROS and what the robot needs, build the workspace
+	@scripts/setup.sh robot
+
+setup-dev:       ## the same, and what training and tests need
+	@scripts/setup.sh dev
+
+demo: setup      ## camera (or the built-in clip), simulated robot, voice; leaves demo_output/
+	@$(ENV) $(ROBOT) --camera auto --robot sim --speech espeak --record demo_output
+
+run: setup       ## the robot with options of your own: make run ARGS="--camera 0"
+	@$(ENV) $(ROBOT) $(ARGS)
+
+test: setup-dev lint  ## linters and all tests
+	@$(ENV) python -m pytest
+
+lint: setup-dev  ## ruff and mypy
+	@$(ENV) ruff check . && ruff format --check . && mypy
+
+format: setup-dev  ## let ruff rewrite the sources
+	@$(ENV) ruff check --fix . && ruff format .
+
+clean:           ## remove everything that was installed, built or recorded here
+	rm -rf .venv ros2_ws/build ros2_ws/install ros2_ws/log demo_output

@@ -1,0 +1,46 @@
+"""Shared by all tests: a ROS domain that nobody else on this machine uses."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ros_domain() -> Iterator[None]:
+    """A ``ROS_DOMAIN_ID`` of this run's own, discovery on this machine only.
+
+    Child processes inherit both.
+    """
+    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    try:
+        from domain_coordinator import domain_id
+    except ImportError:  # not part of every ROS installation
+        os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+        yield
+        return
+    with domain_id() as number:
+        os.environ["ROS_DOMAIN_ID"] = str(number)
+        yield
+
+
+def _inside(package: str, name: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    assert spec is not None and spec.origin is not None, f"{package} is not installed"
+    return Path(spec.origin).parent / name
+
+
+@pytest.fixture(scope="session")
+def collins() -> Path:
+    """A picture of one person who smiles: Eileen Collins (NASA, public domain)."""
+    return _inside("skimage", "data/astronaut.png")
+
+
+@pytest.fixture(scope="session")
+def hopper() -> Path:
+    """A picture of one person who does not: Grace Hopper (US Navy, public domain)."""
+    return _inside("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")

@@ -1,0 +1,1 @@
+"""What every node of the workspace needs: parameters, QoS, start and stop."""

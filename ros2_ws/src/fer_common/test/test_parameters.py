@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from fer_common.parameters import ParameterError, declare, parameter
+from fer_common.testing import spinning
+
+
+@dataclass(frozen=True)
+class Params:
+    rate: float = parameter(30.0, "Frames per second.", low=0.1, high=240.0)
+    width: int = parameter(640, "Pixels.", low=16, high=8192)
+    robot: str = parameter("sim", "Which robot.", choices=("sim", "none"))
+    camera: str = parameter("auto", "Which camera.")
+    loop: bool = parameter(False, "Start again at the end.")
+
+
+def node_with(**values):
+    overrides = [Parameter(name, value=value) for name, value in values.items()]
+    return lambda: Node("subject", parameter_overrides=overrides)
+
+
+def read(**values):
+    with spinning(node_with(**values)) as (_, (node,)):
+        return declare(node, Params)
+
+
+def test_defaults():
+    assert read() == Params()
+
+
+def test_overrides_in_the_fields_type():
+    params = read(rate=15, width=320, robot="none", camera=0, loop=True)
+    assert params == Params(rate=15.0, width=320, robot="none", camera="0", loop=True)
+    assert isinstance(params.rate, float)
+    assert isinstance(params.camera, str)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"rate": 0.0}, "parameter 'rate' is 0.0, expected 0.1..240"),
+        ({"rate": "fast"}, "parameter 'rate' is 'fast', expected a number"),
+        ({"rate": float("nan")}, "parameter 'rate' is nan, expected 0.1..240"),
+        ({"width": 1.5}, "parameter 'width' is 1.5, expected a whole number"),
+        ({"width": True}, "parameter 'width' is True, expected a whole number"),
+        ({"robot": "nao"}, "parameter 'robot' is 'nao', expected one of sim, none"),
+        ({"loop": 1}, "parameter 'loop' is 1, expected true or false"),
+    ],
+)
+def test_a_wrong_value_is_named(values, message):
+    with pytest.raises(ParameterError, match=message):
+        read(**values)
+
+
+def test_described_for_ros2_param_describe_and_read_only():
+    with spinning(node_with()) as (_, (node,)):
+        declare(node, Params)
+        rate = node.describe_parameter("rate")
+        assert rate.description == "Frames per second."
+        assert rate.floating_point_range[0].to_value == 240.0
+        assert node.describe_parameter("width").integer_range[0].from_value == 16
+        assert node.describe_parameter("robot").additional_constraints == "sim, none"
+        (result,) = node.set_parameters([Parameter("rate", value=10.0)])
+        assert not result.successful

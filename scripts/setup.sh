@@ -1,0 +1,153 @@
+#!/usr/bin/env bash
+# Makes .venv, installs ROS 2 Jazzy (or uses the one in /opt/ros), builds the workspace.
+#
+#   scripts/setup.sh          what the robot needs
+#   scripts/setup.sh dev      also what training, tests and linters need
+#
+# Doing it again takes seconds: every step notes what it was done for.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+WHAT="${1:-robot}"
+VENV="$PWD/.venv"
+
+say() { printf '\033[1m==> %s\033[0m\n' "$*"; }
+fail() {
+    printf 'setup: %s\n' "$*" >&2
+    exit 1
+}
+
+# --- what must be there -------------------------------------------------------------------
+
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:-} python3 python3.12 python3.11 python3.10; do
+        if "$candidate" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    fail "needs Python 3.10, 3.11 or 3.12, found: $(python3 --version 2>&1 | head -n 1); set PYTHON=/path/to/python"
+}
+
+check_machine() {
+    case "$WHAT" in robot | dev) ;; *) fail "'$WHAT' is not known, expected robot or dev" ;; esac
+    "$PYTHON" -c 'import venv, ensurepip' 2>/dev/null ||
+        fail "$PYTHON has no venv module; on Debian or Ubuntu: apt install python3-venv"
+    command -v c++ g++ clang++ >/dev/null ||
+        fail "needs a C++ compiler to build the messages; on Debian or Ubuntu: apt install g++"
+    "$PYTHON" -c 'import os, sys, sysconfig
+sys.exit(not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")))' ||
+        fail "$PYTHON has no header files (Python.h); on Debian or Ubuntu: apt install python3-dev"
+    local needed_mb=2000 free_mb
+    [ "$WHAT" = robot ] || needed_mb=9000 # PyTorch; its build for GPUs is the larger part
+    free_mb=$(df -Pm . | awk 'NR == 2 { print $4 }')
+    [ -f "$VENV/.done-$WHAT" ] || [ "$free_mb" -ge "$needed_mb" ] ||
+        fail "needs $needed_mb MB of disk space in $PWD, $free_mb MB are free"
+    if [ -n "${ROS_DISTRO:-}" ]; then
+        [ -f "/opt/ros/$ROS_DISTRO/setup.bash" ] ||
+            fail "ROS_DISTRO is '$ROS_DISTRO', but /opt/ros/$ROS_DISTRO is not there; unset it to install ROS from PyPI"
+    elif [ "$(uname -sm)" != "Linux x86_64" ]; then
+        fail "ROS 2 Jazzy is on PyPI for x86-64 Linux only; here, install it in /opt/ros/jazzy and source its setup.bash"
+    fi
+}
+
+# Runs a step unless it was done for the same inputs before: once NAME KEY COMMAND...
+once() {
+    local stamp="$VENV/.done-$1" key="$2"
+    shift 2
+    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$key" ] && return
+    "$@"
+    printf '%s' "$key" >"$stamp"
+}
+
+# --- the steps ------------------------------------------------------------------------------
+
+make_venv() {
+    local ros="ROS from PyPI"
+    [ -z "${ROS_DISTRO:-}" ] || ros="the ROS in /opt/ros/$ROS_DISTRO"
+    say "Python environment in .venv, with $("$PYTHON" --version) and $ros"
+    rm -rf "$VENV"
+    # With an installed ROS its Python packages must be seen from within.
+    "$PYTHON" -m venv ${ROS_DISTRO:+--system-site-packages} "$VENV"
+}
+
+# pip's complaints about what no-deps.txt leaves out on purpose are not passed on.
+install() {
+    local known="^(mediapipe|scikit-image) [0-9.]+ requires |^ERROR: pip's dependency resolver"
+    { "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check "$@" 2>&1 1>&3 |
+        { grep -vE "$known" >&2 || true; }; } 3>&1 ||
+        fail "pip could not install the packages, see its message above"
+}
+
+install_ros() {
+    say "ROS 2 Jazzy from PyPI"
+    install -r requirements/ros-jazzy.txt
+    # The wheels' CMake files carry the paths of the machine that built them.
+    "$VENV/bin/python" - <<'PYTHON'
+import pathlib, re, sys, sysconfig
+import numpy
+include, arrays = sysconfig.get_paths()["include"], numpy.get_include()
+for path in pathlib.Path(sys.prefix, "share").glob("*/cmake/*.cmake"):
+    text = path.read_text()
+    cured = re.sub(r"/opt/python/cp\d+-cp\d+/include/python3\.\d+", include, text)
+    cured = re.sub(r"[^\s\";]*site-packages/numpy/_core/include", arrays, cured)
+    if cured != text:
+        path.write_text(cured)
+PYTHON
+}
+
+install_runtime() {
+    say "What the robot needs (OpenCV, ONNX Runtime, MediaPipe, eSpeak NG)"
+    install -r requirements/build.txt -r requirements/runtime.txt
+    install --no-deps -r requirements/no-deps.txt
+}
+
+install_dev() {
+    say "What training and tests need (PyTorch, pytest, ruff, mypy)"
+    install -r requirements/train.txt -r requirements/dev.txt
+}
+
+build() {
+    say "Workspace (colcon build; the messages take half a minute the first time)"
+    local log="$PWD/ros2_ws/log/setup.txt"
+    mkdir -p ros2_ws/log
+    (
+        cd ros2_ws
+        . "$VENV/bin/activate"
+        if [ -n "${ROS_DISTRO:-}" ]; then
+            set +u
+            . "/opt/ros/$ROS_DISTRO/setup.bash"
+        else
+            export AMENT_PREFIX_PATH="$VENV" CMAKE_PREFIX_PATH="$VENV"
+        fi
+        colcon build --symlink-install --event-handlers console_direct- >"$log" 2>&1
+    ) || { tail -n 25 "$log" >&2; fail "the workspace did not build; the whole log is $log"; }
+}
+
+make_clip() {
+    say "Demo clip, from two public-domain portraits"
+    ros2_ws/install/fer_bringup/lib/fer_bringup/make_clip || fail "the demo clip could not be made"
+}
+
+hash_of() { cat "$@" | sha256sum | cut -c1-16; }
+
+# What a build depends on; Python sources are linked, not copied.
+build_inputs() {
+    { find -L ros2_ws/src -type f \( -name '*.msg' -o -name '*.action' -o -name 'CMakeLists.txt' \
+        -o -name 'package.xml' -o -name 'setup.py' -o -name 'setup.cfg' \) -exec cat {} +
+      find -L ros2_ws/src -type f -not -name '*.pyc' -not -path '*.egg-info*' | sort; pwd; } | sha256sum | cut -c1-16
+}
+
+PYTHON="$(find_python)"
+check_machine
+MACHINE="$("$PYTHON" -c 'import sys; print(sys.version)') ${ROS_DISTRO:-pypi}"
+once venv "$MACHINE" make_venv
+once robot "$(hash_of requirements/{build,runtime,no-deps}.txt)" install_runtime
+[ -n "${ROS_DISTRO:-}" ] || once ros "$(hash_of requirements/ros-jazzy.txt)" install_ros
+[ "$WHAT" = robot ] || once dev "$(hash_of requirements/{train,dev}.txt)" install_dev
+once build "$(build_inputs)" build
+set +u
+. scripts/env.sh
+once clip "$(hash_of ros2_ws/src/fer_bringup/fer_bringup/clip/*.py)" make_clip
+say "Ready"
