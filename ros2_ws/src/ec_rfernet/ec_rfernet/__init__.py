@@ -1,0 +1,1 @@
+"""EC-RFERNet: facial expression recognition for edge devices."""

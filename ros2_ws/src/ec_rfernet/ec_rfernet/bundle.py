@@ -1,0 +1,199 @@
+"""A model bundle: a folder with the network, its weights and all it needs to be used.
+
+    model.onnx            what runs
+    weights.safetensors   what it was exported from
+    bundle.json           architecture, pre-processing, calibration, provenance, metrics
+
+Pre-processing travels with the weights, so nothing about a model is known elsewhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ec_rfernet.errors import InputError
+from ec_rfernet.framing import ANCHORS, Framing
+from ec_rfernet.labels import LABELS
+
+MANIFEST = "bundle.json"
+ONNX = "model.onnx"
+WEIGHTS = "weights.safetensors"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a bundle says of itself.
+
+    Attributes:
+        folder: where its files are.
+        name: of the model, for people.
+        architecture: name of the network, see `ec_rfernet.networks`.
+        labels: the classes in the order of the outputs.
+        input_size: side of the network's square input, pixels.
+        mean, std: of the grey levels 0..1; the input is (grey - mean) / std, on each of
+            three equal channels.
+        framing: of the pictures that the network was trained on.
+        temperature: the logits are divided by it before the softmax (Guo et al., ICML
+            2017), > 0.
+        reject_threshold: an estimate below this probability is unknown, 0..1.
+        provenance: data, their licence, and the settings of the training.
+        metrics: what was measured, by name of the split.
+        sha256: of the bundle's other files, by file name.
+    """
+
+    folder: Path
+    name: str
+    architecture: str
+    input_size: int
+    mean: float
+    std: float
+    framing: Framing
+    temperature: float = 1.0
+    reject_threshold: float = 0.0
+    labels: tuple[str, ...] = LABELS
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    sha256: Mapping[str, str] = field(default_factory=dict)
+
+    def file(self, name: str) -> Path:
+        """Path of one of the bundle's files."""
+        return self.folder / name
+
+    @property
+    def short_hash(self) -> str:
+        """First digits of the sha256 of ``model.onnx``, to tell versions apart."""
+        return self.sha256.get(ONNX, "")[:12]
+
+
+def load(folder: Path) -> Bundle:
+    """Reads a bundle and verifies its files.
+
+    Raises:
+        InputError: there is no bundle, it is of another format, a value is out of
+            range, or a file's sha256 is not the one that was recorded.
+    """
+    manifest = Path(folder) / MANIFEST
+    try:
+        values = json.loads(manifest.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{folder}: no model bundle here ({MANIFEST} is missing)") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{manifest}: cannot be read ({error})") from error
+    bundle = _parse(manifest, values)
+    for name, expected in bundle.sha256.items():
+        _verify(bundle.file(name), expected)
+    return bundle
+
+
+def save(bundle: Bundle) -> Bundle:
+    """Writes ``bundle.json`` for the files that lie in the bundle's folder.
+
+    Returns:
+        The bundle with the sha256 of its files.
+    """
+    names = [name for name in (ONNX, WEIGHTS) if bundle.file(name).exists()]
+    hashed = dataclasses.replace(
+        bundle, sha256={name: _sha256(bundle.file(name)) for name in names}
+    )
+    values = dataclasses.asdict(hashed)
+    del values["folder"]
+    values["framing"] = {
+        "size": bundle.framing.size,
+        **dict(zip(ANCHORS, bundle.framing.anchors, strict=True)),
+    }
+    manifest = bundle.file(MANIFEST)
+    partial = manifest.with_suffix(".partial")
+    partial.write_text(json.dumps({"format": FORMAT, **values}, indent=2) + "\n", encoding="utf-8")
+    partial.replace(manifest)
+    return hashed
+
+
+def find(model: str, folders: Iterable[Path]) -> Path:
+    """The folder of a bundle given by path or by name.
+
+    Args:
+        model: a path, or the name of a folder in one of ``folders``.
+        folders: where named bundles are looked for, in this order.
+
+    Raises:
+        InputError: nothing of that name; lists the names that exist.
+    """
+    places = [Path(model).expanduser(), *(folder / model for folder in folders)]
+    for place in places:
+        if (place / MANIFEST).is_file():
+            return place
+    known = sorted(p.parent.name for folder in folders for p in folder.glob(f"*/{MANIFEST}"))
+    raise InputError(
+        f"no model '{model}'; expected the path of a bundle or one of: {', '.join(known) or 'none'}"
+    )
+
+
+def _parse(manifest: Path, values: object) -> Bundle:
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        found = values.get("format") if isinstance(values, dict) else type(values).__name__
+        raise InputError(f"{manifest}: format is {found!r}, expected {FORMAT}")
+    try:
+        framing = values["framing"]
+        bundle = Bundle(
+            folder=manifest.parent,
+            name=str(values["name"]),
+            architecture=str(values["architecture"]),
+            input_size=int(values["input_size"]),
+            mean=float(values["mean"]),
+            std=float(values["std"]),
+            framing=Framing(
+                int(framing["size"]),
+                tuple((float(x), float(y)) for x, y in map(framing.get, ANCHORS)),
+            ),
+            temperature=float(values["temperature"]),
+            reject_threshold=float(values["reject_threshold"]),
+            labels=tuple(values["labels"]),
+            provenance=dict(values["provenance"]),
+            metrics=dict(values["metrics"]),
+            sha256=dict(values["sha256"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{manifest}: value missing or of the wrong type ({error})") from error
+    _check(manifest, bundle)
+    return bundle
+
+
+def _check(manifest: Path, bundle: Bundle) -> None:
+    requirements = {
+        "labels": (bundle.labels == LABELS, f"{', '.join(LABELS)}"),
+        "input_size": (12 <= bundle.input_size <= bundle.framing.size, "12..the framing's size"),
+        "std": (math.isfinite(bundle.std) and bundle.std > 0, "a positive number"),
+        "mean": (math.isfinite(bundle.mean), "a finite number"),
+        "temperature": (0 < bundle.temperature < math.inf, "a positive number"),
+        "reject_threshold": (0 <= bundle.reject_threshold <= 1, "0..1"),
+        "sha256": (ONNX in bundle.sha256, f"an entry for {ONNX}"),
+    }
+    for name, (fulfilled, expected) in requirements.items():
+        if not fulfilled:
+            raise InputError(
+                f"{manifest}: {name} is {getattr(bundle, name)!r}, expected {expected}"
+            )
+
+
+def _verify(path: Path, expected: str) -> None:
+    try:
+        found = _sha256(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error
+    if found != expected:
+        raise InputError(
+            f"{path}: sha256 is {found[:12]}..., bundle.json says {expected[:12]}...; "
+            "the file is damaged or was replaced"
+        )
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

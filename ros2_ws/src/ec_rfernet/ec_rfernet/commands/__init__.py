@@ -1,0 +1,1 @@
+"""The commands of ``ec-rfernet``: each has `add_arguments` and `run`."""

@@ -1,0 +1,131 @@
+"""FER2013 (Goodfellow et al., 2013) in its csv forms or as one npz archive."""
+
+from __future__ import annotations
+
+import csv
+import lzma
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from ec_rfernet.datasets.split import Split
+from ec_rfernet.errors import InputError
+from ec_rfernet.labels import LABELS
+
+USAGES = ("Training", "PublicTest", "PrivateTest")
+SPLITS = {"train": 0, "public": 1, "private": 2}
+SIDE = 48
+_FILES = ("fer2013.csv", "icml_face_data.csv", "fer2013.npz")
+
+
+def read_fer2013(root: Path, split: str) -> Split:
+    """Reads one split.
+
+    Args:
+        root: ``fer2013.csv``, ``icml_face_data.csv``, an ``.npz`` with the arrays
+            ``images`` uint8 [N, 48, 48], ``labels`` and ``usage`` [N], or a folder
+            that holds one of them under its usual name.
+        split: ``train``, ``public`` or ``private``.
+
+    Raises:
+        InputError: the file is missing, damaged or not FER2013.
+    """
+    if split not in SPLITS:
+        raise InputError(f"unknown split '{split}' of fer2013; expected: {', '.join(SPLITS)}")
+    path = _locate(Path(root))
+    images, labels, usage = _read_npz(path) if path.suffix == ".npz" else _read_csv(path)
+    rows = np.flatnonzero(usage == SPLITS[split])
+    if rows.size == 0:
+        raise InputError(f"{path}: no image of split '{split}' ({USAGES[SPLITS[split]]})")
+    return Split(images[rows], labels[rows].astype(np.int64), rows)
+
+
+def _locate(root: Path) -> Path:
+    if root.is_file():
+        return root
+    for name in _FILES:
+        if (root / name).is_file():
+            return root / name
+    raise InputError(
+        f"{root}: no FER2013 here; expected a file, or a folder with {' or '.join(_FILES)}"
+    )
+
+
+def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    damaged = (OSError, EOFError, ValueError, zipfile.BadZipFile, lzma.LZMAError, zlib.error)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            missing = {"images", "labels", "usage"} - set(archive.files)
+            if missing:
+                raise InputError(f"{path}: arrays missing: {', '.join(sorted(missing))}")
+            images, labels, usage = (archive[name] for name in ("images", "labels", "usage"))
+    except damaged as error:
+        raise InputError(f"{path}: not a readable npz archive ({error})") from error
+    if images.shape[1:] != (SIDE, SIDE) or images.dtype != np.uint8:
+        raise InputError(
+            f"{path}: images are {images.dtype} {images.shape}, expected uint8 [N, 48, 48]"
+        )
+    if not len(images) == len(labels) == len(usage):
+        raise InputError(
+            f"{path}: {len(images)} images, {len(labels)} labels and {len(usage)} usages; "
+            "expected as many of each"
+        )
+    _check_labels(path, labels)
+    return images, labels, usage
+
+
+def _read_csv(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    images, labels, usages = [], [], []
+    try:
+        with path.open(newline="") as file:
+            reader = csv.DictReader(file)
+            names = {name.strip().lower(): name for name in reader.fieldnames or ()}
+            missing = {"emotion", "pixels", "usage"} - set(names)
+            if missing:
+                raise InputError(f"{path}: columns missing: {', '.join(sorted(missing))}")
+            for row in reader:
+                where = f"{path}, line {reader.line_num}"
+                images.append(_pixels(row[names["pixels"]], where))
+                labels.append(_whole(row[names["emotion"]], where))
+                usages.append(_usage(row[names["usage"]], where))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a readable csv file ({error})") from error
+    if not labels:
+        raise InputError(f"{path}: no rows")
+    label_array = np.array(labels)
+    _check_labels(path, label_array)
+    return np.stack(images), label_array, np.array(usages)
+
+
+def _pixels(text: str | None, where: str) -> np.ndarray:
+    try:
+        pixels = np.array((text or "").split(), dtype=np.int64)
+    except ValueError as error:
+        raise InputError(f"{where}: pixels are not whole numbers ({error})") from error
+    if pixels.size != SIDE * SIDE:
+        raise InputError(f"{where}: {pixels.size} pixels, expected 48 x 48 = 2304")
+    if pixels.min() < 0 or pixels.max() > 255:
+        raise InputError(f"{where}: a pixel is outside 0..255")
+    return pixels.astype(np.uint8).reshape(SIDE, SIDE)
+
+
+def _whole(text: str | None, where: str) -> int:
+    try:
+        return int(text or "")
+    except ValueError as error:
+        raise InputError(f"{where}: emotion is '{text}', expected 0..6") from error
+
+
+def _usage(text: str | None, where: str) -> int:
+    name = (text or "").strip()
+    if name not in USAGES:
+        raise InputError(f"{where}: usage is '{name}', expected one of {', '.join(USAGES)}")
+    return USAGES.index(name)
+
+
+def _check_labels(path: Path, labels: np.ndarray) -> None:
+    outside = labels[(labels < 0) | (labels >= len(LABELS))]
+    if outside.size:
+        raise InputError(f"{path}: label {outside[0]} is outside 0..{len(LABELS) - 1}")

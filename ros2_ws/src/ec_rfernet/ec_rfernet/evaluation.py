@@ -1,0 +1,144 @@
+"""What a classifier gets right: accuracy, F1, recall, calibration, rejection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ec_rfernet.classifier import Classifier, softmax
+
+_BINS = 15
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Report:
+    """Figures of one run over a split. Shares are 0..1.
+
+    Attributes:
+        images: how many were classified.
+        accuracy: share of right answers.
+        macro_f1: mean F1 of the classes.
+        mean_class_accuracy: mean recall of the classes, blind to how frequent they are.
+        recall: of each class, by label.
+        ece: expected calibration error over fifteen bins of equal width.
+        confusion: int [7, 7], rows = true class, columns = answer.
+    """
+
+    images: int
+    accuracy: float
+    macro_f1: float
+    mean_class_accuracy: float
+    recall: dict[str, float]
+    ece: float
+    confusion: np.ndarray
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON; shares rounded to four digits."""
+        return {
+            "images": self.images,
+            "accuracy": round(self.accuracy, 4),
+            "macro_f1": round(self.macro_f1, 4),
+            "mean_class_accuracy": round(self.mean_class_accuracy, 4),
+            "ece": round(self.ece, 4),
+            "recall": {label: round(value, 4) for label, value in self.recall.items()},
+            "confusion": self.confusion.tolist(),
+        }
+
+
+def single_crop(images: np.ndarray, size: int) -> np.ndarray:
+    """The centre crops uint8 [N, 1, S, S] of images uint8 [N, H, W]: what the robot sees."""
+    margin = (images.shape[1] - size) // 2
+    return images[:, None, margin : margin + size, margin : margin + size]
+
+
+def ten_crop(images: np.ndarray, size: int) -> np.ndarray:
+    """Corners and centre, each also mirrored: uint8 [N, 10, S, S]."""
+    last = images.shape[1] - size
+    places = [(0, 0), (0, last), (last, 0), (last, last), (last // 2, last // 2)]
+    views = [images[:, y : y + size, x : x + size] for y, x in places]
+    return np.stack([*views, *(view[:, :, ::-1] for view in views)], axis=1)
+
+
+Crops = Callable[[np.ndarray, int], np.ndarray]
+
+
+def logits(classifier: Classifier, images: np.ndarray, crops: Crops = single_crop) -> np.ndarray:
+    """Logits float32 [N, 7] of images uint8 [N, H, W], averaged over their crops."""
+    size = classifier.bundle.input_size
+    found = []
+    for start in range(0, len(images), _BATCH):
+        views = crops(images[start : start + _BATCH], size)
+        flat = np.ascontiguousarray(views.reshape(-1, size, size))
+        found.append(classifier.logits(flat).reshape(*views.shape[:2], -1).mean(axis=1))
+    return np.concatenate(found)
+
+
+def report(probabilities: np.ndarray, truth: np.ndarray, labels: tuple[str, ...]) -> Report:
+    """All figures, from probabilities float [N, K] and true classes int [N]."""
+    classes = len(labels)
+    answers = probabilities.argmax(axis=1)
+    confusion = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(confusion, (truth, answers), 1)
+    hits = np.diag(confusion)
+    recall = hits / np.maximum(confusion.sum(axis=1), 1)
+    f1 = 2 * hits / np.maximum(confusion.sum(axis=0) + confusion.sum(axis=1), 1)
+    return Report(
+        images=len(truth),
+        accuracy=float(hits.sum() / max(len(truth), 1)),
+        macro_f1=float(f1.mean()),
+        mean_class_accuracy=float(recall.mean()),
+        recall=dict(zip(labels, map(float, recall), strict=True)),
+        ece=calibration_error(probabilities, truth),
+        confusion=confusion,
+    )
+
+
+def calibration_error(probabilities: np.ndarray, truth: np.ndarray) -> float:
+    """Expected calibration error (Naeini et al., AAAI 2015), 0..1."""
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == truth
+    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    gaps = np.zeros(_BINS)
+    np.add.at(gaps, bins, confidence - right)
+    return float(np.abs(gaps).sum() / max(len(truth), 1))
+
+
+def fit_temperature(values: np.ndarray, truth: np.ndarray) -> float:
+    """The temperature at which logits [N, K] are least surprised by the true classes.
+
+    Minimises the negative log-likelihood (Guo et al., ICML 2017) over 0.25..4 by golden
+    section; it is unimodal in the temperature.
+    """
+
+    def surprise(log_temperature: float) -> float:
+        chosen = softmax(values / np.exp(log_temperature))[np.arange(len(truth)), truth]
+        return float(-np.log(np.maximum(chosen, 1e-12)).mean())
+
+    low, high, golden = np.log(0.25), np.log(4.0), (np.sqrt(5) - 1) / 2
+    while high - low > 1e-4:
+        left, right = high - golden * (high - low), low + golden * (high - low)
+        low, high = (low, right) if surprise(left) < surprise(right) else (left, high)
+    return float(np.exp((low + high) / 2))
+
+
+def fit_reject_threshold(probabilities: np.ndarray, truth: np.ndarray, accuracy: float) -> float:
+    """The lowest confidence from which on the answers reach an accuracy.
+
+    Args:
+        probabilities: float [N, K], calibrated.
+        truth: int [N].
+        accuracy: wanted share of right answers among those that are not rejected.
+
+    Returns:
+        0..1; at least half of the answers are kept, whatever that costs.
+    """
+    confidence = probabilities.max(axis=1)
+    order = np.argsort(-confidence)
+    right = (probabilities.argmax(axis=1) == truth)[order]
+    running = np.cumsum(right) / np.arange(1, len(truth) + 1)
+    good = np.flatnonzero(running >= accuracy)
+    kept = max(good[-1] if good.size else 0, len(truth) // 2)
+    return float(confidence[order][kept])

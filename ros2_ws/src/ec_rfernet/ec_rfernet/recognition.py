@@ -1,0 +1,47 @@
+"""Faces and their expressions in single pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ec_rfernet.classifier import Classifier
+from ec_rfernet.faces import Face, FaceDetector
+from ec_rfernet.framing import align
+from ec_rfernet.labels import LABELS, UNKNOWN
+
+
+@dataclass(frozen=True, eq=False)
+class Recognition:
+    """One face of a picture.
+
+    Attributes:
+        face: where it is.
+        label: the likeliest expression, or ``unknown`` below the reject threshold.
+        probabilities: float32 [7], calibrated, in the order of `LABELS`.
+    """
+
+    face: Face
+    label: str
+    probabilities: np.ndarray
+
+
+def recognise(
+    image: np.ndarray, detector: FaceDetector, classifier: Classifier
+) -> list[Recognition]:
+    """All faces of a BGR image uint8 [H, W, 3], most confidently detected first."""
+    bundle = classifier.bundle
+    faces = detector.detect(image)
+    crops = np.empty((len(faces), bundle.input_size, bundle.input_size), np.uint8)
+    for crop, face in zip(crops, faces, strict=True):
+        crop[:] = align(image, face, bundle.framing, bundle.input_size)
+    return [
+        Recognition(face, _label(row, bundle.reject_threshold), row)
+        for face, row in zip(faces, classifier.probabilities(crops), strict=True)
+    ]
+
+
+def _label(probabilities: np.ndarray, threshold: float) -> str:
+    best = int(probabilities.argmax())
+    return LABELS[best] if probabilities[best] >= threshold else UNKNOWN

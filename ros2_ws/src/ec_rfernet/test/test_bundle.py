@@ -1,0 +1,134 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from ec_rfernet import bundle, networks
+from ec_rfernet.classifier import Classifier
+from ec_rfernet.errors import InputError
+from ec_rfernet.export import PARITY, load_network, parity, write_bundle
+from ec_rfernet.framing import FER2013
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    torch.manual_seed(1)
+    draft = bundle.Bundle(
+        folder=tmp_path_factory.mktemp("bundles") / "tiny",
+        name="tiny", architecture="ec_rfernet", input_size=44, mean=0.5, std=0.25,
+        framing=FER2013, temperature=1.3, reject_threshold=0.4,
+        provenance={"data": ["none"]}, metrics={"public": {"accuracy": 0.5}},
+    )  # fmt: skip
+    return write_bundle(draft, networks.create("ec_rfernet"))
+
+
+@pytest.fixture
+def copy(written, tmp_path):
+    return shutil.copytree(written.folder, tmp_path / "copy")
+
+
+def edit(folder, **changes):
+    path = folder / bundle.MANIFEST
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_round_trip(written):
+    assert bundle.load(written.folder) == written
+
+
+def test_only_the_three_files_are_left(written):
+    names = sorted(path.name for path in written.folder.iterdir())
+    assert names == ["bundle.json", "model.onnx", "weights.safetensors"]
+
+
+def test_onnx_computes_what_torch_does(written):
+    assert parity(written, load_network(written)) <= PARITY
+
+
+def test_classifier(written):
+    classifier = Classifier(written)
+    crops = np.random.default_rng(0).integers(0, 256, (5, 44, 44)).astype(np.uint8)
+    together = classifier.probabilities(crops)
+    assert together.shape == (5, 7)
+    np.testing.assert_allclose(together.sum(axis=1), 1, atol=1e-5)
+    alone = np.concatenate([classifier.probabilities(crop[None]) for crop in crops])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    assert classifier.probabilities(crops[:0]).shape == (0, 7)
+    with pytest.raises(ValueError, match="expected \\[N, 44, 44\\]"):
+        classifier.probabilities(np.zeros((1, 48, 48), np.uint8))
+
+
+def test_temperature_softens(written, copy):
+    crops = np.random.default_rng(0).integers(0, 256, (1, 44, 44)).astype(np.uint8)
+    edit(copy, temperature=20.0)
+    soft = Classifier(bundle.load(copy)).probabilities(crops)
+    assert soft.max() < Classifier(written).probabilities(crops).max()
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "weights.safetensors"])
+def test_a_damaged_file_is_refused(copy, name):
+    data = bytearray((copy / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (copy / name).write_bytes(data)
+    with pytest.raises(InputError, match=f"{name}: sha256 is .* damaged or was replaced"):
+        bundle.load(copy)
+
+
+def test_a_missing_file_is_refused(copy):
+    (copy / "model.onnx").unlink()
+    with pytest.raises(InputError, match=r"model\.onnx: cannot be read"):
+        bundle.load(copy)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": 99}, "format is 99, expected 1"),
+        ({"labels": ["happy"]}, "labels is .* expected angry"),
+        ({"std": 0}, "std is 0.0, expected a positive number"),
+        ({"temperature": -1}, "temperature is -1.0"),
+        ({"reject_threshold": 2}, "reject_threshold is 2.0, expected 0..1"),
+        ({"input_size": 400}, "input_size is 400"),
+        ({"input_size": "big"}, "wrong type"),
+        ({"framing": {"size": 48}}, "wrong type"),
+        ({"sha256": {}}, "sha256 is {}, expected an entry for model.onnx"),
+    ],
+)
+def test_a_foreign_manifest_is_refused(copy, changes, message):
+    edit(copy, **changes)
+    with pytest.raises(InputError, match=message):
+        bundle.load(copy)
+
+
+def test_no_bundle(tmp_path):
+    with pytest.raises(InputError, match="no model bundle here"):
+        bundle.load(tmp_path)
+    (tmp_path / bundle.MANIFEST).write_text("{")
+    with pytest.raises(InputError, match="cannot be read"):
+        bundle.load(tmp_path)
+
+
+def test_weights_of_another_network(copy, written):
+    from safetensors.numpy import save_file
+
+    save_file({"a": np.zeros(3, np.float32)}, copy / "weights.safetensors")
+    bundle.save(bundle.Bundle(**{**vars(written), "folder": copy}))
+    with pytest.raises(InputError, match="not the weights of ec_rfernet"):
+        load_network(bundle.load(copy))
+
+
+def test_an_onnx_file_that_is_none(copy, written):
+    (copy / "model.onnx").write_bytes(b"no network")
+    bundle.save(bundle.Bundle(**{**vars(written), "folder": copy}))
+    with pytest.raises(InputError, match="not a network that can be run"):
+        Classifier(bundle.load(copy))
+
+
+def test_find(written):
+    parent = written.folder.parent
+    assert bundle.find("tiny", [parent]) == parent / "tiny"
+    assert bundle.find(str(written.folder), []) == written.folder
+    with pytest.raises(InputError, match="no model 'huge'; expected .* one of: tiny"):
+        bundle.find("huge", [parent])

@@ -1,0 +1,44 @@
+"""Every bundle under models/ is whole, and sees what anybody sees."""
+
+from pathlib import Path
+
+import cv2
+import pytest
+
+from ec_rfernet import bundle
+from ec_rfernet.classifier import Classifier
+from ec_rfernet.detection import MediaPipeDetector
+from ec_rfernet.export import PARITY, load_network, parity
+from ec_rfernet.recognition import recognise
+
+MODELS = Path(__file__).resolve().parents[4] / "models"
+BUNDLES = sorted(path.parent for path in MODELS.glob("*/bundle.json"))
+
+
+def test_there_is_one():
+    assert MODELS / "ec_rfernet" in BUNDLES
+
+
+@pytest.mark.parametrize("folder", BUNDLES, ids=lambda path: path.name)
+def test_bundle(folder):
+    model = bundle.load(folder)
+    assert parity(model, load_network(model)) <= PARITY
+    assert model.metrics["public"]["single_crop"]["accuracy"] >= 0.62
+    assert model.metrics["public"]["single_crop"]["ece"] <= 0.05
+    assert model.provenance["data"]
+    assert (folder / "MODEL_CARD.md").is_file()
+
+
+@pytest.mark.parametrize("folder", BUNDLES, ids=lambda path: path.name)
+def test_a_smile_is_a_smile(folder, collins):
+    picture = cv2.imread(str(collins))
+    detector, classifier = MediaPipeDetector(), Classifier(bundle.load(folder))
+    for image in (
+        picture,
+        picture // 2,
+        cv2.resize(picture, None, fx=0.5, fy=0.5),
+        picture[:, ::-1].copy(),
+    ):
+        (found,) = recognise(image, detector, classifier)
+        assert found.label == "happy"
+    detector.close()
