@@ -1,0 +1,15 @@
+"""The executables of this package."""
+
+from __future__ import annotations
+
+from fer_common.entry import execute
+
+
+def camera_node() -> int:
+    """Runs `fer_node.camera_node.CameraNode`; exit code 2 when the camera cannot be opened."""
+    return execute("fer_node.camera_node:CameraNode")
+
+
+def fer_node() -> int:
+    """Runs `fer_node.fer_node.FerNode`; exit code 2 when it cannot start."""
+    return execute("fer_node.fer_node:FerNode")

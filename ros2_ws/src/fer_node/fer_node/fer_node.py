@@ -1,0 +1,293 @@
+"""The ROS node that sees expressions: lifecycle, topics and the switch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from diagnostic_msgs.msg import DiagnosticArray
+from fer_interfaces.msg import Emotion, EmotionArray
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.subscription import Subscription
+from rclpy.time import Time
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
+from std_srvs.srv import SetBool
+from visualization_msgs.msg import MarkerArray
+
+from ec_rfernet import bundle as bundles
+from ec_rfernet.bundle import Bundle
+from ec_rfernet.classifier import Classifier
+from ec_rfernet.detection import MediaPipeDetector
+from ec_rfernet.errors import InputError
+from ec_rfernet.faces import FaceDetector
+from fer_common.parameters import declare
+from fer_common.qos import EVENTS, NEWEST, STREAM
+from fer_node import messages
+from fer_node.age_gate import AgeGate
+from fer_node.decode import DecodeError
+from fer_node.diagnostics import Health, status
+from fer_node.fer_parameters import FerParameters
+from fer_node.images import to_bgr, to_message
+from fer_node.markers import markers
+from fer_node.overlay import draw
+from fer_node.perception import ExpressionClassifier, Perceived, Perception
+from fer_node.statistics import Statistics
+from fer_node.worker import Worker
+
+Arrival = tuple["Image | CompressedImage", float]
+"""A message, and when it came on the monotonic clock."""
+
+_ERROR_SHOWN_S = 5.0
+
+
+def load_bundle(model: str) -> Bundle:
+    """A bundle by path, or by its name in the package ``fer_models``.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    try:
+        folders = [Path(get_package_share_directory("fer_models"))]
+    except PackageNotFoundError:
+        folders = []
+    return bundles.load(bundles.find(model, folders))
+
+
+class FerNode(LifecycleNode):
+    """Publishes the expressions of the people in front of the camera.
+
+    Configured: the bundle is read and verified. Active: the model is in memory and
+    images are subscribed to; deactivation gives back both. Images are processed in a
+    thread of their own, which also publishes: rclpy's publishers may be used from any
+    thread as long as nobody destroys them, and the thread is joined before that.
+
+    Args:
+        bundle: finds and reads the model named by the parameter.
+        detector: makes a face detector for a least score.
+        classifier: makes a classifier of a bundle for a number of threads.
+        options: for `rclpy.node.Node`.
+
+    Raises:
+        ParameterError: a parameter is out of range.
+    """
+
+    def __init__(
+        self,
+        bundle: Callable[[str], Bundle] = load_bundle,
+        detector: Callable[[float], FaceDetector] = MediaPipeDetector,
+        classifier: Callable[[Bundle, int], ExpressionClassifier] = Classifier,
+        **options: Any,
+    ) -> None:
+        super().__init__("fer_node", **options)
+        self._params = declare(self, FerParameters)
+        self._load_bundle, self._make_detector, self._make_classifier = bundle, detector, classifier
+        self._bundle: Bundle | None = None
+        self._detector: FaceDetector | None = None
+        self._perception: Perception | None = None
+        self._worker: Worker[Arrival] | None = None
+        self._images: Subscription | None = None
+        self._looking = Lock()  # held while an image is processed, or the switch turned
+        self._enabled = True
+        self._state = "unconfigured"
+        self._silence_told = self._complaint_told = ""
+        self._error, self._error_at = "", -_ERROR_SHOWN_S
+        self._clear()
+        self._emotion = self.create_lifecycle_publisher(Emotion, "emotion", EVENTS)
+        self._emotions = self.create_lifecycle_publisher(EmotionArray, "emotions", EVENTS)
+        self._overlay = self.create_lifecycle_publisher(Image, "~/overlay", STREAM)
+        self._markers = self.create_lifecycle_publisher(MarkerArray, "~/markers", EVENTS)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", EVENTS)
+        self.create_service(SetBool, "~/enable", self._on_enable)
+        # Diagnostics must come also while simulated time stands still.
+        self.create_timer(1.0, self._diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def _clear(self) -> None:
+        self._gate = AgeGate(self._params.max_age_s)
+        self._statistics = Statistics()
+        self._dropped_busy = self._undecodable = self._faces = 0
+        self._last_image = time.monotonic()
+        self._header = Header()
+
+    # Lifecycle
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Reads and verifies the bundle."""
+        try:
+            self._bundle = self._load_bundle(self._params.model)
+        except InputError as error:
+            self._fail(str(error))
+            return TransitionCallbackReturn.FAILURE
+        self._state = "inactive"
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Loads the model and begins to look."""
+        if self._bundle is None:
+            return TransitionCallbackReturn.FAILURE
+        try:
+            classifier = self._make_classifier(self._bundle, self._params.threads)
+            self._detector = self._make_detector(self._params.detection_score)
+        except InputError as error:
+            self._fail(str(error))
+            return TransitionCallbackReturn.FAILURE
+        self._clear()
+        self._perception = Perception(self._detector, classifier, self._params.settings())
+        self._worker = Worker(self._process, self._broken)
+        result = super().on_activate(state)
+        kind, topic = self._input()
+        self._images = self.create_subscription(kind, topic, self._on_image, NEWEST)
+        self._state = "active"
+        self.get_logger().info(f"looking at {self._images.topic_name} with model {self._model()}")
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stops looking and frees the model."""
+        self._release()
+        self._state = "inactive"
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Forgets the bundle."""
+        self._release()
+        self._bundle, self._state = None, "unconfigured"
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stops for good."""
+        self._release()
+        self._bundle, self._state = None, "finalized"
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Back to the beginning after a transition went wrong."""
+        self._release()
+        self._bundle, self._state = None, "unconfigured"
+        super().on_error(state)
+        return TransitionCallbackReturn.SUCCESS
+
+    def destroy_node(self) -> None:
+        """Stops looking first."""
+        self._release()
+        super().destroy_node()
+
+    def _release(self) -> None:
+        if self._images is not None:
+            self.destroy_subscription(self._images)
+        if self._worker is not None:
+            self._worker.stop()
+            self._dropped_busy = self._worker.dropped
+        if self._detector is not None:
+            self._detector.close()
+        self._images = self._worker = self._detector = self._perception = None
+
+    def _input(self) -> tuple[type, str]:
+        topic = self.resolve_topic_name("image")
+        if self._params.image_transport == "compressed":
+            return CompressedImage, f"{topic}/compressed"
+        return Image, topic
+
+    def _model(self) -> str:
+        return f"{self._bundle.name} {self._bundle.short_hash}" if self._bundle else ""
+
+    # Images
+
+    def _on_image(self, message: Image | CompressedImage) -> None:
+        self._last_image = time.monotonic()
+        self._header.frame_id = message.header.frame_id
+        if self._worker is not None and self._enabled:
+            self._worker.put((message, self._last_image))
+
+    def _process(self, arrival: Arrival) -> None:
+        message, arrived = arrival
+        if not self._gate.admits(_seconds(message.header), self._now(), arrived):
+            return
+        try:
+            image = to_bgr(message)
+        except DecodeError as error:
+            self._undecodable += 1
+            self._fail(str(error))
+            return
+        with self._looking:
+            if not self._enabled or self._perception is None:
+                return
+            perceived = self._perception.process(image, arrived)
+            self._publish(perceived, message.header, image)
+        self._faces = len(perceived.estimates)
+        trusted = not self._gate.complaint
+        latency = self._now() - _seconds(message.header) if trusted else time.monotonic() - arrived
+        self._statistics.add(latency, time.monotonic())
+
+    def _publish(self, perceived: Perceived, header: Header, image: np.ndarray) -> None:
+        height, width = image.shape[:2]
+        if perceived.focus is not None:
+            self._emotion.publish(messages.emotion(perceived.focus, header, width, height))
+        self._emotions.publish(messages.emotions(perceived.estimates, header, width, height))
+        self._markers.publish(markers(perceived, header, width, height, self._params.fov_deg))
+        if self._overlay.get_subscription_count():
+            self._overlay.publish(to_message(draw(image, perceived), header))
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        with self._looking:
+            if self._enabled and not request.data:
+                self._header.stamp = self.get_clock().now().to_msg()
+                self._emotions.publish(EmotionArray(header=self._header))
+                self._faces = 0
+            if self._perception is not None:
+                self._perception.reset()
+            self._enabled = request.data
+        response.success, response.message = True, "looking" if request.data else "not looking"
+        self.get_logger().info(response.message)
+        return response
+
+    # Health
+
+    def _now(self) -> float:
+        return self.get_clock().now().nanoseconds * 1e-9
+
+    def _fail(self, text: str) -> None:
+        self._error, self._error_at = text, time.monotonic()
+        self.get_logger().error(text, throttle_duration_sec=_ERROR_SHOWN_S)
+
+    def _broken(self, error: Exception) -> None:
+        self._undecodable += 1
+        self._fail(f"an image could not be processed: {type(error).__name__}: {error}")
+
+    def _health(self) -> Health:
+        now = time.monotonic()
+        return Health(
+            state=self._state,
+            enabled=self._enabled,
+            model=self._model(),
+            topic=self._images.topic_name if self._images else self._input()[1],
+            silent_s=now - self._last_image,
+            summary=self._statistics.summary(now),
+            dropped_busy=self._worker.dropped if self._worker else self._dropped_busy,
+            dropped_old=self._gate.dropped,
+            undecodable=self._undecodable,
+            faces=self._faces,
+            complaint=self._gate.complaint,
+            error=self._error if now - self._error_at < _ERROR_SHOWN_S else "",
+            last_error=self._error,
+        )
+
+    def _diagnose(self) -> None:
+        health = self._health()
+        if health.silence and not self._silence_told:
+            self.get_logger().warning(health.silence)
+        if health.complaint and health.complaint != self._complaint_told:
+            self.get_logger().warning(health.complaint)
+        self._silence_told, self._complaint_told = health.silence, health.complaint
+        array = DiagnosticArray(status=[status(self.get_fully_qualified_name(), health)])
+        array.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(array)
+
+
+def _seconds(header: Header) -> float:
+    return Time.from_msg(header.stamp).nanoseconds * 1e-9

@@ -1,0 +1,21 @@
+from setuptools import find_packages, setup
+
+setup(
+    name="fer_node",
+    version="0.1.0",
+    description="Perception nodes: camera and expression recognition.",
+    license="Apache-2.0",
+    packages=find_packages(exclude=["test"]),
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/fer_node"]),
+        ("share/fer_node", ["package.xml"]),
+    ],
+    install_requires=["setuptools"],
+    zip_safe=False,
+    entry_points={
+        "console_scripts": [
+            "camera_node = fer_node.executables:camera_node",
+            "fer_node = fer_node.executables:fer_node",
+        ],
+    },
+)

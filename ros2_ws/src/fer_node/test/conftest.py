@@ -1,0 +1,46 @@
+"""Pictures and videos for the tests of perception."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+
+def _inside(package: str, *path: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        pytest.skip(f"{package} is not installed; a public-domain portrait is inside it")
+    return Path(spec.origin).parent.joinpath(*path)
+
+
+@pytest.fixture(scope="session")
+def collins() -> np.ndarray:
+    """Eileen Collins, smiling (NASA, public domain), BGR uint8 [480, 640, 3]."""
+    picture = cv2.imread(str(_inside("skimage", "data", "astronaut.png")))
+    return picture[:480, :512].copy() if picture.shape[1] < 640 else picture[:480, :640]
+
+
+@pytest.fixture(scope="session")
+def hopper() -> np.ndarray:
+    """Grace Hopper (US Navy, public domain), BGR uint8 [H, W, 3]."""
+    return cv2.imread(str(_inside("matplotlib", "mpl-data", "sample_data", "grace_hopper.jpg")))
+
+
+@pytest.fixture
+def make_video(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a video whose frames grow brighter: frame i has the grey level 8 i."""
+
+    def make(frames: int, fps: float = 25, name: str = "video.mp4") -> Path:
+        path = tmp_path / name
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), fps, (64, 48))
+        for index in range(frames):
+            writer.write(np.full((48, 64, 3), 8 * index, np.uint8))
+        writer.release()
+        return path
+
+    return make

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import CameraInfo, Image
+
+from fer_common.qos import NEWEST, STREAM
+from fer_common.runner import StartError
+from fer_common.testing import spin_until, spinning
+from fer_node.camera_node import CameraNode
+from fer_node.images import to_bgr
+
+
+def camera(**values):
+    overrides = [Parameter(name, value=value) for name, value in values.items()]
+    return lambda: CameraNode(parameter_overrides=overrides)
+
+
+def viewer():
+    return Node("viewer")
+
+
+def test_frames_and_camera_info_come_at_the_rate_of_the_video(make_video):
+    path = make_video(30, fps=20)
+    with spinning(viewer, camera(camera=str(path), loop=True)) as (executor, (node, _)):
+        images, infos = [], []
+        node.create_subscription(
+            Image, "image_raw", lambda m: images.append((time.monotonic(), m)), STREAM
+        )
+        node.create_subscription(CameraInfo, "camera_info", infos.append, STREAM)
+        assert spin_until(executor, lambda: len(images) >= 25 and len(infos) >= 5)
+    stamps = [m.header.stamp.sec + m.header.stamp.nanosec * 1e-9 for _, m in images]
+    rate = (len(stamps) - 1) / (stamps[-1] - stamps[0])
+    assert rate == pytest.approx(20, rel=0.2)
+    message = images[-1][1]
+    assert message.header.frame_id == infos[-1].header.frame_id == "camera_optical_frame"
+    assert to_bgr(message).shape == (48, 64, 3)
+    assert (infos[-1].width, infos[-1].height) == (64, 48)
+
+
+def test_a_best_effort_subscriber_is_served_too(make_video):
+    path = make_video(5)
+    with spinning(viewer, camera(camera=str(path), loop=True)) as (executor, (node, _)):
+        images: list[Image] = []
+        node.create_subscription(Image, "image_raw", images.append, NEWEST)
+        assert spin_until(executor, lambda: images)
+
+
+def test_a_video_that_does_not_loop_ends(make_video):
+    path = make_video(3)
+    with spinning(camera(camera=str(path))) as (executor, (node,)):
+        assert spin_until(executor, node.has_ended)
+    with spinning(camera(camera=str(path), loop=True)) as (executor, (node,)):
+        assert not spin_until(executor, node.has_ended, timeout_s=0.5)
+
+
+def test_a_missing_file_is_a_start_error():
+    with (
+        pytest.raises(StartError, match="'/no/such.mp4' does not exist"),
+        spinning(camera(camera="/no/such.mp4")),
+    ):
+        pass
+
+
+def process(*parameters: str) -> subprocess.Popen[str]:
+    arguments = [part for parameter in parameters for part in ("-p", parameter)]
+    program = "import sys; from fer_node.executables import camera_node; sys.exit(camera_node())"
+    return subprocess.Popen(
+        [sys.executable, "-c", program, "--ros-args", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("camera", "complaint"),
+    [
+        ("97", "camera /dev/video97 does not answer: is it plugged in, and used by nobody else?"),
+        ("RUBBISH", "' is not a readable video"),
+    ],
+)
+def test_the_user_gets_one_line_and_exit_code_2(tmp_path, camera, complaint):
+    rubbish = tmp_path / "rubbish.mp4"
+    rubbish.write_bytes(b"rubbish" * 1000)
+    child = process(f"camera:={str(rubbish) if camera == 'RUBBISH' else camera}")
+    _, errors = child.communicate(timeout=30)
+    assert child.returncode == 2
+    assert errors.rstrip().endswith(complaint) and errors.count("\n") == 1
+
+
+def test_ctrl_c_ends_it_cleanly(make_video):
+    child = process(f"camera:={make_video(5)}", "loop:=true")
+    assert child.stderr is not None
+    assert "showing video" in child.stderr.readline()
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=10)
+    assert (child.returncode, errors) == (0, "")
