@@ -1,0 +1,215 @@
+"""Answers expressions with gestures and speech: the ROS side of `Conductor`."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+from ament_index_python.packages import get_package_share_directory
+from fer_interfaces.action import PlayMotion, Say
+from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from std_srvs.srv import SetBool, Trigger
+
+from ec_rfernet.labels import LABELS, UNKNOWN
+from fer_common.parameters import declare
+from fer_common.qos import EVENTS, LATCHED
+from robot_behavior import behaviors
+from robot_behavior.arbiter import MOTION, SPEECH, Arbiter
+from robot_behavior.behavior_params import BehaviorParams
+from robot_behavior.chooser import Chooser
+from robot_behavior.conductor import Conductor
+from robot_behavior.goal_client import GoalClient
+from robot_behavior.goal_slot import Command, Start
+from robot_behavior.motion_library import REST, motion_names
+from robot_behavior.policy import Policy
+from robot_behavior.response import Response
+from robot_behavior.status import Status, StatusFilter
+from robot_behavior.yaml_file import ConfigError
+
+_TICK_S = 0.05
+
+
+class BehaviorNode(LifecycleNode):
+    """Lifecycle node; the behaviours are read when it is configured.
+
+    Timer, action clients and state publisher live as long as the node: after a
+    deactivation they still bring the robot into its rest pose.
+
+    Args:
+        options: passed on to the node, such as ``parameter_overrides``.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("behavior_node", **options)
+        self._params = declare(self, BehaviorParams)
+        self._conductor: Conductor | None = None
+        self._locale = ""
+        self._enabled = True
+        self._active = False
+        self._missing: set[str] = set()
+        self._arbiter = Arbiter(time.monotonic, self._carry_out)
+        slots = self._arbiter.slots
+        self._actions = {
+            MOTION: GoalClient(self, PlayMotion, slots[MOTION], self._motion_goal),
+            SPEECH: GoalClient(self, Say, slots[SPEECH], self._speech_goal),
+        }
+        self._filter = StatusFilter(time.monotonic)
+        self._state = self.create_publisher(BehaviorState, "behavior_state", LATCHED)
+        self.create_subscription(Emotion, "emotion", self._on_emotion, EVENTS)
+        self.create_subscription(EmotionArray, "emotions", self._on_emotions, EVENTS)
+        self.create_service(SetBool, "~/enable", self._on_enable)
+        self.create_service(Trigger, "~/stop", self._on_stop)
+        # Steady: the robot has to come to rest even where simulated time stands still.
+        self.create_timer(_TICK_S, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Reads the behaviours."""
+        share = Path(get_package_share_directory("robot_behavior")) / "config"
+        params = self._params
+        motions = Path(params.motions_file or share / "motions.yaml")
+        file = Path(params.behaviors_file or share / "behaviors.yaml")
+        try:
+            known = behaviors.load(file, motion_names(motions))
+        except ConfigError as error:
+            self.get_logger().error(str(error))
+            return TransitionCallbackReturn.FAILURE
+        self._locale = params.locale or known.locale
+        seed = params.seed if params.seed >= 0 else None
+        self._conductor = Conductor(
+            Policy(known, time.monotonic, params.forget_after_s, params.notice),
+            Chooser(random.Random(seed)),
+            self._arbiter,
+            known.response_timeout_s,
+            self._log_start,
+            self._log_problem,
+        )
+        self.get_logger().info(f"answers {', '.join(known.emotions)} as {file} says")
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Starts to respond."""
+        self._active = True
+        self._apply_enabled()
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Cancels what the robot does; it rests while the node is inactive already."""
+        self._sleep("not active")
+        return super().on_deactivate(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """The same as a deactivation."""
+        self._sleep("shut down")
+        return super().on_shutdown(state)
+
+    def begin_stop(self) -> None:
+        """Cancels what the robot does and brings it to rest; see `is_stopped`."""
+        self._sleep("shutting down")
+
+    def is_stopped(self) -> bool:
+        """Whether the robot has come to rest."""
+        return self._arbiter.latest is None
+
+    def destroy_node(self) -> None:
+        """Also takes the action clients away."""
+        for client in self._actions.values():
+            client.destroy()
+        super().destroy_node()
+
+    def _sleep(self, reason: str) -> None:
+        self._active = False
+        if self._conductor is not None:
+            self._conductor.disable(reason)
+
+    def _on_emotion(self, msg: Emotion) -> None:
+        if self._conductor is None:
+            return
+        if msg.label not in (*LABELS, UNKNOWN):
+            self.get_logger().warning(
+                f"label {msg.label!r} ignored, expected one of {', '.join(LABELS)}, {UNKNOWN}",
+                throttle_duration_sec=5.0,
+            )
+            return
+        self._conductor.policy.observe(msg.face_id, msg.label, msg.confidence)
+
+    def _on_emotions(self, msg: EmotionArray) -> None:
+        if self._conductor is not None:
+            self._conductor.policy.see(len(msg.emotions))
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self._enabled = request.data
+        self._apply_enabled()
+        response.success = True
+        response.message = "responds" if request.data else "does not respond"
+        if request.data and not self._active:
+            response.message = "will respond once the node is active"
+        return response
+
+    def _apply_enabled(self) -> None:
+        if self._conductor is None or not self._active:
+            return
+        if self._enabled:
+            self._conductor.enable()
+        else:
+            self._conductor.disable("switched off by ~/enable")
+
+    def _on_stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success = self._active
+        response.message = "going to rest" if self._active else "the node is not active"
+        if self._conductor is not None and self._active:
+            self._conductor.stop("stopped by ~/stop")
+        return response
+
+    def _tick(self) -> None:
+        if self._conductor is None:
+            return
+        available = {name: client.available for name, client in self._actions.items()}
+        status = self._conductor.tick(available)
+        self._log_servers(available)
+        if self._filter.is_news(status):
+            self._publish(status)
+
+    def _publish(self, status: Status) -> None:
+        msg = BehaviorState(
+            state=status.state.value,
+            face_id=status.face_id,
+            emotion=status.emotion,
+            motion=status.motion,
+            speech=status.speech,
+            reason=status.reason,
+        )
+        msg.header.stamp = self.get_clock().now().to_msg()
+        self._state.publish(msg)
+
+    def _carry_out(self, command: Command) -> None:
+        self._actions[command.action].carry_out(command)
+
+    def _motion_goal(self, command: Start) -> PlayMotion.Goal:
+        return PlayMotion.Goal(motion=command.text, priority=command.priority)
+
+    def _speech_goal(self, command: Start) -> Say.Goal:
+        return Say.Goal(text=command.text, locale=self._locale, priority=command.priority)
+
+    def _log_start(self, response: Response) -> None:
+        words = f' and "{response.sentence}"' if response.sentence else ""
+        text = f"{response.name}: {response.motion}{words} ({response.reason})"
+        self.get_logger().info(text.removeprefix(f"{REST}: "))
+
+    def _log_problem(self, problem: str) -> None:
+        if self._active:
+            self.get_logger().warning(problem)
+        else:  # Ctrl-C reaches all processes: the others may stop before they have answered
+            self.get_logger().info(problem)
+
+    def _log_servers(self, available: dict[str, bool]) -> None:
+        for name in self._arbiter.absent:
+            if name not in self._missing:
+                self.get_logger().warning(f"no server for {name}: goes on without it")
+                self._missing.add(name)
+        for name in [name for name in self._missing if available[name]]:
+            self.get_logger().info(f"{name} is available")
+            self._missing.remove(name)

@@ -1,0 +1,37 @@
+"""The parameters of ``behavior_node``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fer_common.parameters import ParameterError, parameter
+from robot_behavior.behaviors import LANGUAGE
+
+
+@dataclass(frozen=True)
+class BehaviorParams:
+    """See the descriptions; they are also what ``ros2 param describe`` shows."""
+
+    behaviors_file: str = parameter("", "Path of the behaviours; empty: the installed file.")
+    motions_file: str = parameter(
+        "", "Path of the motions that behaviours may name; empty: the installed file."
+    )
+    locale: str = parameter(
+        "", "Language tag of the sentences; empty: that of the behaviours file."
+    )
+    forget_after_s: float = parameter(
+        2.0,
+        "A face or an expression that is not observed for so long is over, in seconds.",
+        low=0.2,
+        high=60.0,
+    )
+    notice: bool = parameter(True, "Tell the first face about the camera.")
+    seed: int = parameter(
+        -1, "Seed of the choice among variants; -1: another one each time.", low=-1, high=2**31
+    )
+    autostart: bool = parameter(True, "Configure and activate the node when it starts.")
+
+    def __post_init__(self) -> None:
+        if self.locale and not LANGUAGE.fullmatch(self.locale):
+            expected = "a language tag such as en, de or en-GB"
+            raise ParameterError(f"parameter 'locale' is {self.locale!r}, expected {expected}")

@@ -1,0 +1,142 @@
+"""The voice of eSpeak NG, through its C library (``speak_lib.h``).
+
+The library comes with the Python package ``espeakng-loader`` or with the system. It has
+one state per process, so there can be one `EspeakVoice` at a time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from robot_behavior.speech.sound import Sound
+from robot_behavior.speech.voice import SpeechError
+
+_SYNCHRONOUS = 2  # espeak_AUDIO_OUTPUT: samples are handed to a callback, before Synth returns
+_DONT_EXIT = 0x8000  # espeakINITIALIZE: report a missing voice folder instead of exit()
+_RATE, _VOLUME = 1, 2  # espeak_PARAMETER
+_CHARACTERS, _UTF8 = 1, 1  # espeak_POSITION_TYPE, espeakCHARS_UTF8
+
+_Callback = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
+)
+
+
+class _VoiceRecord(ctypes.Structure):
+    """``espeak_VOICE``."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("languages", ctypes.POINTER(ctypes.c_char)),
+        ("identifier", ctypes.c_char_p),
+        ("gender", ctypes.c_ubyte),
+        ("age", ctypes.c_ubyte),
+        ("variant", ctypes.c_ubyte),
+        ("unused", ctypes.c_ubyte),
+        ("score", ctypes.c_int),
+        ("spare", ctypes.c_void_p),
+    )
+
+
+class EspeakVoice:
+    """Synthesises speech within the process, in some milliseconds per sentence.
+
+    Args:
+        words_per_minute: the speed of speech, 80..450.
+        volume: 0..200; 100 is normal.
+
+    Raises:
+        SpeechError: the library or its data is missing; says what to install.
+    """
+
+    def __init__(self, words_per_minute: int, volume: int) -> None:
+        self._library, data = _load()
+        folder = data.encode() if data else None
+        self.rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, folder, _DONT_EXIT)
+        if self.rate <= 0:
+            raise SpeechError(f"espeak-ng finds no voices in {data or 'its own folder'}")
+        self._library.espeak_SetParameter(_RATE, words_per_minute, 0)
+        self._library.espeak_SetParameter(_VOLUME, volume, 0)
+        self._voices = dict(self._list_voices())
+        self._chunks: list[bytes] = []
+        self._unwanted: Callable[[], bool] = lambda: False
+        self._callback = _Callback(self._collect)  # the library keeps no reference
+        self._library.espeak_SetSynthCallback(self._callback)
+
+    def language(self, locale: str) -> str:
+        """See `Voice.language`; a tag falls back as in RFC 4647: ``en-IE`` to ``en``."""
+        parts = locale.lower().replace("_", "-").split("-")
+        for length in range(len(parts), 0, -1):
+            language = "-".join(parts[:length])
+            if language in self._voices:
+                return language
+        available = ", ".join(sorted(self._voices))
+        raise SpeechError(f"no voice speaks '{locale}', expected one of {available}")
+
+    def synthesise(self, text: str, language: str, unwanted: Callable[[], bool]) -> Sound:
+        """See `Voice.synthesise`."""
+        self._chunks, self._unwanted = [], unwanted
+        if self._library.espeak_SetVoiceByName(self._voices[language]) != 0:
+            raise SpeechError(f"espeak-ng cannot load its voice for '{language}'")
+        data = text.encode("utf-8", "replace")
+        status = self._library.espeak_Synth(
+            data, ctypes.c_size_t(len(data) + 1), 0, _CHARACTERS, 0, _UTF8, None, None
+        )
+        if status != 0:
+            raise SpeechError(f"espeak-ng failed with status {status}")
+        return Sound(np.frombuffer(b"".join(self._chunks), np.int16), self.rate)
+
+    def _collect(self, samples: Any, count: int, _events: Any) -> int:
+        if samples and count:
+            self._chunks.append(ctypes.string_at(samples, 2 * count))
+        return int(self._unwanted())  # 1 tells the library to stop
+
+    def _list_voices(self) -> Iterator[tuple[str, bytes]]:
+        """Language tags and the voice of each; the library sorts the preferred voice first."""
+        self._library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_VoiceRecord))
+        records = self._library.espeak_ListVoices(None)
+        found: dict[str, tuple[int, bytes]] = {}
+        index = 0
+        while records[index]:
+            record = records[index].contents
+            for priority, language in _languages(record.languages):
+                best = found.get(language)
+                if best is None or priority < best[0]:
+                    found[language] = (priority, record.identifier)
+            index += 1
+        return ((language, identifier) for language, (_, identifier) in found.items())
+
+
+def _languages(text: Any) -> Iterator[tuple[int, str]]:
+    """Priority (small is good) and tag of each language: byte, tag, zero; in the end zero."""
+    position = 0
+    while text[position] != b"\0":
+        priority, start = text[position][0], position + 1
+        position = start
+        while text[position] != b"\0":
+            position += 1
+        yield priority, text[start:position].decode()
+        position += 1
+
+
+def _load() -> tuple[ctypes.CDLL, str]:
+    """The library, and the folder of its data (empty: the one it was built with)."""
+    try:
+        import espeakng_loader
+    except ImportError:
+        path, data = ctypes.util.find_library("espeak-ng"), ""
+    else:
+        path, data = espeakng_loader.get_library_path(), espeakng_loader.get_data_path()
+    try:
+        if path:
+            return ctypes.CDLL(str(path)), str(data)
+    except OSError as error:
+        raise SpeechError(f"espeak-ng cannot be loaded: {error}") from error
+    raise SpeechError(
+        "espeak-ng is missing: install it with `pip install espeakng-loader` or "
+        "`apt install libespeak-ng1`, or start with speech:=log (parameter backend:=log)"
+    )

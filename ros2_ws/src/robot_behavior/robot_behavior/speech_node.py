@@ -1,0 +1,149 @@
+"""The node ``speech_node``: says sentences."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fer_interfaces.action import Say
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from std_msgs.msg import String
+
+from fer_common.parameters import declare, parameter
+from fer_common.qos import EVENTS
+from fer_common.runner import StartError
+from robot_behavior.exclusive_action import ExclusiveAction
+from robot_behavior.speech.espeak import EspeakVoice
+from robot_behavior.speech.log_voice import LogVoice
+from robot_behavior.speech.loudspeaker import Loudspeaker
+from robot_behavior.speech.recorder import Recorder
+from robot_behavior.speech.speaker import Speaker, Utterance
+from robot_behavior.speech.voice import SpeechError, Voice
+
+RATE_HZ = 25.0
+
+
+@dataclass(frozen=True)
+class SpeechParams:
+    """The parameters of `SpeechNode`."""
+
+    backend: str = parameter(
+        "espeak", "espeak speaks; log only writes to the log.", choices=("espeak", "log")
+    )
+    locale: str = parameter("en", "Language tag of goals that name none.")
+    rate_wpm: int = parameter(160, "Speed of speech, words per minute.", low=80, high=450)
+    volume: int = parameter(100, "Loudness of the voice; 100 is normal.", low=0, high=200)
+    audio_device: str = parameter("default", "ALSA name of the sound device.")
+    record_to: str = parameter("", "Path of a WAV file with all that is said; empty: none.")
+
+
+class SpeechNode(Node):
+    """Serves ``say``, publishes ``speech``: what is being said, empty when it is over.
+
+    Args:
+        clock: monotonic seconds.
+        options: of `rclpy.node.Node`.
+
+    Raises:
+        StartError: the voice, its language or the recording is not available.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, **options: Any) -> None:
+        super().__init__("speech_node", **options)
+        params = declare(self, SpeechParams)
+        self._monotonic, self._locale = clock, params.locale
+        self._announced: Utterance | None = None
+        self._utterance: Utterance | None = None
+        try:
+            self._voice = _voice(params)
+            self._voice.language(params.locale)
+            recorder = None
+            if params.record_to:
+                recorder = Recorder(Path(params.record_to).expanduser(), self._voice.rate)
+        except SpeechError as error:
+            raise StartError(str(error)) from error
+        loudspeaker = self._loudspeaker(params)
+        self._speaker = Speaker(self._voice, loudspeaker, recorder, self._warn, clock)
+        self._speech = self.create_publisher(String, "speech", EVENTS)
+        self._action = ExclusiveAction(self, Say, "say", self._refusal, self._begin, self._stop)
+        self.create_timer(1.0 / RATE_HZ, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def begin_stop(self) -> None:
+        """Falls silent."""
+        self._action.finish(False, "the speech node stops")
+        self._stop()
+
+    def is_stopped(self) -> bool:
+        """Whether it is silent and every goal has its result."""
+        return self._speaker.is_silent and not self._action.busy
+
+    def destroy_node(self) -> None:
+        """Also ends the speaker's thread and completes the recording."""
+        self._speaker.close()
+        self._action.destroy()
+        super().destroy_node()
+
+    def _loudspeaker(self, params: SpeechParams) -> Loudspeaker | None:
+        if params.backend == "log":
+            return None
+        try:
+            return Loudspeaker(params.audio_device)
+        except SpeechError as error:
+            self._warn(f"nothing will be heard: {error}")
+            return None
+
+    def _warn(self, message: str) -> None:
+        self.get_logger().warning(message)
+
+    def _refusal(self, goal: Say.Goal) -> str:
+        """Why a goal cannot be carried out; empty if it can."""
+        if not goal.text.strip():
+            return f"the text is {goal.text!r}, expected something to say"
+        try:
+            self._voice.language(goal.locale or self._locale)
+        except SpeechError as error:
+            return str(error)
+        return ""
+
+    def _begin(self, goal: Say.Goal) -> None:
+        self._stop()
+        language = self._voice.language(goal.locale or self._locale)
+        self._utterance = self._speaker.say(goal.text.strip(), language)
+
+    def _stop(self) -> None:
+        self._speaker.stop()
+        self._utterance = None
+        self._announce(None)
+
+    def _tick(self) -> None:
+        utterance = self._utterance
+        if utterance is None:
+            return
+        over = utterance.is_over  # asked first: what follows is then final
+        if utterance.started is not None:
+            self._announce(utterance)
+            self._action.report(utterance.progress(self._monotonic()))
+        if over:
+            self._utterance = None
+            self._announce(None)
+            self._action.finish(not utterance.error, utterance.error)
+
+    def _announce(self, utterance: Utterance | None) -> None:
+        """Publishes what is being said, when that changes."""
+        if utterance is self._announced:
+            return
+        self._announced = utterance
+        text = utterance.text if utterance is not None else ""
+        self._speech.publish(String(data=text))
+        if text:
+            self.get_logger().info(f'says "{text}"')
+
+
+def _voice(params: SpeechParams) -> Voice:
+    if params.backend == "log":
+        return LogVoice(params.rate_wpm)
+    return EspeakVoice(params.rate_wpm, params.volume)

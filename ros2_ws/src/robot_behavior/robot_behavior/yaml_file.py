@@ -1,0 +1,177 @@
+"""Strict reading of a YAML file: every error names file, key, value and what was expected."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+REQUIRED: Any = object()
+"""Marks a key that has no default."""
+
+
+class ConfigError(ValueError):
+    """A configuration file is unusable; the message is one line for its author."""
+
+
+class Section:
+    """A mapping of a YAML file that remembers where it stands.
+
+    Each getter checks type and range and notes the key as known; `close` then
+    refuses what is left over, so that a misspelt key is never ignored.
+
+    Args:
+        file: the file, for messages.
+        key: dotted path of the mapping within it; empty for the whole file.
+        value: what the YAML parser gave.
+
+    Raises:
+        ConfigError: ``value`` is not a mapping.
+    """
+
+    def __init__(self, file: Path, key: str, value: object) -> None:
+        self.file, self.key = file, key
+        if not isinstance(value, dict):
+            raise ConfigError(f"{file}: {key or 'the file'} is {_shown(value)}, expected a mapping")
+        self._values: dict[Any, Any] = value
+        self._known: set[str] = set()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def error(self, name: str, value: object, expected: str) -> ConfigError:
+        """The error that key ``name`` has ``value`` instead of what was ``expected``."""
+        return ConfigError(
+            f"{self.file}: {self.path(name)} is {_shown(value)}, expected {expected}"
+        )
+
+    def path(self, name: str) -> str:
+        """Dotted path of a key of this section."""
+        return f"{self.key}.{name}" if self.key else name
+
+    def get(self, name: str, default: Any = REQUIRED) -> Any:
+        """The raw value of a key."""
+        self._known.add(name)
+        if name in self._values:
+            return self._values[name]
+        if default is REQUIRED:
+            raise ConfigError(f"{self.file}: {self.path(name)} is missing")
+        return default
+
+    def text(self, name: str, default: Any = REQUIRED, choices: tuple[str, ...] = ()) -> str:
+        """A string, one of ``choices`` if there are any."""
+        value = self.get(name, default)
+        if not isinstance(value, str):
+            raise self.error(name, value, "a text")
+        if choices and value not in choices:
+            raise self.error(name, value, f"one of {', '.join(choices)}")
+        return value
+
+    def number(self, name: str, low: float, high: float, default: Any = REQUIRED) -> float:
+        """A finite number within ``low``..``high``."""
+        value = self.get(name, default)
+        if not _is_number(value) or not low <= value <= high:
+            raise self.error(name, value, f"a number {low:g}..{high:g}")
+        return float(value)
+
+    def integer(self, name: str, low: int, high: int, default: Any = REQUIRED) -> int:
+        """A whole number within ``low``..``high``."""
+        value = self.get(name, default)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise self.error(name, value, f"a whole number {low}..{high}")
+        return value
+
+    def numbers(self, name: str) -> tuple[float, ...]:
+        """A list of finite numbers."""
+        value = self.get(name)
+        if not isinstance(value, list) or not all(map(_is_number, value)):
+            raise self.error(name, value, "a list of finite numbers")
+        return tuple(map(float, value))
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of strings."""
+        value = self.get(name)
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.error(name, value, "a list of texts")
+        return tuple(value)
+
+    def section(self, name: str) -> Section:
+        """The mapping under a key."""
+        return Section(self.file, self.path(name), self.get(name))
+
+    def sections(self, name: str) -> list[Section]:
+        """A list of mappings under a key."""
+        value = self.get(name)
+        if not isinstance(value, list):
+            raise self.error(name, value, "a list")
+        return [Section(self.file, f"{self.path(name)}[{i}]", item) for i, item in enumerate(value)]
+
+    def names(self) -> Iterator[str]:
+        """Every key."""
+        for name in self._values:
+            if not isinstance(name, str):
+                raise ConfigError(
+                    f"{self.file}: key {name!r} of {self.key or 'the file'} is not a text"
+                )
+            yield name
+
+    def items(self) -> Iterator[tuple[str, Section]]:
+        """Every key with the mapping under it."""
+        for name in self.names():
+            yield name, self.section(name)
+
+    def close(self) -> None:
+        """Refuses keys that nobody asked for.
+
+        Raises:
+            ConfigError: names the first of them and the known ones.
+        """
+        for name in self._values:
+            if name not in self._known:
+                known = ", ".join(sorted(self._known))
+                raise ConfigError(
+                    f"{self.file}: {self.path(str(name))} is not known, expected: {known}"
+                )
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is there twice; YAML's parser would keep the last one silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"key {key.value!r} is there twice", problem_mark=key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+def read(file: Path) -> Section:
+    """The whole of a YAML file.
+
+    Raises:
+        ConfigError: the file cannot be read, is not YAML or is not a mapping.
+    """
+    try:
+        with file.open(encoding="utf-8") as stream:
+            return Section(file, "", yaml.load(stream, _Loader))  # a safe loader
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: cannot be read ({error})") from error
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise ConfigError(f"{file}: is not valid YAML ({problem})") from error
+
+
+def _is_number(value: object) -> bool:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and math.isfinite(value)  # type: ignore[arg-type]
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,162 @@
+"""The behaviours file: what is read, and what its author is told about a mistake."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ec_rfernet.labels import LABELS
+from robot_behavior.behaviors import Behaviors, Variant, load
+from robot_behavior.yaml_file import ConfigError
+
+SHIPPED = Path(__file__).parents[1] / "config" / "behaviors.yaml"
+MOTIONS = {"greet", "nod", "wave", "happy_arms_up", "happy_bounce"}
+
+GOOD = """
+locale: en
+pause_s: 1.0
+response_timeout_s: 20
+notice: {motion: greet, say: "A camera looks at you.", priority: 200}
+emotions:
+  happy:
+    dwell_s: 0.5
+    cooldown_s: 8
+    priority: 120
+    min_confidence: 0.4
+    variants:
+      - {motion: happy_arms_up, say: [You look happy!, What a smile!]}
+      - {motion: nod, say: Nice to see you smile.}
+      - {motion: wave}
+"""
+
+
+def from_text(tmp_path: Path, text: str) -> Behaviors:
+    file = tmp_path / "mine.yaml"
+    file.write_text(text, encoding="utf-8")
+    return load(file, MOTIONS)
+
+
+def shipped() -> Behaviors:
+    named = set(re.findall(r"motion: (\w+)", SHIPPED.read_text()))
+    return load(SHIPPED, named)
+
+
+def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+    behaviors = from_text(tmp_path, GOOD)
+    happy = behaviors.emotions["happy"]
+    assert (behaviors.locale, behaviors.pause_s, behaviors.response_timeout_s) == ("en", 1.0, 20.0)
+    assert (happy.dwell_s, happy.cooldown_s, happy.priority) == (0.5, 8.0, 120)
+    assert happy.min_confidence == 0.4
+    assert happy.variants == (
+        Variant("happy_arms_up", ("You look happy!", "What a smile!")),
+        Variant("nod", ("Nice to see you smile.",)),
+        Variant("wave", ()),
+    )
+    assert behaviors.notice is not None
+    assert behaviors.notice.variants == (Variant("greet", ("A camera looks at you.",)),)
+
+
+def test_the_notice_can_be_left_out(tmp_path: Path) -> None:
+    assert from_text(tmp_path, re.sub(r"notice:.*\n", "", GOOD)).notice is None
+
+
+MALFORMED = [
+    ("happy:", "hapy:", "emotions.hapy is not an expression", "did you mean happy?"),
+    ("happy:", "unknown:", "emotions.unknown is not an expression", "one of angry, disgusted"),
+    ("motion: nod", "motion: nood", "emotions.happy.variants[1].motion is 'nood'", "mean nod?"),
+    ("motion: nod", "motion: zzz", "variants[1].motion is 'zzz'", "happy_bounce, nod, wave"),
+    ("motion: nod, ", "", "emotions.happy.variants[1].motion is missing", ""),
+    ("motion: nod", "motion: [nod]", "variants[1].motion is ['nod']", "a text"),
+    ("say: Nice to see you smile.", "say: ''", "variants[1].say is ''", "not empty"),
+    ("say: Nice to see you smile.", "say: ['  ']", "variants[1].say is '  '", "not empty"),
+    ("say: Nice to see you smile.", "say: 7", "variants[1].say is 7", "a sentence"),
+    ("say: Nice to see you smile.", "say: [no]", "variants[1].say is False", "a sentence"),
+    ("say: Nice to see you smile.", "say: What a smile!", "is 'What a smile!'", "differ within"),
+    ("motion: nod, say: Nice to see you smile.", "motion: wave", "is 'wave'", "not listed twice"),
+    ("say: Nice", "says: Nice", "variants[1].says is not known", "motion, say"),
+    ("dwell_s: 0.5", "dwell_s: -1", "emotions.happy.dwell_s is -1", "a number 0..3600"),
+    ("dwell_s: 0.5", "dwell_s: soon", "dwell_s is 'soon'", "a number 0..3600"),
+    ("dwell_s: 0.5", "dwell_s: .nan", "dwell_s is nan", "a number 0..3600"),
+    ("dwell_s: 0.5", "dwell: 0.5", "emotions.happy.dwell_s is missing", ""),
+    ("cooldown_s: 8", "cooldown_s: .inf", "cooldown_s is inf", "a number 0..3600"),
+    ("cooldown_s: 8", "cooldown_s: 8\n    wait_s: 1", "happy.wait_s is not known", "cooldown_s"),
+    ("priority: 120", "priority: 256", "emotions.happy.priority is 256", "0..255"),
+    ("priority: 120", "priority: 1.5", "priority is 1.5", "a whole number"),
+    ("priority: 120", "priority: yes", "priority is True", "a whole number"),
+    ("min_confidence: 0.4", "min_confidence: 40", "min_confidence is 40", "a number 0..1"),
+    ("locale: en", "locale: no", "locale is False", "a text"),
+    ("locale: en", "locale: english please", "locale is 'english please'", "en, de or en-GB"),
+    ("locale: en\n", "", "locale is missing", ""),
+    ("pause_s: 1.0", "pause_s: -0.1", "pause_s is -0.1", "a number"),
+    ("response_timeout_s: 20", "response_timeout_s: 0", "response_timeout_s is 0", "1..3600"),
+    ("emotions:", "emotion:", "emotions is missing", ""),
+    ("motion: greet", "motion: great", "notice.motion is 'great'", "did you mean greet?"),
+    ('say: "A camera looks at you."', "say: ' '", "notice.say is ' '", "not empty"),
+    ("locale: en", "locale: en\nlanguage: en", "language is not known", "locale"),
+    ("locale: en", "locale: [en", "is not valid YAML", "mine.yaml"),
+    ("  happy:", "  happy: &a [1]\n  sad:", "emotions.happy is [1]", "a mapping"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "place", "expected"), MALFORMED)
+def test_a_mistake_is_named(tmp_path: Path, old: str, new: str, place: str, expected: str) -> None:
+    assert old in GOOD
+    with pytest.raises(ConfigError) as caught:
+        from_text(tmp_path, GOOD.replace(old, new, 1))
+    message = str(caught.value)
+    assert message.startswith(str(tmp_path / "mine.yaml"))
+    assert place in message
+    assert expected in message
+    assert "\n" not in message
+
+
+def test_no_variants_at_all(tmp_path: Path) -> None:
+    document = yaml.safe_load(GOOD)
+    document["emotions"]["happy"]["variants"] = []
+    with pytest.raises(ConfigError, match=r"happy\.variants is \[\], expected at least one"):
+        from_text(tmp_path, yaml.safe_dump(document))
+
+
+def test_an_expression_listed_twice_is_refused(tmp_path: Path) -> None:
+    block = GOOD[GOOD.index("  happy:") :]
+    with pytest.raises(ConfigError, match=r"key 'happy' is there twice.*line 16"):
+        from_text(tmp_path, GOOD + block)
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words", "\x00"])
+def test_a_file_that_is_something_else(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"mine\.yaml"):
+        from_text(tmp_path, text)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: cannot be read"):
+        load(tmp_path / "nowhere.yaml", MOTIONS)
+
+
+def test_shipped_behaviours_answer_every_expression() -> None:
+    behaviors = shipped()
+    assert set(behaviors.emotions) == set(LABELS)
+    assert behaviors.notice is not None
+    for name, behavior in behaviors.emotions.items():
+        if name == "neutral":
+            assert not any(variant.say for variant in behavior.variants)
+        else:
+            assert len(behavior.variants) >= 2
+            assert sum(len(variant.say) for variant in behavior.variants) >= 3
+
+
+def test_shipped_sentences_never_assert_a_feeling() -> None:
+    for behavior in shipped().emotions.values():
+        for variant in behavior.variants:
+            for sentence in variant.say:
+                assert not re.search(r"\byou('re| are| feel| seem)\b", sentence, re.IGNORECASE)
+
+
+def test_shipped_behaviours_answer_within_two_seconds() -> None:
+    # People expect an answer within two seconds (Shiwa et al., 2009).
+    for name, behavior in shipped().emotions.items():
+        assert name == "neutral" or behavior.dwell_s <= 1.5

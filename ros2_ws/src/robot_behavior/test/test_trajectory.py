@@ -1,0 +1,131 @@
+"""Trajectories: within every limit, wherever the robot is and however it moves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from robot_behavior import urdf
+from robot_behavior.motion_library import load_motions
+from robot_behavior.spline import Spline
+from robot_behavior.trajectory import PERIOD_S, JointStates, Trajectory, plan
+
+SOURCE = Path(__file__).parents[2]
+MODEL = urdf.load(SOURCE / "fer_bringup" / "urdf" / "humanoid.urdf")
+LIMITS = MODEL.limits
+LIBRARY = load_motions(SOURCE / "robot_behavior" / "config" / "motions.yaml", LIMITS)
+REST = JointStates(LIBRARY.rest.end, {})
+names = st.sampled_from(sorted(LIBRARY.motions))
+shares = st.lists(st.floats(0.0, 1.0), min_size=len(LIMITS), max_size=len(LIMITS))
+
+
+def states(shares: list[float], speeds: list[float]) -> JointStates:
+    """A state anywhere within the limits, moving in any way within them."""
+    positions, velocities = {}, {}
+    for (joint, limit), share, speed in zip(LIMITS.items(), shares, speeds, strict=True):
+        positions[joint] = limit.lower + share * (limit.upper - limit.lower)
+        velocities[joint] = (2.0 * speed - 1.0) * limit.velocity
+    return JointStates(positions, velocities)
+
+
+def assert_within_limits(trajectory: Trajectory, start: JointStates) -> None:
+    fastest = np.array([LIMITS[joint].velocity for joint in trajectory.joints])
+    lower = np.array([LIMITS[joint].lower for joint in trajectory.joints])
+    upper = np.array([LIMITS[joint].upper for joint in trajectory.joints])
+    here = np.array([start.positions[joint] for joint in trajectory.joints])
+    positions = np.vstack([here, trajectory.positions])
+    steps = np.diff(positions, axis=0) / np.diff([0.0, *trajectory.times])[:, None]
+    assert (np.diff([0.0, *trajectory.times]) > 0).all()
+    assert (positions >= lower - 1e-9).all() and (positions <= upper + 1e-9).all()
+    assert (np.abs(trajectory.velocities) <= fastest * 1.01).all()
+    assert (np.abs(steps) <= fastest * 1.01).all()
+
+
+@settings(max_examples=60)
+@given(name=names, shares=shares, speeds=shares, speed=st.floats(0.1, 1.0))
+def test_limits_hold_from_any_state(
+    name: str, shares: list[float], speeds: list[float], speed: float
+) -> None:
+    start = states(shares, speeds)
+    trajectory = plan(LIBRARY.motions[name], LIBRARY.rest, LIMITS, start, speed)
+    assert_within_limits(trajectory, start)
+    assert trajectory.end == pytest.approx(LIBRARY.rest.end, abs=1e-6)
+    np.testing.assert_allclose(trajectory.velocities[-1], 0.0, atol=1e-6)
+
+
+@settings(max_examples=60)
+@given(shares=shares, speeds=shares)
+def test_the_way_to_rest_is_short_enough_for_a_stop(
+    shares: list[float], speeds: list[float]
+) -> None:
+    start = states(shares, speeds)
+    trajectory = plan(LIBRARY.rest, LIBRARY.rest, LIMITS, start, 0.1, approach_within_s=2.8)
+    assert_within_limits(trajectory, start)
+    assert trajectory.duration < 3.3
+
+
+@settings(max_examples=40)
+@given(name=names, shares=shares, speeds=shares)
+def test_it_is_smooth(name: str, shares: list[float], speeds: list[float]) -> None:
+    start = states(shares, speeds)
+    trajectory = plan(LIBRARY.motions[name], LIBRARY.rest, LIMITS, start)
+    velocities = np.vstack(
+        [[start.velocities[j] for j in trajectory.joints], trajectory.velocities]
+    )
+    fastest = np.array([LIMITS[joint].velocity for joint in trajectory.joints])
+    inside = [
+        0.1 < share < 0.9
+        for share in shares  # at a limit, a joint may have to stop at once
+    ]
+    change = np.abs(np.diff(velocities, axis=0)) / fastest
+    assert change[:, inside].max(initial=0.0) < 0.35
+
+
+def test_from_rest_a_motion_takes_its_own_time() -> None:
+    motion = LIBRARY.motions["nod"]
+    trajectory = plan(motion, LIBRARY.rest, LIMITS, REST)
+    assert trajectory.duration == pytest.approx(motion.times[-1])
+    slow = plan(motion, LIBRARY.rest, LIMITS, REST, speed=0.5)
+    assert slow.duration == pytest.approx(2 * motion.times[-1])
+    assert np.abs(slow.velocities).max() == pytest.approx(
+        np.abs(trajectory.velocities).max() / 2, rel=0.05
+    )
+
+
+def test_it_passes_through_the_rows() -> None:
+    motion = LIBRARY.motions["happy_bounce"]
+    trajectory = plan(motion, LIBRARY.rest, LIMITS, REST)
+    columns = [trajectory.joints.index(joint) for joint in motion.joints]
+    for time, row in zip(motion.times, motion.positions, strict=True):
+        nearest = np.abs(trajectory.times - time).argmin()
+        found = trajectory.positions[nearest, columns]
+        np.testing.assert_allclose(found, row, atol=4.0 * PERIOD_S)
+
+
+def test_joints_that_a_motion_does_not_name_go_to_rest() -> None:
+    arms_up = JointStates({**LIBRARY.rest.end, "left_shoulder_pitch_joint": 2.5}, {})
+    trajectory = plan(LIBRARY.motions["nod"], LIBRARY.rest, LIMITS, arms_up)
+    assert trajectory.end["left_shoulder_pitch_joint"] == pytest.approx(0.0, abs=1e-6)
+
+
+@given(
+    values=st.lists(st.floats(-2, 2), min_size=2, max_size=8),
+    gaps=st.lists(st.floats(0.05, 2), min_size=8, max_size=8),
+)
+def test_a_spline_stays_between_its_points_and_knows_its_peaks(
+    values: list[float], gaps: list[float]
+) -> None:
+    times = np.cumsum(gaps[: len(values)])
+    spline = Spline.through(times, np.array(values)[:, None])
+    for i, peak in enumerate(spline.peak_speeds()[:, 0]):
+        inner = np.linspace(times[i], times[i + 1], 60)
+        positions, velocities = spline.at(inner)
+        low, high = sorted(values[i : i + 2])
+        assert positions.min() >= low - 1e-9 and positions.max() <= high + 1e-9
+        assert np.abs(velocities[:-1]).max() <= peak + 1e-9
+        slope = np.abs(np.diff(positions[:, 0]) / np.diff(inner)).max()
+        assert slope <= peak + 1e-9
