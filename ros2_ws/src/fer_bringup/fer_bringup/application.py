@@ -1,0 +1,164 @@
+"""Puts the robot together in one process, runs it, and tells what happened."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import rclpy
+from ament_index_python.packages import get_package_share_directory
+from rclpy.executors import Executor, SingleThreadedExecutor
+from rclpy.node import Node
+
+from ec_rfernet.errors import InputError
+from fer_bringup import options as command_line
+from fer_bringup import screen
+from fer_bringup.arguments import Settings
+from fer_bringup.assembly import Part, parameter_file, parts
+from fer_bringup.clip.make_clip import clip_path, ensure_clip
+from fer_bringup.journal import Journal
+from fer_bringup.options import Options
+from fer_bringup.recorder_node import RecorderNode
+from fer_bringup.recording import VOICE
+from fer_bringup.summary import Summary
+from fer_bringup.view_node import ViewNode
+from fer_common.parameters import ParameterError
+from fer_common.runner import StartError, StopRequest, initialise, spin, start
+
+_SETTLE_S = 1.0  # after the last frame: what was seen in it may still be answered
+_PATIENCE_S = 15.0  # a response may take so long after the last frame
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """The whole program; see `fer_bringup.robot.main`."""
+    share = Path(get_package_share_directory("fer_bringup"))
+    try:
+        options = command_line.read(arguments, share / "config" / "robot.yaml")
+        if options.settings.camera in ("auto", "clip"):
+            ensure_clip(partial(print, flush=True))
+        summary = _perform(options, share / "urdf" / "humanoid.urdf")
+    except (InputError, ParameterError, StartError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:  # while the clip was made
+        return 0
+    print("\n".join(["", *summary.lines()]), flush=True)
+    return 0
+
+
+def _perform(options: Options, urdf: Path) -> Summary:
+    settings, folder = options.settings, options.record
+    robot = parts(settings, clip_path(), folder / VOICE if folder else None)
+    with ExitStack() as stack:
+        show = stack.enter_context(screen.opened(options.view))
+        executor, stop = stack.enter_context(_ros(settings, robot))
+        crew = stack.enter_context(closing(_Crew(executor)))
+        view = ViewNode(show)
+        crew.add(view)
+        if folder is not None:
+            show.line(f"recording to {folder}: pictures of people, and what is said")
+            recorder = RecorderNode(folder, urdf, view.journal)
+            crew.add(recorder)
+            stack.enter_context(closing(recorder))
+        for part in robot:
+            if stop:
+                break
+            show.line(f"starting {part.executable}")
+            node = _create(part)
+            crew.add(node)
+            if part.lifecycle and settings.autostart:
+                start(node)
+        finish = _Finish(crew, view.journal)
+        # The behaviour's last order, to rest, is carried out by nodes that still work.
+        spin(executor, crew.named("behavior_node"), stop, finish)
+        if stop.count < 2:
+            spin(executor, crew.nodes, stop, finish)
+        return view.journal.summary()
+
+
+@contextmanager
+def _ros(settings: Settings, robot: Sequence[Part]) -> Iterator[tuple[Executor, StopRequest]]:
+    """ROS with one executor, and what Ctrl-C sets.
+
+    Raises:
+        StartError: ROS does not accept the namespace or the parameter file.
+    """
+    arguments = ["--ros-args", "--log-level", settings.log_level]
+    if settings.namespace:
+        arguments += ["-r", f"__ns:=/{settings.namespace.strip('/')}"]
+    for part in robot:
+        for source, target in part.remappings:
+            arguments += ["-r", f"{part.executable}:{source}:={target}"]
+    with TemporaryDirectory() as folder:
+        # The later file wins, so arguments win over the user's file.
+        own = Path(folder) / "arguments.yaml"
+        own.write_text(parameter_file(robot), encoding="utf-8")
+        for file in (settings.params_file, own):
+            arguments += ["--params-file", str(file)]
+        initialise(arguments)
+    executor, stop = SingleThreadedExecutor(), StopRequest()
+    try:
+        stop.install(executor)
+        yield executor, stop
+    finally:
+        executor.shutdown(timeout_sec=1.0)
+        rclpy.try_shutdown()
+
+
+def _create(part: Part) -> Node:
+    module, name = part.target.split(":")
+    kind: Callable[[], Node] = getattr(importlib.import_module(module), name)
+    return kind()
+
+
+class _Crew:
+    """The nodes of this process; destroyed in the reverse of their order."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self.nodes: list[Node] = []
+
+    def add(self, node: Node) -> None:
+        """Spins the node from now on."""
+        self.nodes.append(node)
+        self._executor.add_node(node)
+
+    def named(self, name: str) -> list[Node]:
+        """The node of a name, or none."""
+        return [node for node in self.nodes if node.get_name() == name]
+
+    def dismiss(self, name: str) -> None:
+        """Spins a node no longer."""
+        for node in self.named(name):
+            self._executor.remove_node(node)
+
+    def close(self) -> None:
+        """Destroys the nodes."""
+        for node in reversed(self.nodes):
+            self._executor.remove_node(node)
+            node.destroy_node()
+
+
+class _Finish:
+    """Tells when there is nothing more to do: no more frames, and no response under way."""
+
+    def __init__(self, crew: _Crew, journal: Journal) -> None:
+        self._crew, self._journal = crew, journal
+        self._since: float | None = None
+
+    def __call__(self) -> bool:
+        if self._since is None:
+            if any(camera.has_ended() for camera in self._crew.named("camera_node")):
+                self._since = time.monotonic()
+            return False
+        waited = time.monotonic() - self._since
+        if waited < _SETTLE_S:
+            return False
+        self._crew.dismiss("fer_node")  # it would complain that no images come
+        return waited > _PATIENCE_S or not self._journal.responding

@@ -1,0 +1,100 @@
+"""The arguments of ``robot.launch.py``, which are also those of the ``robot`` executable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ec_rfernet.errors import InputError
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument.
+
+    Attributes:
+        name: as in ``name:=value`` and ``--name value``.
+        default: when it is not given.
+        description: one line.
+        choices: the allowed values; empty allows every one.
+    """
+
+    name: str
+    default: str
+    description: str
+    choices: tuple[str, ...] = ()
+
+    def checked(self, value: str) -> str:
+        """The value.
+
+        Raises:
+            InputError: it is not one of the choices.
+        """
+        if self.choices and value not in self.choices:
+            expected = ", ".join(self.choices)
+            raise InputError(f"argument '{self.name}' is '{value}', expected one of {expected}")
+        return value
+
+
+ARGUMENTS = (
+    Argument(
+        "camera",
+        "auto",
+        "auto (a webcam, or else the clip), clip, a device index, the path of a video, a "
+        "picture or a folder of pictures, or none when another driver publishes the images",
+    ),
+    Argument("image_topic", "image_raw", "topic of the images"),
+    Argument(
+        "robot",
+        "sim",
+        "sim: the simulated humanoid; trajectory: a real one that listens to joint_trajectory; "
+        "none: no gestures",
+        ("sim", "trajectory", "none"),
+    ),
+    Argument("speech", "espeak", "espeak: a voice; log: words only", ("espeak", "log")),
+    Argument("model", "ec_rfernet", "name of a model bundle, or path of one"),
+    Argument("params_file", "", "YAML with the parameters of the nodes; empty: the installed one"),
+    Argument("autostart", "true", "whether lifecycle nodes activate themselves", ("true", "false")),
+    Argument("namespace", "", "namespace of all nodes"),
+    Argument(
+        "log_level",
+        "info",
+        "least severity of messages",
+        ("debug", "info", "warn", "error"),
+    ),
+)
+"""In the order in which they are documented."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Which robot to put together; the attributes are those of `ARGUMENTS`."""
+
+    camera: str
+    image_topic: str
+    robot: str
+    speech: str
+    model: str
+    params_file: Path
+    autostart: bool
+    namespace: str
+    log_level: str
+
+    @classmethod
+    def read(cls, values: Mapping[str, str], config: Path) -> Settings:
+        """The settings of one start.
+
+        Args:
+            values: a text for each of `ARGUMENTS`.
+            config: the parameter file for an empty ``params_file``.
+
+        Raises:
+            InputError: a value is not allowed, or the parameter file does not exist.
+        """
+        texts = {argument.name: argument.checked(values[argument.name]) for argument in ARGUMENTS}
+        params_file = Path(texts.pop("params_file") or config).expanduser()
+        if not params_file.is_file():
+            raise InputError(f"argument 'params_file': there is no file {params_file}")
+        autostart = texts.pop("autostart") == "true"
+        return cls(params_file=params_file, autostart=autostart, **texts)

@@ -1,0 +1,100 @@
+"""Which nodes make up the robot, and with which parameters, for given settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fer_bringup.arguments import Settings
+
+
+@dataclass(frozen=True)
+class Part:
+    """One node of the robot.
+
+    Attributes:
+        package: where its executable is.
+        executable: its name, which is also the node's name.
+        target: its class, as ``module:name``.
+        parameters: set by the settings; they win over the parameter file.
+        remappings: (from, to) of topic names.
+        lifecycle: whether it is a lifecycle node.
+    """
+
+    package: str
+    executable: str
+    target: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    remappings: tuple[tuple[str, str], ...] = ()
+    lifecycle: bool = False
+
+
+def parts(settings: Settings, clip: Path, voice: Path | None = None) -> list[Part]:
+    """The nodes, in the order in which they start: who is listened to comes last.
+
+    Args:
+        settings: which robot.
+        clip: path of the demo clip, for cameras that use it.
+        voice: file in which to keep what is said; None for none.
+    """
+    nodes = []
+    if settings.robot == "sim":
+        nodes.append(Part("robot_behavior", "sim_robot", "robot_behavior.sim_robot:SimRobot"))
+    if settings.robot != "none":
+        nodes.append(
+            Part("robot_behavior", "motion_player", "robot_behavior.motion_player:MotionPlayer")
+        )
+    nodes += [_speech(settings, voice), _behaviour(settings), _perception(settings)]
+    if settings.camera != "none":
+        nodes.append(_camera(settings, clip))
+    return nodes
+
+
+def parameter_file(nodes: Iterable[Part]) -> str:
+    """The parameters of the parts as a ROS parameter file, for any namespace."""
+    blocks = {f"/**/{part.executable}": {"ros__parameters": part.parameters} for part in nodes}
+    return yaml.safe_dump(blocks)
+
+
+def _speech(settings: Settings, voice: Path | None) -> Part:
+    parameters = {"backend": settings.speech}
+    if voice is not None:
+        parameters["record_to"] = str(voice)
+    return Part(
+        "robot_behavior", "speech_node", "robot_behavior.speech_node:SpeechNode", parameters
+    )
+
+
+def _behaviour(settings: Settings) -> Part:
+    return Part(
+        "robot_behavior",
+        "behavior_node",
+        "robot_behavior.behavior_node:BehaviorNode",
+        {"autostart": settings.autostart},
+        lifecycle=True,
+    )
+
+
+def _perception(settings: Settings) -> Part:
+    return Part(
+        "fer_node",
+        "fer_node",
+        "fer_node.fer_node:FerNode",
+        {"autostart": settings.autostart, "model": settings.model},
+        (("image", settings.image_topic),),
+        lifecycle=True,
+    )
+
+
+def _camera(settings: Settings, clip: Path) -> Part:
+    return Part(
+        "fer_node",
+        "camera_node",
+        "fer_node.camera_node:CameraNode",
+        {"camera": settings.camera, "clip": str(clip)},
+        (("image_raw", settings.image_topic),),
+    )

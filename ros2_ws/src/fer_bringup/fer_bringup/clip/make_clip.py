@@ -1,0 +1,95 @@
+"""Makes the clip and keeps it in the cache; ``ros2 run fer_bringup make_clip``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from ec_rfernet.errors import InputError
+from fer_bringup.clip.stage import FRAMES, HEIGHT, RATE, WIDTH, Stage
+from fer_bringup.video_file import VideoFile
+
+_NAME = "clip-v1.mp4"  # a new number whenever the clip's content changes
+
+
+def clip_path() -> Path:
+    """Where the clip is kept: in ``$XDG_CACHE_HOME``, or in ``~/.cache``."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "fer_bringup" / _NAME
+
+
+def ensure_clip(say: Callable[[str], object]) -> Path:
+    """The clip's path; makes the clip first if it is not there yet.
+
+    Args:
+        say: told that it is being made, which takes half a minute.
+
+    Raises:
+        InputError: a portrait is missing, or the cache cannot be written.
+    """
+    path = clip_path()
+    if not path.exists():
+        say(f"making the demo clip, once: {path}")
+        make_clip(path)
+    return path
+
+
+def make_clip(path: Path, frames: int = FRAMES) -> None:
+    """Writes the clip, or its first ``frames`` frames.
+
+    The file appears when it is complete, never half of it.
+
+    Raises:
+        InputError: a portrait is missing, or ``path`` cannot be written.
+        KeyboardInterrupt: upon Ctrl-C; nothing is left behind.
+    """
+    stage = Stage()
+    video = VideoFile(path, RATE, (WIDTH, HEIGHT))
+    try:
+        with _interruptible():
+            for index in range(frames):
+                video.write(stage.frame(index))
+        video.complete()
+    finally:
+        video.discard()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Makes Ctrl-C a KeyboardInterrupt meanwhile, whatever it does otherwise."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python handles signals in the main thread only
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; exit code 2 with one line when the clip cannot be made."""
+    parser = argparse.ArgumentParser(prog="make_clip", description="Makes the demo clip.")
+    parser.add_argument("--force", action="store_true", help="make it again if it is there")
+    options = parser.parse_args(arguments)
+    try:
+        if options.force:
+            make_clip(clip_path())
+        print(ensure_clip(partial(print, flush=True)))
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

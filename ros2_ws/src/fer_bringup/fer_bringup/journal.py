@@ -1,0 +1,196 @@
+"""What the robot has seen and done so far, and what it sees and does now."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+from fer_bringup.summary import Answer, Summary
+
+_CURRENT_S = 1.0  # a face that was not reported for so long has left
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The robot's world right now.
+
+    Attributes:
+        faces: in the last image; -1 before the first one.
+        label: expression of the attended face; empty when nobody is attended to.
+        confidence: of it, 0..1.
+        probabilities: of the seven labels, 0..1; empty when nobody is attended to.
+        state: of the behaviour; empty before it is known.
+        motion: being played.
+        speech: being said.
+        reason: why the robot does or does not act.
+        rate: processed images per second, as the node reports it.
+        latency_s: median, seconds, likewise.
+        health: what is wrong with the perception; empty when nothing is.
+    """
+
+    faces: int = -1
+    label: str = ""
+    confidence: float = 0.0
+    probabilities: tuple[float, ...] = ()
+    state: str = ""
+    motion: str = ""
+    speech: str = ""
+    reason: str = ""
+    rate: float = 0.0
+    latency_s: float = 0.0
+    health: str = ""
+
+
+class Listener(Protocol):
+    """Is told what is new."""
+
+    def seen(self, line: str) -> None:
+        """Someone else is seen, or something else in the face."""
+        ...
+
+    def answered(self, answer: Answer) -> None:
+        """The robot has begun to respond."""
+        ...
+
+
+@dataclass
+class _Attended:
+    """Time that the attended face showed each label."""
+
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    images: Counter[str] = field(default_factory=Counter)
+    label: str = ""
+    at: float = 0.0
+
+    def add(self, label: str, now: float) -> None:
+        if self.label and now - self.at < _CURRENT_S:
+            self.seconds[self.label] += now - self.at
+        self.images[label] += 1
+        self.label, self.at = label, now
+
+
+class Journal:
+    """Takes in messages, as plain values, and keeps the account.
+
+    Args:
+        clock: seconds, monotonic.
+        listener: told of changes.
+    """
+
+    def __init__(self, clock: Callable[[], float], listener: Listener) -> None:
+        self._clock = clock
+        self._listener = listener
+        self._began = clock()
+        self._moment = Moment()
+        self._latencies: list[float] = []
+        self._first_image = self._last_image = 0.0
+        self._attended = _Attended()
+        self._answers: list[Answer] = []
+        self._said: list[str] = []
+        self._response = ("", "")
+        self._line = ""
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the beginning."""
+        return self._clock() - self._began
+
+    @property
+    def moment(self) -> Moment:
+        """The present."""
+        if self._moment.label and self._clock() - self._attended.at > _CURRENT_S:
+            self._moment = replace(self._moment, label="", confidence=0.0, probabilities=())
+        return self._moment
+
+    @property
+    def responding(self) -> bool:
+        """Whether the robot is in the middle of a response."""
+        return bool(self._response[0] or self._response[1])
+
+    @property
+    def answers(self) -> Sequence[Answer]:
+        """The responses so far."""
+        return self._answers
+
+    def image(self, faces: int, latency_s: float) -> None:
+        """An image was processed.
+
+        Args:
+            faces: in it.
+            latency_s: from its stamp to now, seconds.
+        """
+        now = self._clock()
+        if not self._latencies:
+            self._first_image = now
+        self._last_image = now
+        self._latencies.append(latency_s)
+        if faces == 0:
+            self._moment = replace(self._moment, label="", confidence=0.0, probabilities=())
+        self._moment = replace(self._moment, faces=faces)
+        if faces == 0:
+            self._see("nobody in view")
+
+    def expression(self, label: str, confidence: float, probabilities: Sequence[float]) -> None:
+        """The attended face shows something; see `Moment`."""
+        self._attended.add(label, self._clock())
+        changed = label != self._moment.label
+        self._moment = replace(
+            self._moment,
+            label=label,
+            confidence=confidence,
+            probabilities=tuple(map(float, probabilities)),
+        )
+        if changed:
+            self._see(f"{label}, {confidence:.0%}")
+
+    def behaviour(self, state: str, emotion: str, motion: str, speech: str, reason: str) -> None:
+        """The behaviour has changed; see `Moment`."""
+        self._moment = replace(
+            self._moment, state=state, motion=motion, speech=speech, reason=reason
+        )
+        response = (motion, speech)
+        begins = bool(motion or speech) and not self._continues(response)
+        self._response = response
+        if begins and state == "responding" and motion != "rest":
+            answer = Answer(self.elapsed, emotion, motion, speech, reason)
+            self._answers.append(answer)
+            self._listener.answered(answer)
+
+    def said(self, text: str) -> None:
+        """The loudspeaker, or the log, has begun to say something."""
+        self._said.append(text)
+
+    def health(self, rate: float, latency_s: float, problem: str) -> None:
+        """The perception's diagnostics; see `Moment`."""
+        self._moment = replace(self._moment, rate=rate, latency_s=latency_s, health=problem)
+
+    def summary(self) -> Summary:
+        """The account of everything so far."""
+        latencies = self._latencies
+        median, p99 = np.percentile(latencies, (50, 99)) if latencies else (0.0, 0.0)
+        span = self._last_image - self._first_image
+        return Summary(
+            duration_s=self.elapsed,
+            frames=len(latencies),
+            rate=(len(latencies) - 1) / span if span > 0 else 0.0,
+            median_s=float(median),
+            p99_s=float(p99),
+            seconds=dict(self._attended.seconds),
+            images=dict(self._attended.images),
+            answers=tuple(self._answers),
+            said=tuple(self._said),
+        )
+
+    def _continues(self, response: tuple[str, str]) -> bool:
+        """Whether this is the same response, of which a part has ended meanwhile."""
+        motion, speech = self._response
+        return response[0] in ("", motion) and response[1] in ("", speech)
+
+    def _see(self, line: str) -> None:
+        if line != self._line:
+            self._line = line
+            self._listener.seen(line)

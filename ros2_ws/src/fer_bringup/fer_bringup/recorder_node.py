@@ -1,0 +1,124 @@
+"""The ROS node that records a run: a video, a still, the voice and the summary."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import cv2
+import numpy as np
+from rclpy.node import Node
+from sensor_msgs.msg import Image, JointState
+
+from ec_rfernet.errors import InputError
+from fer_bringup.journal import Journal
+from fer_bringup.recording import HEIGHT, PICTURE, STILL, SUMMARY, VIDEO, WIDTH, Composer
+from fer_bringup.video_file import VideoFile
+from fer_common.qos import NEWEST
+from fer_node.images import to_bgr
+from robot_behavior import robot_figure, urdf
+
+RATE = 20.0
+"""Frames per second of the video."""
+
+
+class RecorderNode(Node):
+    """Writes ``demo.mp4``, ``demo.png`` and ``summary.json`` into a folder.
+
+    The video keeps real time: it is written in a thread of its own, which repeats frames
+    when it is late.
+
+    Args:
+        folder: made if it does not exist.
+        description: the robot's URDF.
+        journal: what is said, and why.
+        options: for `rclpy.node.Node`.
+
+    Raises:
+        InputError: the folder or the video cannot be written.
+    """
+
+    def __init__(self, folder: Path, description: Path, journal: Journal, **options: Any) -> None:
+        super().__init__("robot_recorder", **options)
+        self._folder, self._journal = folder, journal
+        self._model = urdf.load(description)
+        self._video = VideoFile(folder / VIDEO, RATE, (WIDTH, HEIGHT))
+        self._overlay: Image | None = None
+        self._positions: dict[str, float] = {}
+        self.create_subscription(Image, "fer_node/overlay", self._on_overlay, NEWEST)
+        self.create_subscription(JointState, "joint_states", self._on_joints, NEWEST)
+        self._stop = Event()
+        self._thread = Thread(target=self._record, name="recorder", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Completes the files.
+
+        Raises:
+            InputError: that is not possible.
+        """
+        self._stop.set()
+        self._thread.join()
+        self._video.complete()
+        path = self._folder / SUMMARY
+        text = json.dumps(self._journal.summary().as_dict(), indent=2, ensure_ascii=False)
+        try:
+            path.write_text(text + "\n", encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error})") from error
+
+    def _on_overlay(self, message: Image) -> None:
+        self._overlay = message
+
+    def _on_joints(self, message: JointState) -> None:
+        self._positions = dict(zip(message.name, message.position, strict=True))
+
+    def _record(self) -> None:
+        composer, still, began, written = Composer(), _Still(), time.monotonic(), 0
+        pose: dict[str, float] | None = None
+        while not self._stop.wait(max(0.0, began + written / RATE - time.monotonic())):
+            if pose is None or pose != self._positions:
+                pose = self._positions
+                robot = robot_figure.render(self._model, pose, PICTURE)
+            frame = composer.frame(self._seen(), robot, self._journal.moment)
+            still.consider(frame, pose, self._journal)
+            due = int((time.monotonic() - began) * RATE) + 1
+            for _ in range(due - written):
+                self._video.write(frame)
+            written = max(written, due)
+        still.write(self._folder / STILL)
+
+    def _seen(self) -> np.ndarray | None:
+        message = self._overlay
+        return None if message is None else to_bgr(message)
+
+
+class _Still:
+    """Picks the picture in which the robot answers an expression with the widest gesture."""
+
+    def __init__(self) -> None:
+        self._best: np.ndarray | None = None
+        self._reach = 0.0
+
+    def consider(self, frame: np.ndarray, pose: Mapping[str, float], journal: Journal) -> None:
+        """Keeps the frame if it is better than those before.
+
+        Args:
+            frame: BGR, uint8 [H, W, 3].
+            pose: rad by joint.
+            journal: knows what the robot is doing.
+        """
+        if not (journal.responding and journal.answers and journal.answers[-1].emotion):
+            return
+        reach = sum(abs(angle) for angle in pose.values())
+        if reach > self._reach:
+            self._best, self._reach = frame, reach
+
+    def write(self, path: Path) -> None:
+        """Writes the best one, if there was any."""
+        if self._best is not None:
+            cv2.imwrite(str(path), self._best)

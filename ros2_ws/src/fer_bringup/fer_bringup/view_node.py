@@ -1,0 +1,72 @@
+"""The ROS node of the terminal view: listens to the public topics, keeps the journal."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.time import Time
+from std_msgs.msg import String
+
+from fer_bringup.journal import Journal
+from fer_bringup.screen import Screen
+from fer_common.qos import EVENTS, LATCHED
+
+_PERIOD_S = 0.1
+
+
+class ViewNode(Node):
+    """Shows what goes on; the robot works the same without it.
+
+    Args:
+        screen: drawn upon ten times a second, and told of changes.
+        options: for `rclpy.node.Node`.
+    """
+
+    def __init__(self, screen: Screen, **options: Any) -> None:
+        super().__init__("robot_view", **options)
+        self.journal = Journal(time.monotonic, screen)
+        self._screen = screen
+        self.create_subscription(EmotionArray, "emotions", self._on_emotions, EVENTS)
+        self.create_subscription(Emotion, "emotion", self._on_emotion, EVENTS)
+        self.create_subscription(BehaviorState, "behavior_state", self._on_behaviour, LATCHED)
+        self.create_subscription(String, "speech", self._on_speech, EVENTS)
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, EVENTS)
+        self._perception = self.resolve_topic_name("fer_node")
+        self.create_timer(_PERIOD_S, self._draw, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def _on_emotions(self, message: EmotionArray) -> None:
+        stamp = Time.from_msg(message.header.stamp).nanoseconds
+        latency = 1e-9 * (self.get_clock().now().nanoseconds - stamp)
+        self.journal.image(len(message.emotions), latency)
+
+    def _on_emotion(self, message: Emotion) -> None:
+        self.journal.expression(message.label, message.confidence, message.probabilities)
+
+    def _on_behaviour(self, message: BehaviorState) -> None:
+        self.journal.behaviour(
+            message.state, message.emotion, message.motion, message.speech, message.reason
+        )
+
+    def _on_speech(self, message: String) -> None:
+        if message.data:
+            self.journal.said(message.data)
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name != self._perception:
+                continue
+            values = {pair.key: pair.value for pair in status.values}
+            working = status.level == DiagnosticStatus.OK or values.get("state") != "active"
+            self.journal.health(
+                float(values.get("rate [1/s]", 0.0)),
+                float(values.get("latency, median [ms]", 0.0)) / 1000,
+                "" if working else status.message,
+            )
+
+    def _draw(self) -> None:
+        self._screen.draw(self.journal)

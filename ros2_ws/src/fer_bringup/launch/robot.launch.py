@@ -1,0 +1,114 @@
+"""The robot, one process per node: ``ros2 launch fer_bringup robot.launch.py camera:=clip``."""
+
+from pathlib import Path
+
+from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    LogInfo,
+    OpaqueFunction,
+    TimerAction,
+)
+from launch.events import Shutdown
+from launch.events.process import ProcessExited
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import LifecycleNode, Node
+
+from fer_bringup.arguments import ARGUMENTS, Settings
+from fer_bringup.assembly import Part, parts
+from fer_bringup.clip.make_clip import clip_path, ensure_clip
+from launch import LaunchContext, LaunchDescription
+
+RVIZ = DeclareLaunchArgument(
+    "rviz", default_value="false", choices=["true", "false"], description="whether to open RViz"
+)
+
+
+def generate_launch_description() -> LaunchDescription:
+    return LaunchDescription(
+        [*(declaration(argument) for argument in ARGUMENTS), RVIZ, OpaqueFunction(function=robot)]
+    )
+
+
+def declaration(argument) -> DeclareLaunchArgument:
+    return DeclareLaunchArgument(
+        argument.name,
+        default_value=argument.default,
+        description=argument.description,
+        choices=list(argument.choices) or None,
+    )
+
+
+def robot(context: LaunchContext) -> list:
+    share = Path(get_package_share_directory("fer_bringup"))
+    values = {a.name: LaunchConfiguration(a.name).perform(context) for a in ARGUMENTS}
+    settings = Settings.read(values, share / "config" / "robot.yaml")
+    if settings.camera in ("auto", "clip"):
+        ensure_clip(print)
+    actions = [node(part, settings) for part in parts(settings, clip_path())]
+    if settings.robot == "sim":
+        actions += state_publisher(share / "urdf" / "humanoid.urdf", settings)
+    if LaunchConfiguration("rviz").perform(context) == "true":
+        actions += rviz(share / "rviz" / "robot.rviz", settings)
+    return actions
+
+
+def node(part: Part, settings: Settings) -> Node:
+    kind = LifecycleNode if part.lifecycle else Node
+    return kind(
+        package=part.package,
+        executable=part.executable,
+        name=part.executable,
+        namespace=settings.namespace,
+        parameters=[str(settings.params_file), part.parameters],
+        remappings=list(part.remappings),
+        arguments=["--ros-args", "--log-level", settings.log_level],
+        output="both",
+        on_exit=end,
+    )
+
+
+def end(event: ProcessExited, context: LaunchContext) -> list:
+    """Ends the whole launch: a video is over, or a node could not start."""
+    if context.is_shutdown:
+        return []
+    shutdown = EmitEvent(event=Shutdown(reason=f"{event.process_name} has ended"))
+    # Nodes may hear of a Ctrl-C before the launch does, which then cancels the timer.
+    return [TimerAction(period=0.5, actions=[shutdown])]
+
+
+def state_publisher(urdf: Path, settings: Settings) -> list:
+    """Transforms of the robot's links, where the package that computes them is installed."""
+    if not installed("robot_state_publisher"):
+        return []
+    return [
+        Node(
+            package="robot_state_publisher",
+            executable="robot_state_publisher",
+            namespace=settings.namespace,
+            parameters=[{"robot_description": urdf.read_text(encoding="utf-8")}],
+        )
+    ]
+
+
+def rviz(config: Path, settings: Settings) -> list:
+    if not installed("rviz2"):
+        hint = "sudo apt install ros-jazzy-rviz2"
+        return [LogInfo(msg=f"rviz:=true has no effect, rviz2 is not installed: {hint}")]
+    return [
+        Node(
+            package="rviz2",
+            executable="rviz2",
+            namespace=settings.namespace,
+            arguments=["-d", str(config)],
+        )
+    ]
+
+
+def installed(package: str) -> bool:
+    try:
+        get_package_share_directory(package)
+    except PackageNotFoundError:
+        return False
+    return True

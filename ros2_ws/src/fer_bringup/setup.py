@@ -1,0 +1,27 @@
+from glob import glob
+
+from setuptools import find_packages, setup
+
+setup(
+    name="fer_bringup",
+    version="0.1.0",
+    description="Launch files, configuration and the robot application.",
+    license="Apache-2.0",
+    packages=find_packages(exclude=["test"]),
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/fer_bringup"]),
+        ("share/fer_bringup", ["package.xml"]),
+        ("share/fer_bringup/launch", glob("launch/*.launch.py")),
+        ("share/fer_bringup/config", glob("config/*")),
+        ("share/fer_bringup/rviz", glob("rviz/*")),
+        ("share/fer_bringup/urdf", glob("urdf/*")),
+    ],
+    install_requires=["setuptools"],
+    zip_safe=False,
+    entry_points={
+        "console_scripts": [
+            "make_clip = fer_bringup.clip.make_clip:main",
+            "robot = fer_bringup.robot:main",
+        ],
+    },
+)

@@ -1,0 +1,69 @@
+import importlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fer_bringup.arguments import ARGUMENTS, Settings
+from fer_bringup.assembly import parameter_file, parts
+
+CLIP = Path("/clip.mp4")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "robot.yaml").touch()
+    return Settings.read({a.name: a.default for a in ARGUMENTS}, tmp_path / "robot.yaml")
+
+
+def names(settings: Settings) -> list[str]:
+    return [part.executable for part in parts(settings, CLIP)]
+
+
+def test_the_camera_comes_last(settings: Settings) -> None:
+    assert names(settings) == [
+        "sim_robot",
+        "motion_player",
+        "speech_node",
+        "behavior_node",
+        "fer_node",
+        "camera_node",
+    ]
+
+
+def test_a_real_robot_is_not_simulated(settings: Settings) -> None:
+    assert "sim_robot" not in names(replace(settings, robot="trajectory"))
+    assert "motion_player" in names(replace(settings, robot="trajectory"))
+    assert "motion_player" not in names(replace(settings, robot="none"))
+
+
+def test_another_driver_replaces_the_camera(settings: Settings) -> None:
+    robot = parts(replace(settings, camera="none", image_topic="/usb/image"), CLIP)
+    assert robot[-1].executable == "fer_node"
+    assert robot[-1].remappings == (("image", "/usb/image"),)
+
+
+def test_camera_and_perception_meet_on_the_topic(settings: Settings) -> None:
+    *_, perception, camera = parts(replace(settings, image_topic="eyes"), CLIP)
+    assert perception.remappings[0][1] == camera.remappings[0][1] == "eyes"
+
+
+def test_a_device_index_stays_a_text(settings: Settings) -> None:
+    values = yaml.safe_load(parameter_file(parts(replace(settings, camera="0"), CLIP)))
+    assert values["/**/camera_node"]["ros__parameters"]["camera"] == "0"
+
+
+def test_the_voice_is_recorded_only_when_asked_for(settings: Settings) -> None:
+    def speech(voice: Path | None) -> dict:
+        found = [p for p in parts(settings, CLIP, voice) if p.executable == "speech_node"]
+        return found[0].parameters
+
+    assert "record_to" not in speech(None)
+    assert speech(Path("/here/speech.wav"))["record_to"] == "/here/speech.wav"
+
+
+def test_every_part_is_a_class_of_an_installed_node(settings: Settings) -> None:
+    for part in parts(settings, CLIP):
+        module, name = part.target.split(":")
+        assert isinstance(getattr(importlib.import_module(module), name), type)

@@ -1,0 +1,152 @@
+"""The clip: real faces, natural warps, the same every time."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from ec_rfernet.detection import MediaPipeDetector
+from ec_rfernet.errors import InputError
+from fer_bringup.clip import make_clip
+from fer_bringup.clip.expression import AT_REST, Expression, put_on
+from fer_bringup.clip.portraits import COLLINS, HOPPER, Portrait, load
+from fer_bringup.clip.stage import FRAMES, HEIGHT, RATE, WIDTH, Stage
+
+EXPRESSIONS = {
+    "smile": Expression(cheek_raiser=0.8, lip_corner_puller=1.1),
+    "sad": Expression(inner_brow_raiser=1.1, lip_corner_depressor=1.1, chin_raiser=0.6),
+    "surprised": Expression(inner_brow_raiser=1, upper_lid_raiser=1, jaw_drop=0.8),
+}
+
+
+@pytest.fixture(scope="module")
+def stage() -> Stage:
+    return Stage()
+
+
+@pytest.fixture(scope="module", params=[HOPPER, COLLINS], ids=["Hopper", "Collins"])
+def portrait(request: pytest.FixtureRequest) -> Portrait:
+    return load(request.param)
+
+
+def test_a_portrait_is_cut_out_around_its_face(portrait: Portrait) -> None:
+    right, left = portrait.eyes
+    assert np.linalg.norm(left - right) == pytest.approx(90, abs=1)
+    x, y = ((right + left) / 2).astype(int)
+    assert portrait.alpha[y, x] > 0.99
+    assert portrait.alpha[5, -5] < 0.01
+
+
+def test_no_action_leaves_the_picture_as_it_is(portrait: Portrait) -> None:
+    difference = cv2.absdiff(put_on(portrait, AT_REST), portrait.image)
+    assert difference.max() <= 1
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_an_expression_changes_the_face_and_nothing_else(portrait: Portrait, name: str) -> None:
+    warped = put_on(portrait, EXPRESSIONS[name])
+    changed = cv2.absdiff(warped, portrait.image).max(axis=2) > 12
+    low, high = portrait.landmarks.min(0) - 60, portrait.landmarks.max(0) + 60
+    rows, columns = np.nonzero(changed)
+    assert changed.sum() > 500
+    assert columns.min() > low[0] and columns.max() < high[0]
+    assert rows.min() > low[1] and rows.max() < high[1]
+
+
+def test_a_smile_lifts_the_corners_of_the_mouth(portrait: Portrait) -> None:
+    # The corner's surroundings are found again higher up in the smiling face.
+    x, y = portrait.landmarks[61].astype(int)
+    patch = portrait.image[y - 9 : y + 10, x - 9 : x + 10]
+    smiling = put_on(portrait, Expression(lip_corner_puller=0.7))
+    around = smiling[y - 40 : y + 41, x - 40 : x + 41]
+    match = cv2.matchTemplate(around, patch, cv2.TM_CCOEFF_NORMED)
+    _, score, _, (column, row) = cv2.minMaxLoc(match)
+    assert score > 0.7
+    assert row + 9 < 40 and column + 9 < 40  # up and outwards
+
+
+def test_frames_are_the_same_every_time(stage: Stage) -> None:
+    index = 36 * RATE
+    first = stage.frame(index)
+    assert first.shape == (HEIGHT, WIDTH, 3)
+    assert first.dtype == np.uint8
+    assert np.array_equal(first, Stage().frame(index))
+
+
+@pytest.mark.parametrize(("second", "faces"), [(0, 0), (8, 1), (15, 0), (21, 1), (37, 2), (44, 0)])
+def test_people_come_and_go(stage: Stage, second: int, faces: int) -> None:
+    detector = MediaPipeDetector()
+    try:
+        assert len(detector.detect(stage.frame(second * RATE))) == faces
+    finally:
+        detector.close()
+
+
+def test_is_as_long_as_promised() -> None:
+    assert 35 <= FRAMES / RATE <= 45
+
+
+def test_a_clip_can_be_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "clip.mp4"
+    make_clip.make_clip(path, frames=12)
+    video = cv2.VideoCapture(str(path))
+    assert video.get(cv2.CAP_PROP_FPS) == pytest.approx(RATE)
+    count = 0
+    while video.read()[0]:
+        count += 1
+    assert count == 12
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_nothing_is_left_of_a_clip_that_was_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted:
+        def frame(self, index: int) -> np.ndarray:
+            if index:
+                raise KeyboardInterrupt
+            return np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+
+    monkeypatch.setattr(make_clip, "Stage", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make_clip.make_clip(tmp_path / "clip.mp4")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    made: list[Path] = []
+
+    def touch(path: Path) -> None:
+        made.append(path)
+        path.parent.mkdir(parents=True)
+        path.touch()
+
+    monkeypatch.setattr(make_clip, "make_clip", touch)
+    said: list[str] = []
+    path = make_clip.ensure_clip(said.append)
+    assert make_clip.ensure_clip(said.append) == path
+    assert made == [path]
+    assert path.is_relative_to(tmp_path)
+    assert len(said) == 1 and str(path) in said[0]
+
+
+def test_a_missing_portrait_is_named_with_its_cure() -> None:
+    with pytest.raises(InputError, match=r"no_such/face\.jpg.*pip install matplotlib scikit-image"):
+        load(("no_such", "face.jpg"))
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="file"):
+        make_clip.make_clip(tmp_path / "file" / "clip.mp4", frames=1)
+
+
+def test_the_command_reports_its_error_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert make_clip.main([]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

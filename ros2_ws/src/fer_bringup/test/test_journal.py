@@ -1,0 +1,127 @@
+import pytest
+
+from fer_bringup.journal import Journal
+from fer_bringup.summary import Answer
+
+HAPPY = (0.0, 0.0, 0.0, 0.9, 0.0, 0.0, 0.1)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.answers: list[Answer] = []
+
+    def seen(self, line: str) -> None:
+        self.lines.append(line)
+
+    def answered(self, answer: Answer) -> None:
+        self.answers.append(answer)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def listener() -> Listener:
+    return Listener()
+
+
+@pytest.fixture
+def journal(clock: Clock, listener: Listener) -> Journal:
+    return Journal(clock, listener)
+
+
+def test_measures_rate_and_latency(journal: Journal, clock: Clock) -> None:
+    for latency in (0.010, 0.020, 0.030, 0.020, 0.400):
+        journal.image(1, latency)
+        clock.now += 0.1
+    summary = journal.summary()
+    assert summary.frames == 5
+    assert summary.rate == pytest.approx(10)
+    assert summary.median_s == pytest.approx(0.020)
+    assert 0.3 < summary.p99_s <= 0.4
+
+
+def test_a_run_without_images_has_a_summary(journal: Journal) -> None:
+    summary = journal.summary()
+    assert (summary.frames, summary.rate, summary.median_s) == (0, 0, 0)
+    assert "nobody" in "\n".join(summary.lines())
+    assert "nothing" in "\n".join(summary.lines())
+
+
+def test_adds_up_the_time_of_each_expression(journal: Journal, clock: Clock) -> None:
+    for label, steps in (("happy", 20), ("sad", 10)):
+        for _ in range(steps):
+            journal.expression(label, 0.9, HAPPY)
+            clock.now += 0.1
+    clock.now += 60  # nobody was there
+    journal.expression("sad", 0.9, HAPPY)
+    summary = journal.summary()
+    assert summary.seconds["happy"] == pytest.approx(2.0)
+    assert summary.seconds["sad"] == pytest.approx(0.9)
+    assert summary.images == {"happy": 20, "sad": 11}
+
+
+def test_tells_changes_once(journal: Journal, listener: Listener) -> None:
+    journal.image(0, 0.01)
+    journal.image(0, 0.01)
+    for _ in range(3):
+        journal.image(1, 0.01)
+        journal.expression("happy", 0.9, HAPPY)
+    journal.image(0, 0.01)
+    assert listener.lines == ["nobody in view", "happy, 90%", "nobody in view"]
+
+
+def test_a_response_counts_once_while_its_parts_end(journal: Journal, listener: Listener) -> None:
+    journal.behaviour("attending", "happy", "", "", "happy for 0.3 s of 0.8 s")
+    journal.behaviour("responding", "happy", "nod", "Hi!", "because")
+    journal.behaviour("responding", "happy", "nod", "Hi!", "because; sad waits")
+    journal.behaviour("responding", "happy", "", "Hi!", "because; the motion failed")
+    assert journal.responding
+    journal.behaviour("cooldown", "happy", "", "", "answered")
+    assert not journal.responding
+    journal.behaviour("responding", "happy", "nod", "Hi!", "again")
+    assert [answer.reason for answer in listener.answers] == ["because", "again"]
+    assert journal.summary().emotions_answered == ("happy",)
+
+
+def test_a_preempting_response_counts(journal: Journal, listener: Listener) -> None:
+    journal.behaviour("responding", "happy", "nod", "Hi!", "one")
+    journal.behaviour("responding", "sad", "comfort", "Oh.", "two")
+    assert [answer.emotion for answer in listener.answers] == ["happy", "sad"]
+
+
+def test_going_to_rest_is_no_answer(journal: Journal, listener: Listener) -> None:
+    journal.behaviour("responding", "", "rest", "", "stopped")
+    journal.behaviour("disabled", "", "rest", "", "shutting down")
+    assert listener.answers == []
+
+
+def test_a_face_that_left_is_not_shown(journal: Journal, clock: Clock) -> None:
+    journal.expression("happy", 0.9, HAPPY)
+    assert journal.moment.label == "happy"
+    clock.now += 5
+    assert journal.moment.label == ""
+    assert journal.moment.probabilities == ()
+
+
+def test_the_summary_is_plain_data(journal: Journal, clock: Clock) -> None:
+    journal.image(1, 0.0123456)
+    journal.behaviour("responding", "happy", "nod", "Hi!", "because")
+    journal.said("Hi!")
+    clock.now += 1.23456
+    values = journal.summary().as_dict()
+    assert values["duration_s"] == 1.23
+    assert values["answers"][0]["motion"] == "nod"
+    assert values["said"] == ("Hi!",)
+    assert values["emotions_answered"] == ["happy"]

@@ -1,0 +1,80 @@
+"""The view over real topics."""
+
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
+from rclpy.node import Node
+from std_msgs.msg import String
+
+from fer_bringup.journal import Journal
+from fer_bringup.summary import Answer
+from fer_bringup.view_node import ViewNode
+from fer_common.qos import EVENTS, LATCHED
+from fer_common.testing import spin_until, spinning
+
+
+class Screen:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.answers: list[Answer] = []
+        self.drawn = 0
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+
+    seen = line
+
+    def answered(self, answer: Answer) -> None:
+        self.answers.append(answer)
+
+    def draw(self, journal: Journal) -> None:
+        self.drawn += 1
+
+
+def test_keeps_the_journal_of_what_is_published() -> None:
+    screen = Screen()
+    with spinning(lambda: ViewNode(screen), lambda: Node("robot")) as (executor, (view, robot)):
+        assert isinstance(view, ViewNode)
+        emotions = robot.create_publisher(EmotionArray, "emotions", EVENTS)
+        emotion = robot.create_publisher(Emotion, "emotion", EVENTS)
+        state = robot.create_publisher(BehaviorState, "behavior_state", LATCHED)
+        speech = robot.create_publisher(String, "speech", EVENTS)
+        health = robot.create_publisher(DiagnosticArray, "/diagnostics", EVENTS)
+        publishers = (emotions, emotion, state, speech, health)
+        assert spin_until(executor, lambda: all(p.get_subscription_count() for p in publishers))
+
+        stamp: Time = robot.get_clock().now().to_msg()
+        happy = Emotion(
+            label=Emotion.HAPPY, confidence=0.9, probabilities=[0, 0, 0, 0.9, 0, 0, 0.1]
+        )
+        array = EmotionArray(emotions=[happy])
+        array.header.stamp = stamp
+        emotions.publish(array)
+        emotion.publish(happy)
+        speech.publish(String(data="Hello!"))
+        speech.publish(String(data=""))
+        state.publish(
+            BehaviorState(state="responding", emotion="happy", motion="nod", speech="Hello!")
+        )
+        wrong = DiagnosticStatus(
+            name="/fer_node",
+            level=DiagnosticStatus.WARN,
+            message="too dark",
+            values=[
+                KeyValue(key="state", value="active"),
+                KeyValue(key="rate [1/s]", value="12.5"),
+                KeyValue(key="latency, median [ms]", value="30.0"),
+            ],
+        )
+        health.publish(DiagnosticArray(status=[DiagnosticStatus(name="/other"), wrong]))
+
+        journal = view.journal
+        assert spin_until(executor, lambda: screen.answers and journal.moment.health)
+        assert spin_until(executor, lambda: journal.summary().frames and journal.moment.label)
+        assert spin_until(executor, lambda: journal.summary().said)
+        assert journal.moment.faces == 1
+        assert journal.moment.health == "too dark"
+        assert journal.moment.rate == 12.5
+        assert journal.summary().said == ("Hello!",)
+        assert 0 <= journal.summary().median_s < 5
+        assert spin_until(executor, lambda: screen.drawn)
