@@ -1,0 +1,221 @@
+"""Runs the robot as its users do: as a process, seen through ROS topics."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import rclpy
+import yaml
+from ament_index_python.packages import get_package_prefix
+from fer_interfaces.msg import BehaviorState, Emotion
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import Header, String
+
+from fer_bringup.clip.stage import HEIGHT, WIDTH, Stage
+from fer_common.qos import EVENTS, LATCHED, NEWEST, STREAM
+from fer_node.images import to_message
+
+DEADLINE_S = 40.0
+
+
+def wait_for(condition: Callable[[], object], what: str, pause_s: float = 0.02) -> None:
+    """Asks again and again until a condition holds; fails with ``what`` at the deadline."""
+    deadline, pause = time.monotonic() + DEADLINE_S, threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        pause.wait(pause_s)
+
+
+class Process:
+    """A program in a process group of its own, with all it writes."""
+
+    def __init__(self, command: list[str]) -> None:
+        self.output = ""
+        self._process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.output += line
+
+    def wait_for(self, text: str) -> None:
+        """Waits until the program has written something."""
+        wait_for(lambda: text in self.output or self._process.poll() is not None, repr(text))
+        assert text in self.output, f"ended without {text!r}:\n{self.output}"
+
+    def interrupt(self) -> None:
+        """Ctrl-C in the program's terminal."""
+        os.killpg(self.pid, signal.SIGINT)
+
+    def end(self) -> int:
+        """Waits for the end.
+
+        Returns:
+            The exit code. Nothing that the program started may be left by then.
+        """
+        code = self._process.wait(DEADLINE_S)
+        self._reader.join(DEADLINE_S)
+        assert not self.is_group_alive(), "left a child behind"
+        return code
+
+    def is_group_alive(self) -> bool:
+        try:
+            os.killpg(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def kill(self) -> None:
+        """For the clean-up after a failed test."""
+        if self.is_group_alive():
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+@pytest.fixture(name="wait_for")
+def wait_for_fixture() -> Callable[..., None]:
+    """`wait_for`."""
+    return wait_for
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[[list[str]], Process]]:
+    """Starts programs; ends what is left of them."""
+    processes: list[Process] = []
+
+    def start(command: list[str]) -> Process:
+        processes.append(Process(command))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+
+
+@pytest.fixture
+def robot(run: Callable[[list[str]], Process]) -> Callable[..., Process]:
+    """Starts the one-process robot with options."""
+    executable = Path(get_package_prefix("fer_bringup"), "lib", "fer_bringup", "robot")
+    return lambda *options: run([str(executable), "--speech", "log", *options])
+
+
+@pytest.fixture
+def parameters(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a parameter file: ``parameters(behavior_node={"notice": False})``."""
+
+    def write(**nodes: dict[str, object]) -> Path:
+        path = tmp_path / "parameters.yaml"
+        path.write_text(yaml.safe_dump({n: {"ros__parameters": v} for n, v in nodes.items()}))
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def smile() -> np.ndarray:
+    """A smiling person: one frame of the clip."""
+    return Stage().frame(240)
+
+
+@pytest.fixture(scope="session")
+def video(smile: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The smile for four seconds."""
+    path = tmp_path_factory.mktemp("video") / "smile.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 15, (WIDTH, HEIGHT))
+    for _ in range(60):
+        writer.write(smile)
+    writer.release()
+    return path
+
+
+class Observer:
+    """A person beside the robot: sees it move and hears it speak."""
+
+    def __init__(self) -> None:
+        self.labels: set[str] = set()
+        self.states: list[BehaviorState] = []
+        self.said: list[str] = []
+        self.poses: list[np.ndarray] = []
+        self.node = Node("observer")
+        self._emotion = self.node.create_publisher(Emotion, "emotion", EVENTS)
+        self._images = self.node.create_publisher(Image, "eyes", STREAM)
+        subscribe = self.node.create_subscription
+        subscribe(Emotion, "emotion", lambda m: self.labels.add(m.label), EVENTS)
+        subscribe(BehaviorState, "behavior_state", self.states.append, LATCHED)
+        subscribe(String, "speech", lambda m: self.said.append(m.data), EVENTS)
+        subscribe(JointState, "joint_states", self._on_joints, NEWEST)
+
+    def _on_joints(self, message: JointState) -> None:
+        self.poses.append(np.array(message.position))
+
+    def show(self, label: str) -> None:
+        """What ``ros2 topic pub /emotion`` does."""
+        self._emotion.publish(Emotion(label=label, confidence=0.9, face_id="someone"))
+
+    def film(self, frame: np.ndarray) -> None:
+        """What a camera driver does."""
+        stamp = self.node.get_clock().now().to_msg()
+        self._images.publish(to_message(frame, Header(stamp=stamp)))
+
+    @property
+    def is_connected(self) -> bool:
+        heard = self._emotion.get_subscription_count() >= 2  # one is the observer's own
+        return bool(heard and self.poses and self.node.count_publishers("speech"))
+
+    @property
+    def largest_movement(self) -> float:
+        """Of any joint so far, rad."""
+        return max((float(np.abs(pose - self.poses[0]).max()) for pose in self.poses), default=0.0)
+
+    @property
+    def distance_from_start(self) -> float:
+        """Of the pose that was seen last from the first one, rad."""
+        return float(np.abs(self.poses[-1] - self.poses[0]).max())
+
+
+@pytest.fixture
+def observer() -> Iterator[Observer]:
+    """Observes over DDS while the test does other things."""
+    rclpy.init()
+    found, executor = Observer(), SingleThreadedExecutor()
+    executor.add_node(found.node)
+    stop = threading.Event()
+
+    def spin() -> None:
+        try:
+            while not stop.is_set():
+                executor.spin_once(timeout_sec=0.05)
+        except ExternalShutdownException:
+            pass
+
+    thread = threading.Thread(target=spin, daemon=True)
+    thread.start()
+    yield found
+    stop.set()
+    thread.join()
+    executor.shutdown(timeout_sec=1.0)
+    found.node.destroy_node()
+    rclpy.try_shutdown()

@@ -1,0 +1,100 @@
+"""Frames in, gesture and sentence out: real processes, real messages."""
+
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+
+
+def test_frames_in_gesture_and_sentence_out(robot, observer, parameters, smile, wait_for) -> None:
+    quiet = parameters(behavior_node={"notice": False})
+    process = robot("--camera", "none", "--image_topic", "eyes", "--params_file", str(quiet))
+    wait_for(lambda: observer.is_connected, "the robot")
+
+    def reacts() -> bool:
+        observer.film(smile)
+        return observer.largest_movement > 0.15 and any(observer.said)
+
+    wait_for(reacts, "a gesture and a sentence", pause_s=0.05)
+    process.interrupt()
+    assert process.end() == 0, process.output
+
+    answer = next(state for state in observer.states if state.state == "responding")
+    assert "happy" in observer.labels
+    assert answer.emotion == "happy"
+    assert answer.motion and answer.reason
+    assert answer.speech in observer.said
+    assert observer.states[-1].state == "disabled"
+    assert observer.distance_from_start < 0.05
+    assert "answered   happy" in process.output
+    assert "Traceback" not in process.output
+
+
+def test_a_video_is_watched_to_its_end_and_recorded(
+    robot, parameters, video: Path, tmp_path: Path
+) -> None:
+    quiet = parameters(behavior_node={"notice": False})
+    folder = tmp_path / "recording"
+    process = robot("--camera", str(video), "--params_file", str(quiet), "--record", str(folder))
+    assert process.end() == 0, process.output
+    assert "Traceback" not in process.output
+
+    summary = json.loads((folder / "summary.json").read_text())
+    assert 20 <= summary["frames"] <= 60  # a busy machine leaves frames out
+    assert 0 < summary["median_s"] <= summary["p99_s"] < 1
+    assert 0 < summary["rate"] < 20
+    assert summary["seconds"]["happy"] > 1
+    assert summary["emotions_answered"] == ["happy"]
+    answer = summary["answers"][0]
+    assert answer["motion"] and answer["reason"]
+    assert answer["speech"] in summary["said"]
+    assert answer["speech"] in process.output
+
+    recording = cv2.VideoCapture(str(folder / "demo.mp4"))
+    seconds = recording.get(cv2.CAP_PROP_FRAME_COUNT) / recording.get(cv2.CAP_PROP_FPS)
+    assert seconds == pytest.approx(summary["duration_s"], abs=3)
+    assert cv2.imread(str(folder / "demo.png")).shape == (560, 1280, 3)
+    assert (folder / "speech.wav").stat().st_size > 1000
+
+
+def test_an_emotion_from_anywhere_is_answered_until_ctrl_c(
+    robot, observer, parameters, wait_for
+) -> None:
+    quiet = parameters(behavior_node={"notice": False})
+    process = robot("--camera", "none", "--params_file", str(quiet))
+    wait_for(lambda: observer.is_connected, "the robot")
+
+    def moves() -> bool:
+        observer.show("surprised")
+        return observer.largest_movement > 0.15 and any(observer.said)
+
+    wait_for(moves, "a gesture and a sentence")
+    process.interrupt()
+    assert process.end() == 0, process.output
+    assert observer.states[-1].state == "disabled"
+    assert observer.distance_from_start < 0.05
+    assert "answered   surprised" in process.output
+    assert "Traceback" not in process.output
+
+
+def test_nothing_is_written_unless_asked_for(
+    robot, parameters, video, tmp_path, monkeypatch
+) -> None:
+    # Where the robot runs, and where programs keep things, nothing appears but logs.
+    work = tmp_path / "work"
+    for name in ("home", "cache", "logs"):
+        (work / name).mkdir(parents=True)
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("HOME", str(work / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(work / "cache"))
+    monkeypatch.setenv("ROS_LOG_DIR", str(work / "logs"))
+    monkeypatch.setenv("MPLCONFIGDIR", str(work / "logs"))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    process = robot("--camera", str(video), "--robot", "none")
+    process.wait_for("answers")
+    process.interrupt()
+    assert process.end() == 0, process.output
+    written = [path for path in work.rglob("*") if path.is_file()]
+    assert [path for path in written if (work / "logs") not in path.parents] == []
+    assert {path.suffix for path in written} <= {".log", ".json"}

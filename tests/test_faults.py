@@ -1,0 +1,145 @@
+"""Wrong input and Ctrl-C: one clear line or a clean end, never a traceback."""
+
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+import yaml
+from ament_index_python.packages import get_package_share_directory
+
+CONFIG = Path(get_package_share_directory("robot_behavior"), "config")
+
+
+def refused(process) -> str:
+    """The lines of a robot that must not start."""
+    assert process.end() == 2, process.output
+    assert "Traceback" not in process.output
+    return process.output
+
+
+def is_loading(pid: int) -> bool:
+    """Whether a process has begun to load its libraries."""
+    return "_multiarray_umath" in Path(f"/proc/{pid}/maps").read_text()
+
+
+def test_ctrl_c_while_libraries_are_loaded(robot, wait_for) -> None:
+    process = robot("--camera", "none")
+    wait_for(lambda: is_loading(process.pid), "numpy")
+    process.interrupt()
+    assert process.end() == 0, process.output
+    assert "Traceback" not in process.output
+
+
+@pytest.mark.parametrize("moment", ["portraits", "frames"])
+def test_ctrl_c_while_the_clip_is_made(
+    robot, tmp_path: Path, monkeypatch, wait_for, moment: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    process = robot("--camera", "clip")
+    process.wait_for("making the demo clip")
+    if moment == "frames":
+        wait_for(lambda: list(tmp_path.rglob("*.mp4")), "the first frames")
+    process.interrupt()
+    assert process.end() == 0, process.output
+    assert "Traceback" not in process.output
+    assert not list(tmp_path.rglob("*.mp4"))
+
+
+@pytest.mark.parametrize(
+    "moment", ["starting sim_robot", "starting behavior_node", "starting fer_node"]
+)
+def test_ctrl_c_during_start_up(robot, moment: str) -> None:
+    process = robot("--camera", "none")
+    process.wait_for(moment)
+    process.interrupt()
+    assert process.end() == 0, process.output
+    assert "Traceback" not in process.output
+
+
+def test_a_second_ctrl_c_ends_at_once(robot, observer, parameters, wait_for) -> None:
+    quiet = parameters(behavior_node={"notice": False})
+    process = robot("--camera", "none", "--params_file", str(quiet))
+    wait_for(lambda: observer.is_connected, "the robot")
+
+    def moves() -> bool:
+        observer.show("surprised")
+        return observer.largest_movement > 0.15
+
+    wait_for(moves, "a gesture")
+    process.interrupt()
+    wait_for(lambda: observer.states[-1].state == "disabled", "the way to rest")
+    process.interrupt()
+    assert process.end() == 0, process.output
+    assert "Traceback" not in process.output
+
+
+def test_sigterm_is_as_good_as_ctrl_c(robot) -> None:
+    import os
+
+    process = robot("--camera", "none")
+    process.wait_for("starting fer_node")
+    os.kill(process.pid, signal.SIGTERM)
+    assert process.end() == 0, process.output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--camera", "gone.mp4"], "camera 'gone.mp4' does not exist"),
+        (["--camera", "none", "--model", "no_such_model"], "no model 'no_such_model'"),
+        (["--robot", "dog"], "argument 'robot' is 'dog', expected one of sim, trajectory, none"),
+        (["--params_file", "gone.yaml"], "there is no file gone.yaml"),
+    ],
+    ids=["camera", "model", "robot", "params_file"],
+)
+def test_what_does_not_exist_is_named(robot, options: list[str], message: str) -> None:
+    assert message in refused(robot(*options))
+
+
+def test_a_truncated_video_is_named(robot, video: Path, tmp_path: Path) -> None:
+    half = tmp_path / "half.mp4"
+    content = video.read_bytes()
+    half.write_bytes(content[: len(content) // 2])
+    assert f"'{half}' is not a readable video" in refused(robot("--camera", str(half)))
+
+
+def test_a_damaged_model_is_named(robot, tmp_path: Path) -> None:
+    bundle = tmp_path / "model"
+    shutil.copytree(Path(get_package_share_directory("fer_models"), "ec_rfernet"), bundle)
+    with (bundle / "model.onnx").open("ab") as file:
+        file.write(b"!")
+    output = refused(robot("--camera", "none", "--model", str(bundle)))
+    assert f"{bundle / 'model.onnx'}: sha256" in output
+
+
+def test_a_behaviour_with_an_unknown_motion_is_named(robot, parameters, tmp_path: Path) -> None:
+    text = (CONFIG / "behaviors.yaml").read_text()
+    file = tmp_path / "behaviors.yaml"
+    file.write_text(text.replace("motion: happy_bounce", "motion: moonwalk"))
+    options = parameters(behavior_node={"behaviors_file": str(file)})
+    output = refused(robot("--camera", "none", "--params_file", str(options)))
+    assert f"{file}: emotions.happy.variants[1].motion is 'moonwalk', expected" in output
+
+
+def test_a_motion_beyond_a_joint_s_limits_is_refused_and_named(
+    robot, parameters, tmp_path: Path
+) -> None:
+    content = yaml.safe_load((CONFIG / "motions.yaml").read_text())
+    motions = content["/motion_player"]["ros__parameters"]["motions"]
+    motions["nod"]["positions"][0] = 3.5
+    file = tmp_path / "motions.yaml"
+    file.write_text(yaml.safe_dump(content))
+    options = parameters(motion_player={"motions_file": str(file)})
+    process = robot("--camera", "none", "--params_file", str(options))
+    process.wait_for("starting speech_node")
+    process.interrupt()
+    assert process.end() == 0, process.output
+    line = next(line for line in process.output.splitlines() if "cannot play 'nod'" in line)
+    assert str(file) in line and "3.5" in line
+
+
+def test_a_parameter_out_of_range_is_named(robot, parameters) -> None:
+    options = parameters(fer_node={"detection_score": 7.0})
+    output = refused(robot("--camera", "none", "--params_file", str(options)))
+    assert "parameter 'detection_score' is 7.0, expected 0..1" in output

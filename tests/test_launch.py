@@ -1,0 +1,65 @@
+"""``ros2 launch``, for real, where the launch packages are installed."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from ament_index_python.packages import get_package_share_directory
+
+pytest.importorskip("launch_ros", reason="needs apt install ros-jazzy-launch-ros")
+
+FILE = Path(get_package_share_directory("fer_bringup"), "launch", "robot.launch.py")
+PROGRAM = """
+import sys
+from launch import LaunchDescription, LaunchService
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+arguments = [argument.split(":=", 1) for argument in sys.argv[2:]]
+source = PythonLaunchDescriptionSource(sys.argv[1])
+service = LaunchService()
+included = IncludeLaunchDescription(source, launch_arguments=arguments)
+service.include_launch_description(LaunchDescription([included]))
+sys.exit(service.run())
+"""
+
+
+@pytest.fixture
+def launch(run):
+    return lambda *arguments: run([sys.executable, "-c", PROGRAM, str(FILE), *arguments])
+
+
+def test_the_robot_reacts_and_stops_upon_ctrl_c(launch, observer, parameters, wait_for) -> None:
+    quiet = parameters(**{"/**/behavior_node": {"notice": False}})
+    process = launch("camera:=none", "speech:=log", f"params_file:={quiet}")
+    wait_for(lambda: observer.is_connected, "the robot")
+
+    def moves() -> bool:
+        observer.show("happy")
+        return observer.largest_movement > 0.15 and any(observer.said)
+
+    wait_for(moves, "a gesture and a sentence")
+    process.interrupt()
+    assert process.end() == 0, process.output
+    assert observer.distance_from_start < 0.05
+    assert "Traceback" not in process.output
+    assert "process has died" not in process.output
+
+
+def test_it_ends_with_the_video(launch, video: Path) -> None:
+    process = launch(f"camera:={video}", "robot:=none", "speech:=log")
+    assert process.end() == 0, process.output
+    assert "process has died" not in process.output
+
+
+def test_a_wrong_model_ends_the_launch_with_its_message(launch) -> None:
+    process = launch("camera:=none", "speech:=log", "model:=no_such_model")
+    process.end()
+    assert "no model 'no_such_model'" in process.output
+    assert "Traceback" not in process.output
+
+
+def test_a_wrong_choice_is_refused(launch) -> None:
+    process = launch("robot:=dog")
+    assert process.end() != 0
+    assert "dog" in process.output and "trajectory" in process.output

@@ -1,0 +1,95 @@
+"""What may import what."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCES = Path(__file__).parents[1] / "ros2_ws" / "src"
+PACKAGES = ("ec_rfernet", "fer_node", "robot_behavior", "fer_bringup")
+MIDDLE = (
+    "rclpy",
+    "ament_index_python",
+    "fer_common",
+    "fer_interfaces",
+    "_msgs",
+    "std_srvs",
+    "launch",
+)
+
+
+def modules(package: str) -> list[Path]:
+    folder = SOURCES / package / package
+    return [path for path in sorted(folder.rglob("*.py")) if path.name != "__init__.py"]
+
+
+def imported_by(*names: str) -> set[str]:
+    """All modules in memory after an import, in a fresh process."""
+    lines = "\n".join(f"import {name}" for name in names)
+    program = f"{lines}\nimport sys\nprint(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    return set(done.stdout.split())
+
+
+def dotted(package: str, path: Path) -> str:
+    return ".".join((package, *path.relative_to(SOURCES / package / package).with_suffix("").parts))
+
+
+def inner(package: str) -> list[str]:
+    """Modules that name nothing of ROS in their imports."""
+    found = []
+    for path in modules(package):
+        lines = [line.split() for line in path.read_text().splitlines()]
+        sources = [words[1] for words in lines if words[:1] in (["import"], ["from"])]
+        if not any(part in source for source in sources for part in MIDDLE):
+            found.append(dotted(package, path))
+    return found
+
+
+def test_the_library_needs_no_ros() -> None:
+    names = inner("ec_rfernet")
+    assert len(names) == len(modules("ec_rfernet"))
+    assert "rclpy" not in imported_by(*names)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["fer_node.tracker", "fer_node.smoother", "fer_node.perception", "fer_node.attention"],
+        ["robot_behavior.policy", "robot_behavior.arbiter", "robot_behavior.conductor"],
+        ["robot_behavior.motion_library", "robot_behavior.robot_figure", "robot_behavior.urdf"],
+        ["fer_bringup.journal", "fer_bringup.panel", "fer_bringup.recording"],
+        ["fer_bringup.clip.make_clip", "fer_bringup.options", "fer_bringup.assembly"],
+    ],
+    ids=lambda names: names[0],
+)
+def test_pure_logic_needs_no_ros(names: list[str]) -> None:
+    assert not {"rclpy", "sensor_msgs"} & imported_by(*names)
+
+
+def test_the_robot_needs_neither_torch_nor_jax() -> None:
+    loaded = imported_by(
+        "fer_bringup.robot",
+        "fer_bringup.application",
+        "fer_node.fer_node",
+        "fer_node.camera_node",
+        "robot_behavior.behavior_node",
+        "robot_behavior.motion_player",
+        "robot_behavior.speech_node",
+        "robot_behavior.sim_robot",
+    )
+    assert not {"torch", "jax", "onnx", "skimage", "tensorflow"} & loaded
+
+
+def test_the_entry_point_loads_nothing_before_it_hears_ctrl_c() -> None:
+    assert not {"rclpy", "numpy", "cv2"} & imported_by("fer_bringup.robot")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_modules_are_small(package: str) -> None:
+    lengths = sorted(len(path.read_text().splitlines()) for path in modules(package))
+    assert lengths[-1] <= 350
+    assert lengths[len(lengths) // 2] < 150
