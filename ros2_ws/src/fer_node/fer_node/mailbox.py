@@ -45,11 +45,6 @@ class Mailbox(Generic[T]):
             item, self._item = self._item, None
             return None if self._closed else item
 
-    def clear(self) -> None:
-        """Removes the item, if there is one, without counting it as dropped."""
-        with self._changed:
-            self._item = None
-
     def close(self) -> None:
         """Ends every `take`, now and later."""
         with self._changed:

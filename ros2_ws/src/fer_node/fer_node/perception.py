@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -57,14 +56,10 @@ class Perceived:
     Attributes:
         estimates: one for each face in the image.
         attended: id of the attended face, also while it is lost for a moment.
-        detect_s: seconds that finding the faces took.
-        classify_s: seconds that aligning and classifying them took.
     """
 
     estimates: tuple[EmotionEstimate, ...] = ()
     attended: str | None = None
-    detect_s: float = 0.0
-    classify_s: float = 0.0
 
     @property
     def focus(self) -> EmotionEstimate | None:
@@ -82,7 +77,6 @@ class Perception:
         detector: finds the faces.
         classifier: judges the aligned crops.
         settings: see there.
-        clock: for the durations it reports, seconds.
     """
 
     def __init__(
@@ -90,12 +84,10 @@ class Perception:
         detector: FaceDetector,
         classifier: ExpressionClassifier,
         settings: Settings,
-        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._detector = detector
         self._classifier = classifier
         self._settings = settings
-        self._clock = clock
         self.reset()
 
     def reset(self) -> None:
@@ -112,9 +104,7 @@ class Perception:
             image: BGR uint8 [H, W, 3].
             now: when it was taken, seconds; never before that of the last call.
         """
-        started = self._clock()
         faces = self._detector.detect(image)
-        detected = self._clock()
         tracks = self._tracker.update(faces, now)
         attended = self._attention.update(tracks, now)
         probabilities, flaws = self._classify(image, tracks)
@@ -124,7 +114,7 @@ class Perception:
         )
         known = self._tracker.ids
         self._smoothers = {id_: s for id_, s in self._smoothers.items() if id_ in known}
-        return Perceived(estimates, attended, detected - started, self._clock() - detected)
+        return Perceived(estimates, attended)
 
     def _classify(
         self, image: np.ndarray, tracks: Sequence[Track]

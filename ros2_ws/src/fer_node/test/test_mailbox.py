@@ -21,14 +21,6 @@ def test_only_the_newest_is_taken_and_the_others_are_counted(items):
     assert mailbox.take(timeout=0) is None
 
 
-def test_cleared_items_are_gone_but_not_dropped():
-    mailbox: Mailbox[int] = Mailbox()
-    mailbox.put(1)
-    mailbox.clear()
-    assert mailbox.take(timeout=0) is None
-    assert mailbox.dropped == 0
-
-
 def test_closing_wakes_a_waiting_taker():
     mailbox: Mailbox[int] = Mailbox()
     taken = []

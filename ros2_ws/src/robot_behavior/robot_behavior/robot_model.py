@@ -26,10 +26,6 @@ class JointLimits:
     velocity: float
     effort: float = math.inf
 
-    def clamped(self, position: float) -> float:
-        """The nearest position that the joint can take."""
-        return min(max(position, self.lower), self.upper)
-
 
 @dataclass(frozen=True)
 class Shape:
