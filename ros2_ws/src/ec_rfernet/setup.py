@@ -7,6 +7,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10,<3.13",
     packages=find_packages(exclude=["test"]),
+    package_data={"ec_rfernet": ["presets/*.yaml", "training/*.yaml"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/ec_rfernet"]),
         ("share/ec_rfernet", ["package.xml"]),
@@ -14,7 +15,7 @@ setup(
     install_requires=["numpy", "opencv-python-headless", "onnxruntime"],
     extras_require={
         "faces": ["mediapipe"],
-        "train": ["torch", "onnx", "safetensors", "matplotlib", "tqdm"],
+        "train": ["torch", "onnx", "safetensors", "matplotlib", "tqdm", "pyyaml"],
     },
     zip_safe=False,
     entry_points={"console_scripts": ["ec-rfernet = ec_rfernet.cli:main"]},

@@ -1,7 +1,8 @@
 """A model bundle: a folder with the network, its weights and all it needs to be used.
 
     model.onnx            what runs
-    weights.safetensors   what it was exported from
+    model.int8.onnx       the same in whole numbers, smaller and faster; not every bundle has it
+    weights.safetensors   what they were exported from
     bundle.json           architecture, pre-processing, calibration, provenance, metrics
 
 Pre-processing travels with the weights, so nothing about a model is known elsewhere.
@@ -19,13 +20,17 @@ from pathlib import Path
 from typing import Any
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.files import write_text
 from ec_rfernet.framing import ANCHORS, Framing
-from ec_rfernet.labels import LABELS
+from ec_rfernet.labels import CONTEMPT, LABELS
 
 MANIFEST = "bundle.json"
 ONNX = "model.onnx"
+INT8 = "model.int8.onnx"
 WEIGHTS = "weights.safetensors"
 FORMAT = 1
+
+_KNOWN = {*LABELS, CONTEMPT}
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ def save(bundle: Bundle) -> Bundle:
     Returns:
         The bundle with the sha256 of its files.
     """
-    names = [name for name in (ONNX, WEIGHTS) if bundle.file(name).exists()]
+    names = [name for name in (ONNX, INT8, WEIGHTS) if bundle.file(name).exists()]
     hashed = dataclasses.replace(
         bundle, sha256={name: _sha256(bundle.file(name)) for name in names}
     )
@@ -109,10 +114,7 @@ def save(bundle: Bundle) -> Bundle:
         "size": bundle.framing.size,
         **dict(zip(ANCHORS, bundle.framing.anchors, strict=True)),
     }
-    manifest = bundle.file(MANIFEST)
-    partial = manifest.with_suffix(".partial")
-    partial.write_text(json.dumps({"format": FORMAT, **values}, indent=2) + "\n", encoding="utf-8")
-    partial.replace(manifest)
+    write_text(bundle.file(MANIFEST), json.dumps({"format": FORMAT, **values}, indent=2) + "\n")
     return hashed
 
 
@@ -155,10 +157,10 @@ def _parse(manifest: Path, values: object) -> Bundle:
             ),
             temperature=float(values["temperature"]),
             reject_threshold=float(values["reject_threshold"]),
-            labels=tuple(values["labels"]),
+            labels=tuple(map(str, values["labels"])),
             provenance=dict(values["provenance"]),
             metrics=dict(values["metrics"]),
-            sha256=dict(values["sha256"]),
+            sha256={str(k): str(v) for k, v in dict(values["sha256"]).items()},
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{manifest}: value missing or of the wrong type ({error})") from error
@@ -168,10 +170,17 @@ def _parse(manifest: Path, values: object) -> Bundle:
 
 def _check(manifest: Path, bundle: Bundle) -> None:
     requirements = {
-        "labels": (bundle.labels == LABELS, f"{', '.join(LABELS)}"),
+        "labels": (
+            len(set(bundle.labels)) == len(bundle.labels) >= 2 and set(bundle.labels) <= _KNOWN,
+            f"{', '.join(LABELS)}, {CONTEMPT}, or some of them, each once",
+        ),
         "input_size": (12 <= bundle.input_size <= bundle.framing.size, "12..the framing's size"),
         "std": (math.isfinite(bundle.std) and bundle.std > 0, "a positive number"),
-        "mean": (math.isfinite(bundle.mean), "a finite number"),
+        "mean": (0 <= bundle.mean <= 1, "0..1"),
+        "framing": (
+            all(math.isfinite(value) for anchor in bundle.framing.anchors for value in anchor),
+            "finite numbers",
+        ),
         "temperature": (0 < bundle.temperature < math.inf, "a positive number"),
         "reject_threshold": (0 <= bundle.reject_threshold <= 1, "0..1"),
         "sha256": (ONNX in bundle.sha256, f"an entry for {ONNX}"),

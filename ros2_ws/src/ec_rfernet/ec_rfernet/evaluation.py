@@ -1,15 +1,16 @@
-"""What a classifier gets right: accuracy, F1, recall, calibration, rejection."""
+"""What a classifier gets right: accuracy, F1, recall, calibration."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from ec_rfernet.classifier import Classifier, softmax
+from ec_rfernet.bundle import Bundle
+from ec_rfernet.calibration import Reliability
 
-_BINS = 15
 _BATCH = 256
 
 
@@ -24,7 +25,7 @@ class Report:
         mean_class_accuracy: mean recall of the classes, blind to how frequent they are.
         recall: of each class, by label.
         ece: expected calibration error over fifteen bins of equal width.
-        confusion: int [7, 7], rows = true class, columns = answer.
+        confusion: int [K, K], rows = true class, columns = answer.
     """
 
     images: int
@@ -65,14 +66,24 @@ def ten_crop(images: np.ndarray, size: int) -> np.ndarray:
 Crops = Callable[[np.ndarray, int], np.ndarray]
 
 
-def logits(classifier: Classifier, images: np.ndarray, crops: Crops = single_crop) -> np.ndarray:
-    """Logits float32 [N, 7] of images uint8 [N, H, W], averaged over their crops."""
-    size = classifier.bundle.input_size
+class Scorer(Protocol):
+    """A network in any form: `ec_rfernet.classifier.Classifier`, or one of PyTorch."""
+
+    bundle: Bundle
+
+    def logits(self, crops: np.ndarray) -> np.ndarray:
+        """Outputs float32 [N, K] for crops uint8 [N, S, S]."""
+        ...
+
+
+def logits(scorer: Scorer, images: np.ndarray, crops: Crops = single_crop) -> np.ndarray:
+    """Logits float32 [N, K] of images uint8 [N, H, W], averaged over their crops."""
+    size = scorer.bundle.input_size
     found = []
     for start in range(0, len(images), _BATCH):
         views = crops(images[start : start + _BATCH], size)
         flat = np.ascontiguousarray(views.reshape(-1, size, size))
-        found.append(classifier.logits(flat).reshape(*views.shape[:2], -1).mean(axis=1))
+        found.append(scorer.logits(flat).reshape(*views.shape[:2], -1).mean(axis=1))
     return np.concatenate(found)
 
 
@@ -91,54 +102,6 @@ def report(probabilities: np.ndarray, truth: np.ndarray, labels: tuple[str, ...]
         macro_f1=float(f1.mean()),
         mean_class_accuracy=float(recall.mean()),
         recall=dict(zip(labels, map(float, recall), strict=True)),
-        ece=calibration_error(probabilities, truth),
+        ece=Reliability.of(probabilities, truth).error,
         confusion=confusion,
     )
-
-
-def calibration_error(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """Expected calibration error (Naeini et al., AAAI 2015), 0..1."""
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == truth
-    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    gaps = np.zeros(_BINS)
-    np.add.at(gaps, bins, confidence - right)
-    return float(np.abs(gaps).sum() / max(len(truth), 1))
-
-
-def fit_temperature(values: np.ndarray, truth: np.ndarray) -> float:
-    """The temperature at which logits [N, K] are least surprised by the true classes.
-
-    Minimises the negative log-likelihood (Guo et al., ICML 2017) over 0.25..4 by golden
-    section; it is unimodal in the temperature.
-    """
-
-    def surprise(log_temperature: float) -> float:
-        chosen = softmax(values / np.exp(log_temperature))[np.arange(len(truth)), truth]
-        return float(-np.log(np.maximum(chosen, 1e-12)).mean())
-
-    low, high, golden = np.log(0.25), np.log(4.0), (np.sqrt(5) - 1) / 2
-    while high - low > 1e-4:
-        left, right = high - golden * (high - low), low + golden * (high - low)
-        low, high = (low, right) if surprise(left) < surprise(right) else (left, high)
-    return float(np.exp((low + high) / 2))
-
-
-def fit_reject_threshold(probabilities: np.ndarray, truth: np.ndarray, accuracy: float) -> float:
-    """The lowest confidence from which on the answers reach an accuracy.
-
-    Args:
-        probabilities: float [N, K], calibrated.
-        truth: int [N].
-        accuracy: wanted share of right answers among those that are not rejected.
-
-    Returns:
-        0..1; at least half of the answers are kept, whatever that costs.
-    """
-    confidence = probabilities.max(axis=1)
-    order = np.argsort(-confidence)
-    right = (probabilities.argmax(axis=1) == truth)[order]
-    running = np.cumsum(right) / np.arange(1, len(truth) + 1)
-    good = np.flatnonzero(running >= accuracy)
-    kept = max(good[-1] if good.size else 0, len(truth) // 2)
-    return float(confidence[order][kept])

@@ -19,6 +19,9 @@ LABELS: tuple[str, ...] = (
 )
 """The seven expressions; index = class number."""
 
+CONTEMPT = "contempt"
+"""An eighth class, of CK+ and AffectNet; no word of REP-155, and nothing the robot reacts to."""
+
 UNKNOWN = "unknown"
 """The label of an estimate that was rejected as too uncertain."""
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ec_rfernet.bundle import Bundle
 from ec_rfernet.classifier import Classifier
 from ec_rfernet.faces import Face, FaceDetector
 from ec_rfernet.framing import align
-from ec_rfernet.labels import LABELS, UNKNOWN
+from ec_rfernet.labels import UNKNOWN
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +20,7 @@ class Recognition:
     Attributes:
         face: where it is.
         label: the likeliest expression, or ``unknown`` below the reject threshold.
-        probabilities: float32 [7], calibrated, in the order of `LABELS`.
+        probabilities: float32 [K], calibrated, in the order of the bundle's labels.
     """
 
     face: Face
@@ -37,11 +38,11 @@ def recognise(
     for crop, face in zip(crops, faces, strict=True):
         crop[:] = align(image, face, bundle.framing, bundle.input_size)
     return [
-        Recognition(face, _label(row, bundle.reject_threshold), row)
+        Recognition(face, _label(row, bundle), row)
         for face, row in zip(faces, classifier.probabilities(crops), strict=True)
     ]
 
 
-def _label(probabilities: np.ndarray, threshold: float) -> str:
+def _label(probabilities: np.ndarray, bundle: Bundle) -> str:
     best = int(probabilities.argmax())
-    return LABELS[best] if probabilities[best] >= threshold else UNKNOWN
+    return bundle.labels[best] if probabilities[best] >= bundle.reject_threshold else UNKNOWN

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -18,3 +20,16 @@ def fer2013(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "fer2013.npz"
     np.savez(path, images=images, labels=labels.astype(np.uint8), usage=usage.astype(np.uint8))
     return path
+
+
+def _write_picture(path: Path, level: int = 100, size: tuple[int, int] = (60, 60)) -> Path:
+    """A grey picture of (width, height) ``size``; its level tells it apart from others."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), np.full(size[::-1], level, np.uint8))
+    return path
+
+
+@pytest.fixture(scope="session")
+def write_picture() -> Callable[..., Path]:
+    """Writes a picture file: (path, grey level, (width, height))."""
+    return _write_picture

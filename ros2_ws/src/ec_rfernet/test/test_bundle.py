@@ -9,7 +9,7 @@ from ec_rfernet import bundle, networks
 from ec_rfernet.classifier import Classifier
 from ec_rfernet.errors import InputError
 from ec_rfernet.export import PARITY, load_network, parity, write_bundle
-from ec_rfernet.framing import FER2013
+from ec_rfernet.framing import ANCHORS, FER2013
 
 
 @pytest.fixture(scope="module")
@@ -88,11 +88,16 @@ def test_a_missing_file_is_refused(copy):
         ({"format": 99}, "format is 99, expected 1"),
         ({"labels": ["happy"]}, "labels is .* expected angry"),
         ({"std": 0}, "std is 0.0, expected a positive number"),
+        ({"mean": 128}, "mean is 128.0, expected 0..1"),
         ({"temperature": -1}, "temperature is -1.0"),
         ({"reject_threshold": 2}, "reject_threshold is 2.0, expected 0..1"),
         ({"input_size": 400}, "input_size is 400"),
         ({"input_size": "big"}, "wrong type"),
         ({"framing": {"size": 48}}, "wrong type"),
+        (
+            {"framing": {"size": 48, **{name: ["nan", 1] for name in ANCHORS}}},
+            "expected finite numb",
+        ),
         ({"sha256": {}}, "sha256 is {}, expected an entry for model.onnx"),
     ],
 )

@@ -1,31 +1,27 @@
 import json
+import shutil
+import struct
+import subprocess
+import sys
+import zlib
 
 import cv2
 import numpy as np
 import pytest
 
+from ec_rfernet import cli
 from ec_rfernet.cli import main
+from ec_rfernet.files import held
+
+TINY = ["--model", "emotionnet_nano_b", "--batch-size", "32"]
+TORCH_INT8 = ["--runtime", "torch", "--precision", "int8"]
 
 
 @pytest.fixture(scope="module")
 def run_folder(fer2013, tmp_path_factory):
     out = tmp_path_factory.mktemp("cli") / "run"
-    assert (
-        main(
-            [
-                "train",
-                "--root",
-                str(fer2013),
-                "--out",
-                str(out),
-                "--epochs",
-                "1",
-                "--batch-size",
-                "32",
-            ]
-        )
-        == 0
-    )
+    where = ["--root", str(fer2013), "--out", str(out)]
+    assert main(["train", *where, *TINY, "--epochs", "1"]) == 0
     return out
 
 
@@ -60,6 +56,76 @@ def test_export_restores_the_onnx_file(run_folder, capsys):
     assert "largest difference" in capsys.readouterr().out
 
 
+@pytest.fixture(scope="module")
+def figures(run_folder, fer2013):
+    """Evaluates with some options; gives the JSON."""
+    place = run_folder.parent / "figures.json"
+    arguments = ["evaluate", "--bundle", str(run_folder), "--root", str(fer2013)]
+
+    def evaluate(*options):
+        assert main([*arguments, "--json", str(place), *options]) == 0
+        return json.loads(place.read_text())
+
+    return evaluate
+
+
+def test_evaluate_any_form(figures):
+    onnx, torch, int8 = (
+        figures(*options) for options in ([], ["--runtime", "torch"], ["--precision", "int8"])
+    )
+    assert onnx["split"] == "public"
+    assert torch["confusion"] == onnx["confusion"]
+    assert int8["precision"] == "int8"
+    assert int8["images"] == onnx["images"]
+    assert 0 < onnx["coverage"] <= 1
+
+
+def test_evaluate_draws_curves(figures, tmp_path):
+    figures("--plots", str(tmp_path / "new"))
+    names = sorted(path.name for path in (tmp_path / "new").iterdir())
+    assert names == ["reliability.png", "risk_coverage.png"]
+
+
+def test_evaluate_under_corruptions(figures, tmp_path, capsys):
+    clean = figures("--precision", "int8", "--corruptions", str(tmp_path))["accuracy"]
+    assert "mean drop" in capsys.readouterr().out
+    found = json.loads((tmp_path / "corruptions.json").read_text())
+    assert found["clean"] == clean
+    assert found["strengths"] == ["light", "middle", "strong"]
+    rotated = found["corruptions"]["rotated"]
+    assert rotated["amounts"] == [7, 14, 20]
+    assert rotated["drop"] == pytest.approx([clean - a for a in rotated["accuracy"]], abs=2e-4)
+    assert cv2.imread(str(tmp_path / "corruptions.png")) is not None
+
+
+def test_export_int8(run_folder, fer2013, tmp_path, capsys):
+    arguments = ["export", "--bundle", str(run_folder), "--int8"]
+    assert main([*arguments, "--root", str(fer2013)]) == 0
+    assert "of 63 other training pictures" in capsys.readouterr().out
+    assert main(arguments) == 2
+    assert "--int8 needs training pictures" in capsys.readouterr().err
+
+
+def test_card_is_written_anew(run_folder, fer2013, capsys):
+    card = run_folder / "MODEL_CARD.md"
+    before = card.read_text()
+    card.unlink()
+    assert main(["card", "--bundle", str(run_folder)]) == 0
+    assert card.read_text() == before
+    assert str(card) in capsys.readouterr().out
+
+
+def test_a_bundle_of_other_classes_is_not_evaluated(run_folder, fer2013, tmp_path, capsys):
+    copy = shutil.copytree(run_folder, tmp_path / "copy")
+    manifest = copy / "bundle.json"
+    values = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**values, "labels": values["labels"][::-1]}))
+    assert main(["evaluate", "--bundle", str(copy), "--root", str(fer2013)]) == 2
+    error = capsys.readouterr().err
+    assert "answers neutral, surprised" in error
+    assert "classes of fer2013 are angry, disgusted" in error
+
+
 def test_predict_finds_the_face(run_folder, collins, tmp_path, capsys):
     annotated = tmp_path / "a.png"
     arguments = ["predict", "--bundle", str(run_folder), str(collins), "--annotate", str(annotated)]
@@ -75,6 +141,17 @@ def test_predict_without_a_face(run_folder, tmp_path, capsys):
     assert "0 faces" in capsys.readouterr().out
 
 
+def huge_png():
+    """A few bytes that claim to be a picture of 100,000 x 100,000 pixels."""
+
+    def chunk(kind, content):
+        check = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + check
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 100_000, 100_000, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"0")) + chunk(b"IEND", b"")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -84,16 +161,114 @@ def test_predict_without_a_face(run_folder, tmp_path, capsys):
         (["predict", "--bundle", "BUNDLE", __file__], "not a picture that can be read"),
         (["predict", "--bundle", "BUNDLE", "COLLINS", "--annotate", "a.xyz"], "type '.xyz'"),
         (["predict", "--bundle", "BUNDLE", "COLLINS", "--min-score", "2"], "--min-score is 2.0"),
+        (["evaluate", "--bundle", "BUNDLE", "--root", "DATA", "--json", "OUT"], "is a folder"),
+        (["evaluate", "--bundle", "BUNDLE", "--root", "DATA", "--plot", "/dev/null/x"], "/dev"),
+        (["evaluate", "--bundle", "BUNDLE", "--root", "DATA", "--plot", "PLOT"], "not a picture"),
+        (
+            ["evaluate", "--bundle", "BUNDLE", "--root", "DATA", *TORCH_INT8],
+            "torch computes in fp32, not in int8",
+        ),
         (["train", "--root", "nowhere", "--out", "OUT"], "nowhere: no FER2013 here"),
         (["train", "--root", "nowhere", "--out", "OUT", "--epochs", "0"], "epochs is 0"),
-        (["train", "--root", "nowhere", "--out", "/dev/null/x"], "/dev/null/x: Not a directory"),
+        (["train", "--root", "nowhere", "--out", "/dev/null/x"], "/dev/null: is a file, expected"),
+        (["predict", "--bundle", "BUNDLE", "BOMB"], "bomb.png: not a picture that can be read"),
+        (["summary", "--size", "0"], "--size is 0, expected 12..1024"),
+        (["summary", "--size", "4000"], "--size is 4000, expected 12..1024"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
-    run_folder, collins, tmp_path, capsys, arguments, message
+    run_folder, fer2013, collins, tmp_path, capsys, arguments, message
 ):
-    places = {"BUNDLE": str(run_folder), "OUT": str(tmp_path / "out"), "COLLINS": str(collins)}
+    (tmp_path / "out").mkdir()
+    (tmp_path / "bomb.png").write_bytes(huge_png())
+    places = {
+        "BUNDLE": str(run_folder), "OUT": str(tmp_path / "out"), "COLLINS": str(collins),
+        "DATA": str(fer2013), "PLOT": str(tmp_path / "plot.xyz"),
+        "BOMB": str(tmp_path / "bomb.png"),
+    }  # fmt: skip
     assert main([places.get(argument, argument) for argument in arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "ec-rfernet: the following arguments are required: COMMAND"),
+        (["train", "--epochs", "x"], "ec-rfernet train: argument --epochs: invalid int value: 'x'"),
+        (["summary", "--model", "vgg"], "ec-rfernet summary: argument --model: invalid choice"),
+    ],
+)
+def test_a_wrong_option_is_one_line_and_not_the_whole_usage(capsys, arguments, message):
+    with pytest.raises(SystemExit) as raised:
+        main(arguments)
+    assert raised.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "--help" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_every_option_is_explained(capsys, command):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    text = capsys.readouterr().out
+    assert "None" not in text
+    options = text.split("options:")[1].split("\n\n")[0].splitlines()
+    for line, below in zip(options, [*options[1:], ""], strict=True):
+        if line.startswith("  -"):
+            assert len(line.split("  ")) > 2 or below.startswith("      "), line
+
+
+def test_a_mistake_leaves_no_empty_folder(tmp_path, capsys):
+    out = tmp_path / "runs" / "first"
+    assert main(["train", "--root", "nowhere", "--out", str(out)]) == 2
+    assert not out.parent.exists()
+
+
+def test_a_folder_in_which_another_training_is_at_work(run_folder, fer2013, capsys):
+    again = ["train", "--root", str(fer2013), "--out", str(run_folder), *TINY, "--epochs", "1"]
+    with held(run_folder):
+        assert main(again) == 2
+    assert "another process is at work here" in capsys.readouterr().err
+
+
+def test_ctrl_c_while_a_command_is_loaded(monkeypatch, capsys):
+    def interrupted(_name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "import_module", interrupted)
+    assert main(["train"]) == 130
+    assert capsys.readouterr().err.strip() == ""
+
+
+def test_a_reader_that_has_seen_enough_is_no_mistake():
+    work = "lambda: [print('x' * 1000) for _ in range(1000)]"
+    code = f"from ec_rfernet.program import exit_code; exit_code('x', {work})"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.read(1)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("changes", "command", "message"),
+    [
+        ({"metrics": {"public": 3}}, "card", "bundle.json: metrics or provenance missing or of"),
+        ({"sha256": {"model.onnx": 3}}, "card", "model.onnx: sha256 is"),
+        ({"input_size": 20}, "evaluate", "model.onnx: not a network that can be run"),
+    ],
+)
+def test_a_bundle_changed_by_hand(run_folder, fer2013, tmp_path, capsys, changes, command, message):
+    copy = shutil.copytree(run_folder, tmp_path / "copy")
+    manifest = copy / "bundle.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), **changes}))
+    root = ["--root", str(fer2013)] if command == "evaluate" else []
+    assert main([command, "--bundle", str(copy), *root]) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1

@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ec_rfernet import evaluation
-from ec_rfernet.classifier import softmax
 from ec_rfernet.labels import LABELS, valence_arousal
 
 
@@ -28,36 +27,6 @@ def test_ten_crop_is_corners_centre_and_mirrors():
     assert (crops[:, 3] == images[:, 4:, 4:]).all()
     assert (crops[:, 4] == evaluation.single_crop(images, 44)[:, 0]).all()
     assert (crops[:, 5:] == crops[:, :5, :, ::-1]).all()
-
-
-@given(st.floats(0.4, 3.5), st.integers(0, 50))
-def test_temperature_is_recovered(temperature, seed):
-    rng = np.random.default_rng(seed)
-    logits = rng.normal(size=(4000, 5)) * 2
-    drawn = softmax(logits).cumsum(axis=1) > rng.random((4000, 1))
-    found = evaluation.fit_temperature(logits * temperature, drawn.argmax(axis=1))
-    assert found == pytest.approx(temperature, rel=0.15)
-
-
-def test_calibrated_probabilities_have_a_small_error():
-    rng = np.random.default_rng(0)
-    probabilities = softmax(rng.normal(size=(20_000, 5)) * 2)
-    truth = (probabilities.cumsum(axis=1) > rng.random((20_000, 1))).argmax(axis=1)
-    assert evaluation.calibration_error(probabilities, truth) < 0.02
-    overconfident = softmax(np.log(probabilities) * 3)
-    assert evaluation.calibration_error(overconfident, truth) > 0.1
-
-
-def test_reject_threshold_reaches_the_wanted_accuracy():
-    rng = np.random.default_rng(0)
-    probabilities = softmax(rng.normal(size=(20_000, 5)) * 1.5)
-    truth = (probabilities.cumsum(axis=1) > rng.random((20_000, 1))).argmax(axis=1)
-    threshold = evaluation.fit_reject_threshold(probabilities, truth, 0.6)
-    kept = probabilities.max(axis=1) >= threshold
-    assert (probabilities.argmax(axis=1) == truth)[kept].mean() == pytest.approx(0.6, abs=0.01)
-    assert evaluation.fit_reject_threshold(probabilities, truth, 1.0) == pytest.approx(
-        np.median(probabilities.max(axis=1)), abs=0.01
-    )
 
 
 @given(st.lists(st.floats(0.001, 1), min_size=7, max_size=7))

@@ -1,4 +1,4 @@
-"""The network is the published one, number by number."""
+"""EC-RFERNet is the published one, number by number; every network does its duty."""
 
 import pytest
 import torch
@@ -80,8 +80,27 @@ def test_one_channel_in_three_is_convolved_and_narrow_layers_stay_linear(network
     assert [b.partial[0].in_channels for b in second] == [32, 38, 10, 49, 17, 24, 10, 66]
 
 
-def test_every_parameter_learns():
-    network = networks.create("ec_rfernet").train()
+@pytest.mark.parametrize(
+    ("name", "parameters", "mmacs"),
+    [
+        ("emotionnet_nano_a", 230_945, 58.3),
+        ("emotionnet_nano_b", 135_284, 34.4),
+        ("resnet18_half", 2_797_543, 275.4),
+        ("resnet18", 11_176_000, 1_098.3),
+    ],
+)
+def test_size_of_the_other_networks(name, parameters, mmacs):
+    rows = layers(networks.create(name), 44)
+    assert sum(row.parameters for row in rows) == pytest.approx(parameters, rel=1e-3)
+    assert sum(row.macs for row in rows) / 1e6 == pytest.approx(mmacs, rel=1e-2)
+
+
+SMALL = ["ec_rfernet", "emotionnet_nano_a", "emotionnet_nano_b", "resnet18_half"]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_parameter_learns(name):
+    network = networks.create(name).train()
     network(torch.randn(4, 3, 44, 44)).square().sum().backward()
     dead = [
         n for n, p in network.named_parameters() if p.grad is None or not p.grad.isfinite().all()
@@ -89,11 +108,14 @@ def test_every_parameter_learns():
     assert dead == []
 
 
-def test_batch_does_not_matter(network):
+@pytest.mark.parametrize("name", SMALL)
+def test_batch_does_not_matter(name):
+    network = networks.create(name, classes=8).eval()
     images = torch.randn(5, 3, 44, 44)
     with torch.inference_mode():
         together = network(images)
         alone = torch.cat([network(image[None]) for image in images])
+    assert together.shape == (5, 8)
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
 
 

@@ -1,11 +1,12 @@
 """Every bundle under models/ is whole, and sees what anybody sees."""
 
+import re
 from pathlib import Path
 
 import cv2
 import pytest
 
-from ec_rfernet import bundle
+from ec_rfernet import bundle, model_card
 from ec_rfernet.classifier import Classifier
 from ec_rfernet.detection import MediaPipeDetector
 from ec_rfernet.export import PARITY, load_network, parity
@@ -26,7 +27,15 @@ def test_bundle(folder):
     assert model.metrics["public"]["single_crop"]["accuracy"] >= 0.62
     assert model.metrics["public"]["single_crop"]["ece"] <= 0.05
     assert model.provenance["data"]
-    assert (folder / "MODEL_CARD.md").is_file()
+
+
+@pytest.mark.parametrize("folder", BUNDLES, ids=lambda path: path.name)
+def test_card(folder):
+    """It says what `ec-rfernet card` would write today, and its pictures exist."""
+    text = (folder / model_card.FILE).read_text(encoding="utf-8")
+    assert text == model_card.card(bundle.load(folder))
+    for name in re.findall(r"\]\((\w+\.png)\)", text):
+        assert cv2.imread(str(folder / name)) is not None
 
 
 @pytest.mark.parametrize("folder", BUNDLES, ids=lambda path: path.name)

@@ -1,31 +1,53 @@
+import copy
 import dataclasses
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from ec_rfernet import bundle, datasets
+from ec_rfernet import bundle, datasets, plots
 from ec_rfernet.datasets import Split
 from ec_rfernet.errors import InputError
-from ec_rfernet.training import data
-from ec_rfernet.training.augment import augment, center_crop
+from ec_rfernet.export import write_bundle
+from ec_rfernet.training import data, sam, state
 from ec_rfernet.training.config import TrainConfig
 from ec_rfernet.training.result import write_result
 from ec_rfernet.training.trainer import Trainer
 
 
-def quiet(_done, _total, _loss):
+def quiet(_share, _loss):
     pass
 
 
 @pytest.fixture
 def config(fer2013, tmp_path):
+    """A short run of the smallest network."""
     return TrainConfig(
-        root=fer2013, out=tmp_path / "run", epochs=2, batch_size=16, warmup_epochs=1, ema_decay=0.5
-    )
+        root=fer2013, out=tmp_path / "run", model="emotionnet_nano_b", epochs=2, batch_size=16,
+        warmup_epochs=1, ema_decay=0.5,
+    )  # fmt: skip
 
 
-def test_an_interrupted_run_ends_bit_for_bit_as_an_uninterrupted_one(config, tmp_path):
+def saved(trainer):
+    """A bundle of the network as it is, without the figures that `write_result` measures."""
+    config = trainer.config
+    draft = bundle.Bundle(
+        folder=config.out, name="tiny", architecture=config.model, input_size=trainer.size,
+        mean=trainer.data.mean, std=trainer.data.std, framing=trainer.data.framing,
+    )  # fmt: skip
+    return write_bundle(draft, copy.deepcopy(trainer.average))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"optimizer": "adam", "learning_rate": 1e-3}, {"mixup": 0.4, "cutmix": 0.4}],
+    ids=["sgd", "adam", "mixed images"],
+)
+def test_an_interrupted_run_ends_bit_for_bit_as_an_uninterrupted_one(config, tmp_path, settings):
+    config = dataclasses.replace(config, deterministic=True, **settings)
     images = data.load(config)
     whole = Trainer(config, images)
     while not whole.finished:
@@ -62,13 +84,19 @@ def test_a_finished_run_leaves_a_bundle_with_its_figures(config):
 
 def test_it_learns(config):
     """Eight epochs on bright bars are enough to be far better than one in seven."""
-    config = dataclasses.replace(config, epochs=8, erasing=0.0, label_smoothing=0.0)
+    config = dataclasses.replace(config, model="ec_rfernet", epochs=8, erasing=0.0)
     images = data.load(config)
     trainer = Trainer(config, images)
     while not trainer.finished:
         trainer.run_epoch(quiet)
     assert trainer.history.loss[-1] < 0.8 * trainer.history.loss[0]
     assert trainer.history.accuracy[-1] > 0.4
+
+
+def test_statistics_are_those_of_all_pixels():
+    images = np.random.default_rng(0).integers(0, 256, (50, 48, 48)).astype(np.uint8)
+    expected = images.mean() / 255, images.std() / 255
+    assert data.statistics(images) == pytest.approx(expected)
 
 
 def test_other_settings_do_not_go_on_with_a_foreign_state(config):
@@ -83,7 +111,13 @@ def test_other_settings_do_not_go_on_with_a_foreign_state(config):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("epochs", 0), ("soft_weight", 1.5), ("learning_rate", -1), ("device", "tpu")],
+    [
+        ("epochs", 0),
+        ("soft_weight", 1.5),
+        ("learning_rate", -1),
+        ("device", "tpu"),
+        ("schedule", "linear"),
+    ],
 )
 def test_settings_out_of_range(config, name, value):
     with pytest.raises(InputError, match=f"{name} is .*{value}"):
@@ -100,38 +134,130 @@ def test_twins_and_blanks_are_left_out():
     assert 0 not in data.without_twins(split, other).rows
 
 
-def test_soft_targets_blend_label_and_votes(config, tmp_path):
-    votes = np.zeros((2, 10), np.uint8)
-    votes[0, 1] = 10  # all say happiness; the label says angry
-    votes[1, 9] = 10  # not a face: only the label counts
-    path = tmp_path / "votes.npz"
-    np.savez(path, votes=votes)
-    config = dataclasses.replace(config, soft_labels=path, soft_weight=0.25, label_smoothing=0.0)
-    split = Split(np.zeros((2, 48, 48), np.uint8), np.array([0, 4]), np.array([0, 1]))
-    targets = data.soft_targets(split, config)
-    np.testing.assert_allclose(targets[0], [0.75, 0, 0, 0.25, 0, 0, 0])
-    np.testing.assert_allclose(targets[1], np.eye(7)[4])
+def test_a_state_that_cannot_be_written_is_one_clear_line(config, monkeypatch):
+    """As on a full disk: nothing half-written stays behind."""
+
+    def fail(_tensors, path, _metadata):
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(state, "save_file", fail)
+    trainer = Trainer(config, data.load(config))
+    with pytest.raises(InputError, match=r"state\.safetensors: cannot be written .*No space left"):
+        trainer.run_epoch(quiet)
+    assert list(config.out.iterdir()) == []
 
 
-def test_augmentation_is_random_bounded_and_reproducible():
-    images = torch.rand(32, 1, 48, 48)
-
-    def views(seed):
-        return augment(images, 44, 0.5, torch.Generator().manual_seed(seed))
-
-    first = views(1)
-    assert first.shape == (32, 1, 44, 44)
-    assert first.min() >= 0
-    assert first.max() <= 1
-    assert torch.equal(first, views(1))
-    assert not torch.equal(first, views(2))
-    assert not torch.equal(first, center_crop(images, 44))
+def test_training_can_start_from_a_bundle(config, tmp_path):
+    images = data.load(config)
+    trainer = Trainer(config, images)
+    trainer.run_epoch(quiet)
+    saved(trainer)
+    follow = dataclasses.replace(config, init=config.out, out=tmp_path / "next")
+    start = Trainer(follow, images).model.state_dict()
+    assert all(torch.equal(start[name], v) for name, v in trainer.average.state_dict().items())
+    with pytest.raises(InputError, match="emotionnet_nano_b with 7 classes, expected ec_rfernet"):
+        Trainer(dataclasses.replace(follow, model="ec_rfernet"), images)
 
 
-def test_augmentation_keeps_the_scale():
-    """The mean over many views of a centred disc is a centred disc of the same size."""
-    grid = torch.linspace(-1, 1, 48)
-    disc = ((grid[:, None] ** 2 + grid[None] ** 2) < 0.25).float().expand(512, 1, 48, 48)
-    mean = augment(disc, 44, 0.0, torch.Generator().manual_seed(0)).mean(dim=(0, 1))
-    expected = center_crop(disc[:1], 44)[0, 0]
-    assert (mean - expected).abs().mean() < 0.1
+def test_a_student_learns_what_its_teacher_answers(config, tmp_path):
+    """With the whole loss from the teacher, the true labels do not matter."""
+    images = data.load(config)
+    teacher = Trainer(config, images)
+    saved(teacher)
+    lessons = dataclasses.replace(
+        config, teachers=(config.out,), distill_weight=1.0, deterministic=True
+    )
+    misleading = dataclasses.replace(images, targets=images.targets.roll(1, dims=1))
+    students = [
+        Trainer(dataclasses.replace(lessons, out=tmp_path / name), seen)
+        for name, seen in {"a": images, "b": misleading}.items()
+    ]
+    for student in students:
+        student.run_epoch(quiet)
+    one, other = (student.model.state_dict() for student in students)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+    views = images.images[:32, :, 2:46, 2:46].float() / 255
+    answers = teacher.average(data.normalise(views, images.mean, images.std))
+    lesson, labels_say = students[0].teachers, torch.tensor(99.0)
+    assert lesson.blend(labels_say, answers, views).item() == pytest.approx(0, abs=1e-5)
+    assert lesson.blend(labels_say, -answers, views).item() > 1e-3
+
+
+def test_a_teacher_must_answer_the_same_classes_in_the_same_order(config, tmp_path):
+    images = data.load(config)
+    teacher = saved(Trainer(config, images))
+    bundle.save(dataclasses.replace(teacher, labels=teacher.labels[::-1]))
+    student = dataclasses.replace(config, out=tmp_path / "student", teachers=(config.out,))
+    with pytest.raises(InputError, match=r"answers neutral, .* expected, as the student, angry, "):
+        Trainer(student, images)
+
+
+def test_a_loss_without_bounds_ends_the_run(config):
+    images = data.load(config)
+    trainer = Trainer(config, dataclasses.replace(images, targets=images.targets * float("nan")))
+    with pytest.raises(InputError, match=r"loss is nan after epoch 1; learning_rate 0\.1 is too"):
+        trainer.run_epoch(quiet)
+    assert not config.out.exists()
+
+
+def test_nothing_to_learn_from_is_named(config, tmp_path):
+    arrays = dict(np.load(config.root))
+    arrays["images"][arrays["usage"] == 0] = 7
+    np.savez(tmp_path / "blank.npz", **arrays)
+    with pytest.raises(InputError, match=r"blank\.npz: every training image is blank"):
+        data.load(dataclasses.replace(config, root=tmp_path / "blank.npz"))
+
+
+def test_a_result_that_cannot_be_written_leaves_no_bundle(config, monkeypatch):
+    """As on a disk that is full when the networks are there: the run can go on from its state."""
+
+    def fail(_loss, _accuracy, path):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(plots, "learning_curves", fail)
+    config = dataclasses.replace(config, epochs=1)
+    trainer = Trainer(config, data.load(config))
+    trainer.run_epoch(quiet)
+    with pytest.raises(OSError, match="No space left") as raised:
+        write_result(trainer)
+    assert raised.value.filename == str(config.out)
+    assert [path.name for path in config.out.iterdir()] == ["state.safetensors"]
+
+
+def test_sharpness_aware_gradients_are_those_of_the_neighbour():
+    model = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.constant_(model.weight, 2.0)
+    value = sam.gradients(model, lambda: model.weight.square().sum(), radius=0.5)
+    assert value == 4.0  # at the weight itself
+    assert model.weight.item() == pytest.approx(2.0)
+    assert model.weight.grad.item() == pytest.approx(2 * 2.5)  # at the top of the ball
+
+
+def test_batch_norm_counts_the_images_of_a_sharpness_aware_step_once():
+    images = torch.randn(16, 3, 4, 4)
+    means = []
+    for radius in (0.0, 0.1):
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.BatchNorm2d(4))
+        sam.gradients(model, lambda m=model: m(images).square().mean(), radius)
+        means.append(model[1].running_mean)
+    assert torch.equal(*means)
+
+
+def test_two_processes_train_one_network(fer2013, tmp_path):
+    """Started as users start it; the second process must not write or print."""
+    out = tmp_path / "run"
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
+        "-m", "ec_rfernet.cli", "train", "--root", str(fer2013), "--out", str(out),
+        "--model", "emotionnet_nano_b", "--epochs", "1", "--batch-size", "16", "--threads", "1",
+        "--device", "cpu",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("images to learn from") == 1
+    assert done.stdout.count("accuracy") == 1
+    assert bundle.load(out).architecture == "emotionnet_nano_b"

@@ -27,6 +27,7 @@ from ec_rfernet.classifier import Classifier
 from ec_rfernet.detection import MediaPipeDetector
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces import FaceDetector
+from ec_rfernet.labels import LABELS
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, NEWEST, STREAM
 from fer_node import messages
@@ -51,13 +52,20 @@ def load_bundle(model: str) -> Bundle:
     """A bundle by path, or by its name in the package ``fer_models``.
 
     Raises:
-        InputError: there is none, or it is damaged.
+        InputError: there is none, it is damaged, or it knows other expressions than the
+            messages do.
     """
     try:
         folders = [Path(get_package_share_directory("fer_models"))]
     except PackageNotFoundError:
         folders = []
-    return bundles.load(bundles.find(model, folders))
+    bundle = bundles.load(bundles.find(model, folders))
+    if bundle.labels != LABELS:
+        raise InputError(
+            f"{bundle.folder}: this model tells {', '.join(bundle.labels)}; "
+            f"the robot needs {', '.join(LABELS)}, in this order"
+        )
+    return bundle
 
 
 class FerNode(LifecycleNode):

@@ -329,6 +329,25 @@ def test_a_bundle_whose_hash_is_wrong_is_refused(tmp_path):
         assert person.status().level == DiagnosticStatus.ERROR
 
 
+def test_a_model_of_other_expressions_is_refused(tmp_path):
+    """CK+ has contempt where the messages have neutral: its seventh class would be a lie."""
+    try:
+        folder = load_bundle("ec_rfernet").folder
+    except InputError as error:
+        pytest.skip(str(error))
+    copy = tmp_path / "ckplus"
+    shutil.copytree(folder, copy)
+    manifest = json.loads((copy / "bundle.json").read_text())
+    manifest["labels"][-1] = "contempt"
+    (copy / "bundle.json").write_text(json.dumps(manifest))
+    with spinning(Person, fer(bundle=load_bundle, model=str(copy))) as (executor, (person, node)):
+        assert node.trigger_configure() is FAILURE
+        assert spin_until(executor, lambda: person.status())
+        told = "tells angry, disgusted, scared, happy, sad, surprised, contempt; the robot needs"
+        assert told in person.status().message
+        assert "\n" not in person.status().message
+
+
 def test_a_wrong_parameter_is_named():
     with (
         pytest.raises(ParameterError, match="'hysteresis' is 3.0, expected 0..1"),

@@ -5,47 +5,170 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ec_rfernet import bundle, datasets, evaluation
-from ec_rfernet.classifier import Classifier, softmax
+from ec_rfernet.bundle import Bundle
+from ec_rfernet.calibration import Reliability, RiskCoverage
+from ec_rfernet.classifier import PRECISIONS, Classifier, softmax
+from ec_rfernet.commands import pictures
+from ec_rfernet.corruptions import CORRUPTIONS, STRENGTHS
+from ec_rfernet.datasets import Split
+from ec_rfernet.errors import InputError
+from ec_rfernet.evaluation import Report, Scorer
+from ec_rfernet.files import check_place, write_text
+from ec_rfernet.robustness import Robustness, measure_robustness
+
+_CURVES = ("risk_coverage.png", "reliability.png")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument("--bundle", type=Path, required=True, help="folder of the model")
-    parser.add_argument("--dataset", default="fer2013", choices=datasets.READERS)
-    parser.add_argument("--root", type=Path, required=True, help="where the data set is")
-    parser.add_argument("--split", default="public", help="train, public or private")
+    parser.add_argument("--bundle", type=Path, required=True, metavar="FOLDER", help="the model")
+    pictures.add_arguments(parser, required=True)
+    parser.add_argument(
+        "--split", metavar="NAME",
+        help="fer2013: train, public, private; others: train, validation, test (default: public, "
+        "validation)",
+    )  # fmt: skip
     parser.add_argument(
         "--ten-crop", action="store_true", help="average ten crops (the robot uses one)"
     )
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-    parser.add_argument("--plot", type=Path, help="write the confusion matrix to this PNG")
+    parser.add_argument(
+        "--precision", default="fp32", choices=PRECISIONS,
+        help="which of the bundle's networks (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--runtime", default="onnxruntime", choices=("onnxruntime", "torch"),
+        help="what computes; torch uses weights.safetensors (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE", help="write the confusion matrix to this PNG"
+    )
+    parser.add_argument(
+        "--plots", type=Path, metavar="FOLDER",
+        help="write risk_coverage.png and reliability.png into this folder",
+    )  # fmt: skip
+    parser.add_argument(
+        "--corruptions", type=Path, nargs="?", const=Path(), metavar="PLACE",
+        help="also measure single crops under what cameras do to them, and write corruptions.json "
+        "and .png into this folder (default: this one), or FILE.json and FILE.png",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> None:
     """Prints the figures and writes the files that were asked for."""
     model = bundle.load(options.bundle)
-    split = datasets.read(options.dataset, options.root, options.split)
+    options.split = options.split or datasets.get(options.dataset).validation
+    scorer = _scorer(model, options)
+    split = pictures.read(options, model, options.split)
+    curves = {name: options.plots and options.plots / name for name in _CURVES}
+    losses = _place(options.corruptions)
+    for path in (options.json, options.plot, *curves.values(), losses):
+        if path:
+            check_place(path)
     crops = evaluation.ten_crop if options.ten_crop else evaluation.single_crop
-    logits = evaluation.logits(Classifier(model, threads=0), split.images, crops)
+    logits = evaluation.logits(scorer, split.images, crops)
     probabilities = softmax(logits / np.float32(model.temperature))
     report = evaluation.report(probabilities, split.labels, model.labels)
+    curve = RiskCoverage.of(probabilities, split.labels)
+    title = _title(model, options)
+    print(f"{title} ({model.short_hash})")
+    _print(report, curve, model.reject_threshold)
+    if options.json:
+        _write_json(options.json, _figures(report, curve, model, options))
+    if options.plot or options.plots:
+        from ec_rfernet import plots
+
+        if options.plot:
+            plots.confusion_matrix(report, title, options.plot)
+        if options.plots:
+            before = Reliability.of(softmax(logits), split.labels)
+            after = Reliability.of(probabilities, split.labels)
+            plots.risk_coverage(curve, model.reject_threshold, title, curves["risk_coverage.png"])
+            plots.reliability(before, after, title, curves["reliability.png"])
+    if losses:
+        _corruptions(scorer, split, f"{title.rsplit(',', 1)[0]}, single crop", losses)
+
+
+def _scorer(model: Bundle, options: argparse.Namespace) -> Scorer:
+    if options.runtime == "onnxruntime":
+        return Classifier(model, threads=0, precision=options.precision)
+    if options.precision != "fp32":
+        raise InputError(f"--runtime torch computes in fp32, not in {options.precision}")
+    from ec_rfernet.export import load_network
+    from ec_rfernet.torch_classifier import TorchClassifier
+
+    return TorchClassifier(model, load_network(model))
+
+
+def _place(given: Path | None) -> Path | None:
+    """The JSON file of ``--corruptions``, a folder or a file."""
+    if given is None or given.suffix == ".json":
+        return given
+    return given / "corruptions.json"
+
+
+def _title(model: Bundle, options: argparse.Namespace) -> str:
+    form = options.precision if options.runtime == "onnxruntime" else "torch"
     crop = "ten-crop" if options.ten_crop else "single crop"
-    print(f"{model.name} ({model.short_hash}) on {options.dataset} {options.split}, {crop}")
+    fold = "" if options.fold is None else f" of fold {options.fold}"
+    return f"{model.name} on {options.dataset} {options.split}{fold}, {form}, {crop}"
+
+
+def _print(report: Report, curve: RiskCoverage, threshold: float) -> None:
+    coverage, risk = curve.at(threshold)
     print(f"images               {report.images:>8}")
     print(f"accuracy             {report.accuracy:>8.2%}")
     print(f"macro-F1             {report.macro_f1:>8.2%}")
     print(f"mean class accuracy  {report.mean_class_accuracy:>8.2%}")
     print(f"ECE                  {report.ece:>8.4f}")
+    print(f"AURC                 {curve.area:>8.4f}")
+    print(f"answered             {coverage:>8.2%}, {1 - risk:.2%} of them rightly")
     for label, recall in report.recall.items():
         print(f"  recall {label:<12}  {recall:>7.2%}")
-    if options.json:
-        options.json.write_text(json.dumps(report.as_dict(), indent=2) + "\n", encoding="utf-8")
-    if options.plot:
-        from ec_rfernet.plots import confusion_matrix
 
-        title = f"{model.name} on {options.dataset} {options.split}, {crop}"
-        confusion_matrix(report, title, options.plot)
+
+def _figures(
+    report: Report, curve: RiskCoverage, model: Bundle, options: argparse.Namespace
+) -> dict[str, Any]:
+    coverage, risk = curve.at(model.reject_threshold)
+    return {
+        "model": model.name,
+        "sha256": dict(model.sha256),
+        "dataset": options.dataset,
+        "split": options.split,
+        "fold": options.fold,
+        "crops": 10 if options.ten_crop else 1,
+        "precision": options.precision,
+        "runtime": options.runtime,
+        **report.as_dict(),
+        "aurc": round(curve.area, 4),
+        "coverage": round(coverage, 4),
+        "accuracy_of_kept": round(1 - risk, 4),
+    }
+
+
+def _corruptions(scorer: Scorer, split: Split, title: str, path: Path) -> None:
+    from ec_rfernet import plots
+
+    result = measure_robustness(scorer, split.images, split.labels)
+    _print_corruptions(result)
+    _write_json(path, result.as_dict())
+    plots.corruptions(result, title, path.with_suffix(".png"))
+
+
+def _print_corruptions(result: Robustness) -> None:
+    print(f"\naccuracy under       {''.join(f'{name:>9}' for name in STRENGTHS)}")
+    for name, values in result.accuracy.items():
+        amounts = ", ".join(f"{amount:g}" for amount in CORRUPTIONS[name].amounts)
+        row = "".join(f"{value:>9.2%}" for value in values)
+        print(f"  {name:<18} {row}   {amounts} {CORRUPTIONS[name].unit}")
+    print(f"  {'mean drop, points':<18} {''.join(f'{100 * d:>9.2f}' for d in result.mean_drop)}")
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    write_text(path, json.dumps(values, indent=2) + "\n")

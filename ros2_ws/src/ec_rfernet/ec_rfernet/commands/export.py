@@ -6,21 +6,46 @@ import argparse
 from pathlib import Path
 
 from ec_rfernet import bundle
-from ec_rfernet.export import load_network, parity, write_bundle
+from ec_rfernet.commands import pictures
+from ec_rfernet.errors import InputError
+from ec_rfernet.export import agreement, load_network, parity, write_bundle
+from ec_rfernet.quantisation import IMAGES, spread
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument("--bundle", type=Path, required=True, help="folder of the model")
+    parser.add_argument("--bundle", type=Path, required=True, metavar="FOLDER", help="the model")
+    parser.add_argument(
+        "--int8", action="store_true",
+        help=f"also write {bundle.INT8}, calibrated on training pictures; needs --root",
+    )  # fmt: skip
+    pictures.add_arguments(parser, required=False)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Writes ``model.onnx`` anew and prints the parity."""
+    """Writes the networks anew and prints how well they agree."""
     model = bundle.load(options.bundle)
     network = load_network(model)
-    written = write_bundle(model, network)
-    size = written.file(bundle.ONNX).stat().st_size
+    if not options.int8:
+        written = write_bundle(model, network)
+    elif options.root is None:
+        raise InputError("--int8 needs training pictures; say where they are with --root")
+    else:
+        split = pictures.read(options, model, "train")
+        images = split.images[spread(split.labels, 2 * IMAGES)]
+        calibration, others = images[::2], images[1::2]
+        written = write_bundle(model, network, calibration)
+    difference = parity(written, network)
     print(
-        f"{written.file(bundle.ONNX)}: {size / 1e6:.2f} MB, {written.short_hash}, "
-        f"largest difference of a logit {parity(written, network):.1e}"
+        f"{written.file(bundle.ONNX)}: {_megabytes(written.file(bundle.ONNX))}, "
+        f"{written.short_hash}, largest difference of a logit {difference:.1e}"
     )
+    if options.int8:
+        print(
+            f"{written.file(bundle.INT8)}: {_megabytes(written.file(bundle.INT8))}, the answer of "
+            f"fp32 on {agreement(written, others):.2%} of {len(others)} other training pictures"
+        )
+
+
+def _megabytes(path: Path) -> str:
+    return f"{path.stat().st_size / 1e6:.2f} MB"

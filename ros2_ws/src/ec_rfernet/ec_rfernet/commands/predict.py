@@ -10,6 +10,7 @@ import numpy as np
 
 from ec_rfernet import bundle
 from ec_rfernet.classifier import Classifier
+from ec_rfernet.datasets.pictures import decode
 from ec_rfernet.detection import MediaPipeDetector
 from ec_rfernet.errors import InputError
 from ec_rfernet.recognition import Recognition, recognise
@@ -17,12 +18,16 @@ from ec_rfernet.recognition import Recognition, recognise
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument("--bundle", type=Path, required=True, help="folder of the model")
-    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
+    parser.add_argument("--bundle", type=Path, required=True, metavar="FOLDER", help="the model")
+    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="a picture file")
     parser.add_argument(
-        "--annotate", type=Path, help="write the (single) picture with its faces here"
-    )
-    parser.add_argument("--min-score", type=float, default=0.5, help="of the face detector, 0..1")
+        "--annotate", type=Path, metavar="FILE",
+        help="draw the faces into the picture, of which there may be only one, and write it here",
+    )  # fmt: skip
+    parser.add_argument(
+        "--min-score", type=float, default=0.5, metavar="SCORE",
+        help="of the face detector; faces below are left out, 0..1 (default: %(default)s)",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> None:
@@ -47,8 +52,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _read(path: Path) -> np.ndarray:
-    data = np.frombuffer(path.read_bytes(), np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    image = decode(path.read_bytes(), cv2.IMREAD_COLOR)
     if image is None:
         raise InputError(f"{path}: not a picture that can be read")
     return image

@@ -5,19 +5,30 @@ from __future__ import annotations
 import argparse
 
 from ec_rfernet import networks
+from ec_rfernet.errors import InputError
 from ec_rfernet.summary import layers
+
+_SIZES = 12, 1024
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument("--model", default="ec_rfernet", choices=networks.NETWORKS)
-    parser.add_argument("--size", type=int, help="side of the input; default: the network's own")
+    parser.add_argument(
+        "--model", default="ec_rfernet", choices=networks.NETWORKS,
+        help="name of the network (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--size", type=int, metavar="PIXELS",
+        help=f"side of the input, {_SIZES[0]}..{_SIZES[1]} (default: the network's own)",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> None:
     """Prints the table."""
     network = networks.create(options.model)
-    size = options.size or int(network.input_size)  # type: ignore[arg-type]
+    size = int(network.input_size) if options.size is None else options.size  # type: ignore[arg-type]
+    if not _SIZES[0] <= size <= _SIZES[1]:
+        raise InputError(f"--size is {size}, expected {_SIZES[0]}..{_SIZES[1]}")
     print(f"{options.model}, input 3x{size}x{size}")
     print(f"{'layer':<10} {'kind':<18} {'output':>12} {'parameters':>11} {'MMACs':>8}")
     rows = layers(network, size)

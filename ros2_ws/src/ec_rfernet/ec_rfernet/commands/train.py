@@ -4,70 +4,105 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import typing
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from ec_rfernet import datasets, networks
+from ec_rfernet.bundle import MANIFEST
+from ec_rfernet.files import check_place, held
+from ec_rfernet.training import parallel, presets
 from ec_rfernet.training.config import TrainConfig
 from ec_rfernet.training.data import load
 from ec_rfernet.training.result import write_result
-from ec_rfernet.training.trainer import Trainer
+from ec_rfernet.training.trainer import Trainer, choose_device
 
 _BAR = "{percentage:3.0f}%|{bar}| epoch {n:.2f}/{total}, {elapsed} gone, {remaining} left{postfix}"
-_PATHS = {"root", "out", "soft_labels"}
-_HELP = {
-    "root": "fer2013.csv, icml_face_data.csv, an npz, or a folder with one of them",
-    "out": "folder for the bundle; a run that was interrupted there goes on",
-    "soft_labels": "FER+ votes: fer2013new.csv, or an npz with 'votes'",
-    "soft_weight": "share of the FER+ distribution in the target",
-    "device": "auto, cpu or cuda",
-    "threads": "CPU threads, 0 for all",
-}
+
+_METAVARS = {int: "N", float: "X", Path: "PATH"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares one option for each field of `TrainConfig`."""
-    choices = {"dataset": datasets.READERS, "model": networks.NETWORKS}
+    """Declares ``--preset`` and one option for each field of `TrainConfig`."""
+    parser.epilog = "In brackets: what holds if neither the command line nor the preset says it."
+    parser.add_argument(
+        "--preset", metavar="NAME",
+        help="settings that the other options change: a YAML file or one of "
+        f"{', '.join(presets.names())} (default: that of the data set)",
+    )  # fmt: skip
+    choices = {"dataset": tuple(datasets.DATASETS), "model": tuple(networks.NETWORKS)}
+    kinds = typing.get_type_hints(TrainConfig)
     for field in dataclasses.fields(TrainConfig):
-        required = field.default is dataclasses.MISSING
-        default = None if required else field.default
-        kind = Path if field.name in _PATHS else type(default)
-        text = _HELP.get(field.name, field.name.replace("_", " "))
         parser.add_argument(
             f"--{field.name.replace('_', '-')}",
-            type=kind,
-            required=required,
-            default=default,
-            choices=choices.get(field.name),
-            help=text if required or default is None else f"{text} (default: {default})",
+            required=field.default is dataclasses.MISSING,
+            default=argparse.SUPPRESS,  # so that only what is given overrides the preset
+            help=_help(field),
+            **_kind(kinds[field.name], field.metadata.get("choices") or choices.get(field.name)),
         )
+
+
+def _kind(kind: Any, choices: tuple[str, ...] | None) -> dict[str, Any]:
+    if kind is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    if kind == tuple[Path, ...]:
+        return {"type": Path, "nargs": "+", "metavar": "PATH"}
+    optional = [option for option in typing.get_args(kind) if option is not type(None)]
+    type_ = optional[0] if optional else kind
+    return {"type": type_, "choices": choices, "metavar": _METAVARS.get(type_)}
+
+
+def _help(field: dataclasses.Field[Any]) -> str:
+    text = str(field.metadata["help"])
+    if "range" in field.metadata:
+        low, high = field.metadata["range"]
+        text += f", {low}..{high}"
+    if field.default in (dataclasses.MISSING, None, ()):
+        return text
+    return f"{text} ({field.default if field.default is not False else 'no'})"
 
 
 def run(options: argparse.Namespace) -> None:
     """Trains, or goes on training, and writes the bundle."""
-    fields = {field.name for field in dataclasses.fields(TrainConfig)}
-    config = TrainConfig(**{k: v for k, v in vars(options).items() if k in fields})
-    config.out.mkdir(parents=True, exist_ok=True)
+    names = {field.name for field in dataclasses.fields(TrainConfig)}
+    given = {k: v for k, v in vars(options).items() if k in names}
+    config = presets.configure(options.preset or given.get("dataset", "fer2013"), given)
+    check_place(config.out / MANIFEST)
+    device = choose_device(config.device)
     data = load(config)
-    print(f"{len(data.images)} images to learn from, {len(data.validation_images)} to validate")
-    trainer = Trainer(config, data)
+    with ExitStack() as until_the_end:
+        with parallel.join(device) as world:
+            trainer = Trainer(config, data, world)
+            if world.leads:
+                until_the_end.enter_context(held(config.out))
+                _announce(trainer)
+            _train(trainer)
+        if world.leads:
+            bundle = write_result(trainer)
+            print(f"{bundle.folder}: {bundle.short_hash}")
+
+
+def _announce(trainer: Trainer) -> None:
+    images, validation = len(trainer.data.images), len(trainer.data.validation_images)
+    print(f"{images} images to learn from, {validation} to validate")
     if len(trainer.history):
         print(f"goes on after epoch {len(trainer.history)}")
-    with tqdm(total=config.epochs, initial=len(trainer.history), bar_format=_BAR) as bar:
 
-        def show(done: int, total: int, loss: float) -> None:
+
+def _train(trainer: Trainer) -> None:
+    done, leads = len(trainer.history), trainer.world.leads
+    with tqdm(total=trainer.config.epochs, initial=done, bar_format=_BAR, disable=not leads) as bar:
+
+        def show(share: float, loss: float) -> None:
             bar.set_postfix_str(f"loss {loss:.3f}", refresh=False)
-            bar.update(len(trainer.history) + done / total - bar.n)
+            bar.update(len(trainer.history) + share - bar.n)
 
         while not trainer.finished:
             trainer.run_epoch(show)
             loss, accuracy = trainer.history.loss[-1], trainer.history.accuracy[-1]
-            bar.write(f"epoch {len(trainer.history):3d}  loss {loss:.4f}  accuracy {accuracy:.2%}")
-    bundle = write_result(trainer)
-    public = bundle.metrics["public"]
-    print(
-        f"{config.out}: single crop {public['single_crop']['accuracy']:.2%}, "
-        f"ten-crop {public['ten_crop']['accuracy']:.2%}, "
-        f"ECE {public['single_crop']['ece']:.3f}, reject below {bundle.reject_threshold:.2f}"
-    )
+            line = f"epoch {len(trainer.history):3d}  loss {loss:.4f}  accuracy {accuracy:.2%}"
+            if leads:
+                bar.write(line)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import csv
-import lzma
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from ec_rfernet.datasets.arrays import read_arrays
 from ec_rfernet.datasets.split import Split
 from ec_rfernet.errors import InputError
 from ec_rfernet.labels import LABELS
@@ -20,7 +18,7 @@ SIDE = 48
 _FILES = ("fer2013.csv", "icml_face_data.csv", "fer2013.npz")
 
 
-def read_fer2013(root: Path, split: str) -> Split:
+def read_fer2013(root: Path, split: str, fold: int | None = None) -> Split:
     """Reads one split.
 
     Args:
@@ -28,13 +26,12 @@ def read_fer2013(root: Path, split: str) -> Split:
             ``images`` uint8 [N, 48, 48], ``labels`` and ``usage`` [N], or a folder
             that holds one of them under its usual name.
         split: ``train``, ``public`` or ``private``.
+        fold: none.
 
     Raises:
         InputError: the file is missing, damaged or not FER2013.
     """
-    if split not in SPLITS:
-        raise InputError(f"unknown split '{split}' of fer2013; expected: {', '.join(SPLITS)}")
-    path = _locate(Path(root))
+    path = _locate(root)
     images, labels, usage = _read_npz(path) if path.suffix == ".npz" else _read_csv(path)
     rows = np.flatnonzero(usage == SPLITS[split])
     if rows.size == 0:
@@ -54,32 +51,30 @@ def _locate(root: Path) -> Path:
 
 
 def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    damaged = (OSError, EOFError, ValueError, zipfile.BadZipFile, lzma.LZMAError, zlib.error)
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            missing = {"images", "labels", "usage"} - set(archive.files)
-            if missing:
-                raise InputError(f"{path}: arrays missing: {', '.join(sorted(missing))}")
-            images, labels, usage = (archive[name] for name in ("images", "labels", "usage"))
-    except damaged as error:
-        raise InputError(f"{path}: not a readable npz archive ({error})") from error
+    images, labels, usage = read_arrays(path, ("images", "labels", "usage"))
     if images.shape[1:] != (SIDE, SIDE) or images.dtype != np.uint8:
         raise InputError(
             f"{path}: images are {images.dtype} {images.shape}, expected uint8 [N, 48, 48]"
         )
+    for name, values in (("labels", labels), ("usage", usage)):
+        if values.ndim != 1 or values.dtype.kind not in "iu":
+            raise InputError(
+                f"{path}: {name} are {values.dtype} {values.shape}, expected whole numbers [N]"
+            )
     if not len(images) == len(labels) == len(usage):
         raise InputError(
             f"{path}: {len(images)} images, {len(labels)} labels and {len(usage)} usages; "
             "expected as many of each"
         )
-    _check_labels(path, labels)
+    _check_range(path, "label", labels, len(LABELS))
+    _check_range(path, "usage", usage, len(USAGES))
     return images, labels, usage
 
 
 def _read_csv(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     images, labels, usages = [], [], []
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             names = {name.strip().lower(): name for name in reader.fieldnames or ()}
             missing = {"emotion", "pixels", "usage"} - set(names)
@@ -95,14 +90,14 @@ def _read_csv(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if not labels:
         raise InputError(f"{path}: no rows")
     label_array = np.array(labels)
-    _check_labels(path, label_array)
+    _check_range(path, "label", label_array, len(LABELS))
     return np.stack(images), label_array, np.array(usages)
 
 
 def _pixels(text: str | None, where: str) -> np.ndarray:
     try:
         pixels = np.array((text or "").split(), dtype=np.int64)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise InputError(f"{where}: pixels are not whole numbers ({error})") from error
     if pixels.size != SIDE * SIDE:
         raise InputError(f"{where}: {pixels.size} pixels, expected 48 x 48 = 2304")
@@ -125,7 +120,7 @@ def _usage(text: str | None, where: str) -> int:
     return USAGES.index(name)
 
 
-def _check_labels(path: Path, labels: np.ndarray) -> None:
-    outside = labels[(labels < 0) | (labels >= len(LABELS))]
+def _check_range(path: Path, name: str, values: np.ndarray, count: int) -> None:
+    outside = values[(values < 0) | (values >= count)]
     if outside.size:
-        raise InputError(f"{path}: label {outside[0]} is outside 0..{len(LABELS) - 1}")
+        raise InputError(f"{path}: {name} {outside[0]} is outside 0..{count - 1}")

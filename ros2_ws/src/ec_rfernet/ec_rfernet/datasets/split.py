@@ -13,9 +13,10 @@ class Split:
 
     Attributes:
         images: uint8 [N, 48, 48], grey, 0..255.
-        labels: int64 [N], indices into `ec_rfernet.labels.LABELS`.
-        rows: int64 [N], row numbers in the file they came from; further
-            annotations of the same file (FER+ votes) are found by them.
+        labels: int64 [N], indices into the labels of the `Dataset`.
+        rows: int64 [N], row numbers in the file they came from, by which further
+            annotations of the same file (FER+ votes) are found; in sets of single
+            pictures, places in the sorted list of them.
     """
 
     images: np.ndarray

@@ -8,8 +8,16 @@ from torch import nn
 
 from ec_rfernet.errors import InputError
 from ec_rfernet.networks.ec_rfernet import ECRFERNet
+from ec_rfernet.networks.emotionnet_nano import emotionnet_nano_a, emotionnet_nano_b
+from ec_rfernet.networks.resnet import resnet18, resnet18_half
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {"ec_rfernet": ECRFERNet}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "ec_rfernet": ECRFERNet,
+    "emotionnet_nano_a": emotionnet_nano_a,
+    "emotionnet_nano_b": emotionnet_nano_b,
+    "resnet18": resnet18,
+    "resnet18_half": resnet18_half,
+}
 
 
 def create(name: str, classes: int = 7) -> nn.Module:

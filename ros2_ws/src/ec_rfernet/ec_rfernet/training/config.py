@@ -3,79 +3,102 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ec_rfernet.errors import InputError
 
 
+def _setting(default: Any, low: float, high: float, text: str) -> Any:
+    """A number with its range, both ends included."""
+    return field(default=default, metadata={"range": (low, high), "help": text})
+
+
+def _choice(default: str, choices: tuple[str, ...], text: str) -> Any:
+    return field(default=default, metadata={"choices": choices, "help": text})
+
+
+def _other(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
 @dataclass(frozen=True)
 class TrainConfig:
-    """One training run; `validated` at construction.
+    """One training run; validated at construction.
 
-    Attributes:
-        root: the data set (see `ec_rfernet.datasets`).
-        out: folder that receives the bundle, the curves and the resumable state.
-        dataset: name of the data set.
-        model: name of the network.
-        soft_labels: FER+ votes for the training images, or none.
-        soft_weight: share of the FER+ distribution in the target, 0..1.
-        epochs: passes over the training images.
-        batch_size: images per step.
-        learning_rate: peak of the warm-up + cosine schedule.
-        warmup_epochs: linear rise at the start.
-        weight_decay: on convolution and linear weights only.
-        label_smoothing: mass spread over all classes, 0..1.
-        ema_decay: of the exponential moving average of the weights, which is
-            what is evaluated and saved.
-        erasing: probability of a random rectangle being blanked, 0..1.
-        seed: of initialisation, order and augmentation.
-        device: ``cpu``, ``cuda`` or ``auto``.
-        threads: CPU threads; 0 = all.
+    The fields, their ranges and what they mean are also the options of
+    ``ec-rfernet train`` and the keys of a preset.
+
+    Raises:
+        InputError: a value is out of its range.
     """
 
-    root: Path
-    out: Path
-    dataset: str = "fer2013"
-    model: str = "ec_rfernet"
-    soft_labels: Path | None = None
-    soft_weight: float = 0.5
-    epochs: int = 60
-    batch_size: int = 128
-    learning_rate: float = 0.1
-    warmup_epochs: int = 3
-    weight_decay: float = 5e-4
-    label_smoothing: float = 0.05
-    ema_decay: float = 0.999
-    erasing: float = 0.25
-    seed: int = 0
-    device: str = "auto"
-    threads: int = 0
+    root: Path = field(metadata={"help": "the data set: a file or folder, see docs/datasets.md"})
+    out: Path = field(
+        metadata={"help": "folder for the bundle; a run that was interrupted there goes on"}
+    )
+    dataset: str = _other("fer2013", "name of the data set")
+    fold: int | None = _other(None, "fold of a cross-validated data set (ckplus)")
+    model: str = _other("ec_rfernet", "name of the network")
+    init: Path | None = field(
+        default=None, metadata={"help": "bundle whose weights the training starts from"}
+    )
+    soft_labels: Path | None = field(
+        default=None, metadata={"help": "FER+ votes: fer2013new.csv, or an npz with 'votes'"}
+    )
+    soft_weight: float = _setting(0.5, 0, 1, "share of what the FER+ votes say in the target")
+    label_smoothing: float = _setting(0.0, 0, 1, "mass of the label spread over all classes")
+    teachers: tuple[Path, ...] = _other((), "bundles whose mean answer is distilled")
+    distill_weight: float = _setting(0.5, 0, 1, "share of the teachers in the loss")
+    distill_temperature: float = _setting(3.0, 0.5, 20, "softens teachers and student alike")
+
+    epochs: int = _setting(60, 1, 100_000, "passes over the training images")
+    batch_size: int = _setting(128, 2, 65_536, "images per step, over all processes")
+    optimizer: str = _choice("sgd", ("sgd", "adam"), "SGD with Nesterov momentum 0.9, or Adam")
+    learning_rate: float = _setting(0.1, 1e-8, 10, "peak of the schedule")
+    schedule: str = _choice("cosine", ("cosine", "step"), "how the learning rate falls")
+    warmup_epochs: int = _setting(3, 0, 100_000, "linear rise at the start")
+    step_start: int = _setting(80, 0, 100_000, "step: epoch of the first fall")
+    step_every: int = _setting(5, 1, 100_000, "step: epochs between falls")
+    step_factor: float = _setting(0.9, 0.01, 1, "step: factor of a fall")
+    weight_decay: float = _setting(5e-4, 0, 1, "on convolution and linear weights only")
+    clip_norm: float = _setting(5.0, 0, 1_000_000, "longest gradient, 0 = no limit")
+    clip_value: float = _setting(0.0, 0, 1_000_000, "largest element of a gradient, 0 = no limit")
+    ema_decay: float = _setting(0.999, 0, 1, "of the averaged weights, which are what is saved")
+    sam_radius: float = _setting(0.0, 0, 1, "of sharpness-aware minimisation, 0 = off")
+
+    mirror: float = _setting(0.5, 0, 1, "probability of a mirror image")
+    rotation: float = _setting(15.0, 0, 180, "largest turn to either side, degrees")
+    zoom: float = _setting(0.15, 0, 0.9, "largest relative change of scale")
+    shift: float = _setting(0.08, 0, 1, "largest move, as a share of half the width")
+    light: float = _setting(0.6, 0, 1, "probability of other gamma, contrast and brightness")
+    degrade: float = _setting(0.15, 0, 1, "probability each of blur, low resolution and noise")
+    erasing: float = _setting(0.25, 0, 1, "probability of blanking a rectangle")
+    mixup: float = _setting(0.0, 0, 10, "alpha of mixing pairs of images, 0 = off")
+    cutmix: float = _setting(0.0, 0, 10, "alpha of pasting parts of other images, 0 = off")
+
+    seed: int = _setting(0, 0, 2**31 - 1, "of initialisation, order and augmentation")
+    deterministic: bool = _other(False, "the same result bit by bit, at some cost of speed")
+    device: str = _choice("auto", ("auto", "cpu", "cuda"), "where to compute")
+    threads: int = _setting(0, 0, 1024, "CPU threads of each process, 0 = all")
 
     def __post_init__(self) -> None:
-        ranges: dict[str, tuple[float, float]] = {
-            "soft_weight": (0, 1),
-            "epochs": (1, 100_000),
-            "batch_size": (2, 65_536),
-            "learning_rate": (1e-8, 10),
-            "warmup_epochs": (0, 100_000),
-            "weight_decay": (0, 1),
-            "label_smoothing": (0, 1),
-            "ema_decay": (0, 1),
-            "erasing": (0, 1),
-            "seed": (0, 2**31 - 1),
-            "threads": (0, 1024),
-        }
-        for name, (low, high) in ranges.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise InputError(f"{name} is {value}, expected {low:g}..{high:g}")
-        if self.device not in ("auto", "cpu", "cuda"):
-            raise InputError(f"device is '{self.device}', expected auto, cpu or cuda")
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if "range" in item.metadata:
+                low, high = item.metadata["range"]
+                if not low <= value <= high:
+                    raise InputError(f"{item.name} is {value}, expected {low}..{high}")
+            choices = item.metadata.get("choices")
+            if choices and value not in choices:
+                raise InputError(f"{item.name} is '{value}', expected {' or '.join(choices)}")
 
     def as_dict(self) -> dict[str, object]:
         """What is stored with the bundle: everything but paths and machine."""
         hidden = {"root", "out", "device", "threads"}
         fields = {k: v for k, v in dataclasses.asdict(self).items() if k not in hidden}
         fields["soft_labels"] = "FER+" if self.soft_labels else None
+        fields["init"] = self.init.name if self.init else None
+        fields["teachers"] = [teacher.name for teacher in self.teachers]
         return fields

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn, optim
@@ -34,13 +34,14 @@ class History:
         return len(self.loss)
 
 
-def _momenta(model: nn.Module, optimizer: optim.Optimizer) -> Tensors:
-    found: Tensors = {}
-    for name, parameter in model.named_parameters():
-        buffer = optimizer.state.get(parameter, {}).get("momentum_buffer")
-        if buffer is not None:
-            found[name] = buffer
-    return found
+def _optimizer_tensors(model: nn.Module, optimizer: optim.Optimizer) -> Tensors:
+    """Momentum and the like, by ``<name of the parameter>/<name of the value>``."""
+    return {
+        f"{name}/{key}": value
+        for name, parameter in model.named_parameters()
+        for key, value in optimizer.state.get(parameter, {}).items()
+        if isinstance(value, Tensor)
+    }
 
 
 def save_state(
@@ -54,17 +55,39 @@ def save_state(
     """Writes everything that the next epoch depends on.
 
     Randomness needs no place here: it is seeded anew from (seed, epoch).
+
+    Raises:
+        InputError: the folder cannot be written, or the disk is full.
     """
     groups = {
         "model": model.state_dict(),
         "average": average.state_dict(),
-        "momentum": _momenta(model, optimizer),
+        "optimizer": _optimizer_tensors(model, optimizer),
     }
     flat = {f"{g}/{k}": v.contiguous() for g, tensors in groups.items() for k, v in tensors.items()}
     metadata = {"config": json.dumps(config), "history": json.dumps(vars(history))}
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    save_file(flat, partial, metadata)
-    partial.replace(path)
+    try:
+        save_file(flat, partial, metadata)
+        partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise InputError(f"{path}: cannot be written ({error})") from error
+
+
+def require_same(path: Path, stored: Mapping[str, object], config: Mapping[str, object]) -> None:
+    """Refuses what a file holds of a run with other settings.
+
+    Raises:
+        InputError: names the settings that differ.
+    """
+    changed = sorted(k for k in stored.keys() | config.keys() if stored.get(k) != config.get(k))
+    if changed:
+        raise InputError(
+            f"{path}: was written with other settings ({', '.join(changed)}); "
+            "give the same ones, or another --out"
+        )
 
 
 def load_state(
@@ -89,21 +112,16 @@ def load_state(
         raise InputError(
             f"{path}: not a training state ({error}); remove it to start anew"
         ) from error
-    changed = sorted(k for k in stored.keys() | config.keys() if stored.get(k) != config.get(k))
-    if changed:
-        raise InputError(
-            f"{path}: was written with other settings ({', '.join(changed)}); "
-            "give the same ones, or another --out"
-        )
+    require_same(path, stored, config)
 
     def group(name: str) -> Tensors:
         return {k.split("/", 1)[1]: v for k, v in flat.items() if k.startswith(f"{name}/")}
 
     model.load_state_dict(group("model"))
     average.load_state_dict(group("average"))
-    momenta = group("momentum")
-    for name, parameter in model.named_parameters():
-        if name in momenta:
-            buffer = momenta[name].to(parameter.device).clone(memory_format=torch.preserve_format)
-            optimizer.state[parameter]["momentum_buffer"] = buffer
+    parameters = dict(model.named_parameters())
+    for key, value in group("optimizer").items():
+        name, slot = key.rsplit("/", 1)
+        device = parameters[name].device if value.ndim else value.device
+        optimizer.state[parameters[name]][slot] = value.to(device)
     return history

@@ -1,4 +1,4 @@
-"""The training loop: SGD, warm-up and cosine, averaged weights, resumable."""
+"""The training loop: averaged weights, several processes, resumable at any epoch."""
 
 from __future__ import annotations
 
@@ -10,18 +10,23 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn, optim
 
-from ec_rfernet import networks
+from ec_rfernet import bundle, datasets, networks
 from ec_rfernet.errors import InputError
-from ec_rfernet.training.augment import augment, center_crop
+from ec_rfernet.export import load_network
+from ec_rfernet.training import sam
+from ec_rfernet.training.augment import augment, center_crop, mix
 from ec_rfernet.training.config import TrainConfig
-from ec_rfernet.training.data import TrainingData, cross_entropy, normalise
+from ec_rfernet.training.data import TrainingData, normalise
+from ec_rfernet.training.loss import Teachers, cross_entropy
+from ec_rfernet.training.parallel import World
+from ec_rfernet.training.schedule import learning_rate
 from ec_rfernet.training.state import History, load_state, save_state
 
-Progress = Callable[[int, int, float], None]
-"""Called with (images done, images per epoch, mean loss so far)."""
+Progress = Callable[[float, float], None]
+"""Called now and then with (share of the epoch that is done, mean loss so far)."""
 
 STATE_FILE = "state.safetensors"
-_GRADIENT_NORM = 5.0
+_REPORTS = 50  # per epoch; each one waits for the device
 
 
 class Trainer:
@@ -30,21 +35,27 @@ class Trainer:
     Args:
         config: the settings.
         data: the images, see `ec_rfernet.training.data.load`.
+        world: the processes that train together; alone by default.
 
     Raises:
-        InputError: no CUDA device though asked for one, or a foreign saved state.
+        InputError: no CUDA device though asked for one, unusable teachers or initial
+            weights, or a saved state of another run.
     """
 
-    def __init__(self, config: TrainConfig, data: TrainingData) -> None:
-        self.config, self.data = config, data
-        self.device = _device(config.device)
-        if config.threads:
-            torch.set_num_threads(config.threads)
+    def __init__(self, config: TrainConfig, data: TrainingData, world: World | None = None) -> None:
+        self.config, self.world = config, world or World()
+        self.device = choose_device(config.device)
+        _prepare(config)
+        self.data = data.to(self.device)
+        labels = datasets.get(config.dataset).labels
         torch.manual_seed(config.seed)
-        model = networks.create(config.model, classes=data.targets.shape[1])
+        model = networks.create(config.model, classes=len(labels))
+        if config.init is not None:
+            model.load_state_dict(_initial_weights(config, len(labels)))
         self.model = model.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.size = int(self.model.input_size)  # type: ignore[arg-type]
+        self.teachers = Teachers(config, self.device, self.size, labels)
         self.optimizer = _optimizer(self.model, config)
         self.history = History()
         self.state_file = config.out / STATE_FILE
@@ -59,87 +70,134 @@ class Trainer:
         return len(self.history) >= self.config.epochs
 
     def run_epoch(self, progress: Progress) -> None:
-        """Trains one epoch, measures it, and saves the state."""
+        """Trains one epoch, measures it, and saves the state.
+
+        Raises:
+            InputError: the loss grew beyond all bounds, or the state cannot be written.
+        """
         start, epoch = time.monotonic(), len(self.history)
-        torch.manual_seed(self.config.seed + 1_000_003 * (epoch + 1))
-        generator = torch.Generator(self.device).manual_seed(torch.initial_seed())
-        loss = self._train(epoch, generator, progress)
+        seed = self.config.seed + 1_000_003 * (epoch + 1)
+        torch.manual_seed(seed)  # the order of the images, the same in every process
+        order = torch.randperm(len(self.data.images))
+        torch.manual_seed(seed + self.world.rank)  # dropout and augmentation: each its own
+        generator = torch.Generator(self.device).manual_seed(seed + self.world.rank)
+        loss = self._train(epoch, order, generator, progress)
+        if not math.isfinite(loss):
+            raise InputError(
+                f"the loss is {loss} after epoch {epoch + 1}; learning_rate "
+                f"{self.config.learning_rate:g} is too high for these settings"
+            )
+        buffers = (*self.model.buffers(), *self.average.buffers())
+        self.world.average(buffer for buffer in buffers if buffer.is_floating_point())
         self.history.loss.append(loss)
         self.history.accuracy.append(self.validate())
         self.history.seconds.append(time.monotonic() - start)
-        self.config.out.mkdir(parents=True, exist_ok=True)
-        save_state(
-            self.state_file, self.config.as_dict(), self.model, self.average, self.optimizer,
-            self.history,
-        )  # fmt: skip
+        if self.world.leads:
+            save_state(
+                self.state_file, self.config.as_dict(), self.model, self.average, self.optimizer,
+                self.history,
+            )  # fmt: skip
 
-    def _train(self, epoch: int, generator: torch.Generator, progress: Progress) -> float:
-        count, batch = len(self.data.images), self.config.batch_size
-        order = torch.randperm(count)
-        steps = max(1, count // batch)
-        total = 0.0
+    def _train(
+        self, epoch: int, order: Tensor, generator: torch.Generator, progress: Progress
+    ) -> float:
+        batch = self.config.batch_size
+        steps = max(1, len(order) // batch)
+        total = torch.zeros((), device=self.device)
         self.model.train()
         for step in range(steps):
-            chosen = order[step * batch : (step + 1) * batch]
-            images = self.data.images[chosen].to(self.device).float() / 255
-            targets = self.data.targets[chosen].to(self.device)
-            views = augment(images, self.size, self.config.erasing, generator)
-            self._set_learning_rate(epoch + step / steps)
-            loss = cross_entropy(self._forward(self.model, views), targets)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.model.parameters(), _GRADIENT_NORM)
-            self.optimizer.step()
+            chosen = self.world.share(order[step * batch : (step + 1) * batch])
+            for group in self.optimizer.param_groups:
+                group["lr"] = learning_rate(self.config, epoch + step / steps)
+            total += self._step(chosen.to(self.device), generator)
             self._update_average(epoch * steps + step)
-            total += loss.item()
-            progress((step + 1) * len(chosen), steps * batch, total / (step + 1))
-        return total / steps
+            if (step + 1) % max(1, steps // _REPORTS) == 0 or step + 1 == steps:
+                progress((step + 1) / steps, float(total) / (step + 1))
+        self.world.average([total])  # each process saw its own part of the images
+        return float(total) / steps
 
-    def _forward(self, model: nn.Module, images: Tensor) -> Tensor:
-        inputs = normalise(images, self.data.mean, self.data.std)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            return model(inputs)
+    def _step(self, chosen: Tensor, generator: torch.Generator) -> Tensor:
+        """One update from the images with these indices; returns the loss."""
+        images = self.data.images[chosen].float() / 255
+        views = augment(images, self.size, self.config, generator)
+        views, targets = mix(views, self.data.targets[chosen], self.config, generator)
+
+        def loss() -> Tensor:
+            with self._autocast():
+                logits = self.model(normalise(views, self.data.mean, self.data.std))
+                return self.teachers.blend(cross_entropy(logits, targets), logits, views)
+
+        self.optimizer.zero_grad(set_to_none=True)
+        value = sam.gradients(self.model, loss, self.config.sam_radius)
+        parameters = [p for p in self.model.parameters() if p.grad is not None]
+        self.world.average(p.grad for p in parameters if p.grad is not None)
+        if self.config.clip_value > 0:
+            nn.utils.clip_grad_value_(parameters, self.config.clip_value)
+        if self.config.clip_norm > 0:
+            nn.utils.clip_grad_norm_(parameters, self.config.clip_norm)
+        self.optimizer.step()
+        return value
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
     def validate(self) -> float:
         """Accuracy of the averaged weights on the validation images, 0..1."""
         right = 0
-        with torch.inference_mode():
+        with torch.inference_mode(), self._autocast():
             for images, labels in zip(
                 self.data.validation_images.split(512),
                 self.data.validation_labels.split(512),
                 strict=True,
             ):
-                views = center_crop(images.to(self.device).float() / 255, self.size)
-                logits = self._forward(self.average, views)
-                right += int((logits.argmax(1).cpu() == labels).sum())
+                views = center_crop(images.float() / 255, self.size)
+                logits = self.average(normalise(views, self.data.mean, self.data.std))
+                right += int((logits.argmax(1) == labels).sum())
         return right / len(self.data.validation_labels)
-
-    def _set_learning_rate(self, epoch: float) -> None:
-        warmup, epochs = self.config.warmup_epochs, self.config.epochs
-        if epoch < warmup:
-            factor = epoch / warmup
-        else:
-            factor = 0.5 * (1 + math.cos(math.pi * (epoch - warmup) / max(1, epochs - warmup)))
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * factor
 
     def _update_average(self, step: int) -> None:
         decay = min(self.config.ema_decay, (1 + step) / (10 + step))
         with torch.no_grad():
-            current = self.model.state_dict()
-            for name, value in self.average.state_dict().items():
-                if value.is_floating_point():
-                    value.lerp_(current[name], 1 - decay)
+            for mean, value in zip(_state(self.average), _state(self.model), strict=True):
+                if mean.is_floating_point():
+                    mean.lerp_(value, 1 - decay)
                 else:
-                    value.copy_(current[name])
+                    mean.copy_(value)
 
 
-def _device(name: str) -> torch.device:
+def choose_device(name: str) -> torch.device:
+    """The device of that name, ``auto`` being CUDA where there is one.
+
+    Raises:
+        InputError: there is no CUDA device.
+    """
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("device is 'cuda', but no CUDA device answers; use --device cpu")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
+
+
+def _prepare(config: TrainConfig) -> None:
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    torch.use_deterministic_algorithms(config.deterministic)
+    torch.backends.cudnn.benchmark = not config.deterministic
+
+
+def _initial_weights(config: TrainConfig, classes: int) -> dict[str, Tensor]:
+    assert config.init is not None
+    initial = bundle.load(config.init)
+    if initial.architecture != config.model or len(initial.labels) != classes:
+        raise InputError(
+            f"{config.init}: {initial.architecture} with {len(initial.labels)} classes, "
+            f"expected {config.model} with {classes}"
+        )
+    return load_network(initial).state_dict()
+
+
+def _state(model: nn.Module) -> list[Tensor]:
+    return [*model.parameters(), *model.buffers()]
 
 
 def _optimizer(model: nn.Module, config: TrainConfig) -> optim.Optimizer:
@@ -149,4 +207,6 @@ def _optimizer(model: nn.Module, config: TrainConfig) -> optim.Optimizer:
         {"params": weights, "weight_decay": config.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
+    if config.optimizer == "adam":
+        return optim.Adam(groups, lr=config.learning_rate)
     return optim.SGD(groups, lr=config.learning_rate, momentum=0.9, nesterov=True)

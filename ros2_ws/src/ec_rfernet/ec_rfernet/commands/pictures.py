@@ -1,0 +1,41 @@
+"""The options that say which pictures a command works on."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ec_rfernet import datasets
+from ec_rfernet.bundle import Bundle
+from ec_rfernet.datasets import Split
+from ec_rfernet.errors import InputError
+
+
+def add_arguments(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    """Declares ``--dataset``, ``--root`` and ``--fold``."""
+    parser.add_argument(
+        "--dataset", default="fer2013", choices=datasets.DATASETS,
+        help="name of the data set (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--root", type=Path, required=required, metavar="PLACE",
+        help="the data set: a file or folder, see docs/datasets.md",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fold", type=int, metavar="N", help="fold of a cross-validated data set (ckplus)"
+    )
+
+
+def read(options: argparse.Namespace, bundle: Bundle, split: str) -> Split:
+    """Reads a split whose classes are those of a bundle.
+
+    Raises:
+        InputError: the classes differ, or the files are unusable.
+    """
+    dataset = datasets.get(options.dataset)
+    if dataset.labels != bundle.labels:
+        raise InputError(
+            f"{bundle.folder} answers {', '.join(bundle.labels)}, but the classes of "
+            f"{dataset.name} are {', '.join(dataset.labels)}; expected the same, in one order"
+        )
+    return dataset.read(options.root, split, options.fold)

@@ -1,0 +1,65 @@
+"""What is known of a data set before any of it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ec_rfernet.datasets.split import Split
+from ec_rfernet.errors import InputError
+
+Reader = Callable[[Path, str, "int | None"], Split]
+"""Reads (root, split, fold); gets only splits and folds that the data set has."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set of face pictures, each with one expression.
+
+    Attributes:
+        name: on the command line.
+        labels: the classes, in the order of a network's outputs.
+        splits: that can be read.
+        validation: the split on which checkpoint, temperature and threshold are
+            chosen; never the one that is reported as the test.
+        provenance: source, citation and licence situation, one sentence.
+        reader: of the official layouts, see ``docs/datasets.md``.
+        folds: of the cross-validation, 0 where the set has a test part of its own.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    splits: tuple[str, ...]
+    validation: str
+    provenance: str
+    reader: Reader
+    folds: int = 0
+
+    def read(self, root: Path, split: str, fold: int | None = None) -> Split:
+        """Reads one split.
+
+        Args:
+            root: where the data set is.
+            split: one of ``splits``.
+            fold: 0..folds - 1 of a set with folds, none of another.
+
+        Raises:
+            InputError: no such split or fold, or unusable files.
+        """
+        if split not in self.splits:
+            expected = ", ".join(self.splits)
+            raise InputError(f"unknown split '{split}' of {self.name}; expected: {expected}")
+        if not self.folds and fold is not None:
+            raise InputError(f"{self.name} has no folds, but fold {fold} was asked for")
+        if self.folds and fold is None:
+            raise InputError(
+                f"{self.name} is tested in {self.folds} folds; "
+                f"say which one, 0..{self.folds - 1}, with --fold"
+            )
+        if self.folds and fold not in range(self.folds):
+            raise InputError(f"fold of {self.name} is {fold}, expected 0..{self.folds - 1}")
+        found = self.reader(Path(root), split, fold)
+        if len(found) == 0:
+            raise InputError(f"{root}: too few pictures, none of them falls to split '{split}'")
+        return found

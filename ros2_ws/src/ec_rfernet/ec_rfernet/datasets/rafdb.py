@@ -1,0 +1,82 @@
+"""RAF-DB, basic expressions (Li, Deng & Du, CVPR 2017)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ec_rfernet.datasets.pictures import Picture, in_class_folders, read_with_hold_out
+from ec_rfernet.datasets.split import Split
+from ec_rfernet.errors import InputError
+from ec_rfernet.labels import LABELS
+
+NUMBERS = {
+    1: "surprised",
+    2: "scared",
+    3: "disgusted",
+    4: "happy",
+    5: "sad",
+    6: "angry",
+    7: "neutral",
+}
+"""RAF-DB's own numbering (``list_patition_label.txt`` and the folder names)."""
+
+LIST = Path("EmoLabel/list_patition_label.txt")  # spelt so by its authors
+PLACES = (".", "basic", "DATASET")
+
+
+def read_rafdb(root: Path, split: str, fold: int | None = None) -> Split:
+    """Reads one split.
+
+    Args:
+        root: folder with ``EmoLabel`` and ``Image/aligned``, or with ``train/1..7`` and
+            ``test/1..7``; or the folder above it.
+        split: ``train`` or ``validation`` (nine tenths and one tenth of the official
+            training part), or ``test``.
+        fold: none.
+
+    Raises:
+        InputError: the layout is another, files are missing or damaged.
+    """
+    return read_with_hold_out(lambda part: _pictures(root, part), split)
+
+
+def _pictures(root: Path, part: str) -> list[Picture]:
+    for place in (root / name for name in PLACES):
+        if (place / LIST).is_file():
+            return _listed(place, part)
+        if (place / part).is_dir():
+            folders = {str(number): label for number, label in NUMBERS.items()}
+            found = in_class_folders(place / part, folders)
+            return [Picture(path, LABELS.index(label), path.name) for path, label in found]
+    raise InputError(
+        f"{root}: no RAF-DB here; looked for {LIST} (with Image/aligned), and for the folders "
+        f"{part}/1 to {part}/7, also inside {' and '.join(PLACES[1:])}"
+    )
+
+
+def _listed(place: Path, part: str) -> list[Picture]:
+    path = place / LIST
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error
+    found = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        name, label = _parse(line, f"{path}, line {number}")
+        if name.startswith(part):
+            image = place / "Image" / "aligned" / f"{Path(name).stem}_aligned.jpg"
+            found.append(Picture(image, label, image.name))
+    if not found:
+        raise InputError(f"{path}: no picture whose name starts with '{part}'")
+    return sorted(found, key=lambda picture: picture.path.name)
+
+
+def _parse(line: str, where: str) -> tuple[str, int]:
+    words = line.split()
+    if len(words) != 2 or not words[1].isdecimal():
+        raise InputError(f"{where}: '{line.strip()}', expected a file name and a label 1..7")
+    if int(words[1]) not in NUMBERS:
+        raise InputError(f"{where}: label {words[1]} is outside 1..7")
+    return words[0], LABELS.index(NUMBERS[int(words[1])])

@@ -1,0 +1,133 @@
+"""What a bundle says of itself: calibration and figures, measured and recorded."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ec_rfernet import evaluation
+from ec_rfernet.bundle import INT8, Bundle, save
+from ec_rfernet.calibration import Reliability, RiskCoverage, fit_temperature
+from ec_rfernet.classifier import Classifier, softmax
+from ec_rfernet.evaluation import Report
+from ec_rfernet.files import staged
+from ec_rfernet.robustness import measure_robustness
+
+WANTED_RISK = 0.2
+"""Share of wrong answers that the reject threshold aims at: four of five are right."""
+
+LEAST_COVERAGE = 2 / 3
+"""But never are more than a third of the validation pictures rejected."""
+
+Progress = Callable[[str], None]
+"""Called with the name of what is measured next."""
+
+
+def measure(
+    bundle: Bundle,
+    images: np.ndarray,
+    truth: np.ndarray,
+    dataset: str,
+    split: str,
+    progress: Progress = lambda _name: None,
+) -> Bundle:
+    """Calibrates a bundle on the validation split, measures it there, and records it all.
+
+    Writes ``bundle.json``, the pictures and the model card into the bundle's folder.
+
+    Args:
+        bundle: whose network files are in place.
+        images: uint8 [N, H, W], grey, of the validation split.
+        truth: int [N], indices into the bundle's labels.
+        dataset: name of the data set.
+        split: name of the split, the key of the figures in `Bundle.metrics`.
+        progress: told what is measured next.
+
+    Returns:
+        The bundle as it was written.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    from ec_rfernet import model_card, plots
+
+    progress("single crop")
+    scorer = Classifier(bundle, threads=0)
+    logits = evaluation.logits(scorer, images)
+    temperature = round(fit_temperature(logits, truth), 4)
+    probabilities = softmax(logits / np.float32(temperature))
+    curve = RiskCoverage.of(probabilities, truth)
+    # Rounded down, so that the answer at the threshold itself is still given.
+    threshold = np.floor(curve.threshold(WANTED_RISK, LEAST_COVERAGE) * 1e4) / 1e4
+    coverage, risk = curve.at(threshold)
+    before, after = Reliability.of(softmax(logits), truth), Reliability.of(probabilities, truth)
+    bundle = dataclasses.replace(bundle, temperature=temperature, reject_threshold=float(threshold))
+    single = evaluation.report(probabilities, truth, bundle.labels)
+    progress("ten-crop")
+    figures: dict[str, Any] = {
+        "dataset": dataset,
+        "single_crop": single.as_dict(),
+        "ten_crop": _report(scorer, bundle, images, truth, evaluation.ten_crop).as_dict(),
+        "ece_uncalibrated": round(before.error, 4),
+        "aurc": round(curve.area, 4),
+        "coverage": round(coverage, 4),
+        "accuracy_of_kept": round(1 - risk, 4),
+    }
+    if INT8 in bundle.sha256:
+        figures["int8"] = _int8(bundle, images, truth, progress)
+    robustness = measure_robustness(scorer, images, truth, progress)
+    figures["corruptions"] = {
+        name: [round(value, 4) for value in values] for name, values in robustness.accuracy.items()
+    }
+    figures["corruption_mean_drop"] = [round(value, 4) for value in robustness.mean_drop]
+    metrics = {**bundle.metrics, "network": _network(bundle), split: figures}
+    bundle = dataclasses.replace(bundle, metrics=metrics)
+    title = f"{bundle.name} on {dataset} {split}, single crop"
+    with staged(bundle.folder) as draft:
+        plots.confusion_matrix(single, title, draft / f"confusion_{split}.png")
+        plots.risk_coverage(curve, bundle.reject_threshold, title, draft / "risk_coverage.png")
+        plots.reliability(before, after, title, draft / "reliability.png")
+        plots.corruptions(robustness, title, draft / "corruptions.png")
+        bundle = save(bundle)
+    model_card.write(bundle)
+    return bundle
+
+
+def _report(
+    scorer: Classifier,
+    bundle: Bundle,
+    images: np.ndarray,
+    truth: np.ndarray,
+    crops: evaluation.Crops,
+) -> Report:
+    """With the temperature of ``bundle``, which is newer than the scorer's."""
+    logits = evaluation.logits(scorer, images, crops)
+    probabilities = softmax(logits / np.float32(bundle.temperature))
+    return evaluation.report(probabilities, truth, bundle.labels)
+
+
+def _int8(
+    bundle: Bundle, images: np.ndarray, truth: np.ndarray, progress: Progress
+) -> dict[str, Any]:
+    scorer = Classifier(bundle, threads=0, precision="int8")
+    found = {}
+    for name in ("single_crop", "ten_crop"):
+        progress(f"int8 {name.replace('_', ' ')}")
+        report = _report(scorer, bundle, images, truth, getattr(evaluation, name)).as_dict()
+        found[name] = {key: value for key, value in report.items() if key != "confusion"}
+    return found
+
+
+def _network(bundle: Bundle) -> dict[str, int]:
+    """Parameters and multiply-accumulates for one crop."""
+    from ec_rfernet import networks
+    from ec_rfernet.summary import layers
+
+    rows = layers(networks.create(bundle.architecture, len(bundle.labels)), bundle.input_size)
+    return {
+        "parameters": sum(row.parameters for row in rows),
+        "macs": sum(row.macs for row in rows),
+    }

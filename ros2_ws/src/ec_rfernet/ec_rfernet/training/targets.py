@@ -1,0 +1,71 @@
+"""What the network is asked to answer: a distribution over the classes for each image."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from ec_rfernet.datasets import Split
+from ec_rfernet.datasets.ferplus import read_ferplus
+from ec_rfernet.errors import InputError
+from ec_rfernet.training.config import TrainConfig
+
+_RIDGE = 1e-4
+
+
+def soft_targets(split: Split, classes: int, config: TrainConfig) -> np.ndarray:
+    """Class distributions float32 [N, classes] of a split.
+
+    The label, smoothed; blended with what the FER+ votes of the image say about its
+    FER2013 label, where there are votes.
+
+    Raises:
+        InputError: the votes are unreadable or belong to another file.
+    """
+    hard = np.eye(classes, dtype=np.float32)[split.labels]
+    target = hard * (1 - config.label_smoothing) + config.label_smoothing / classes
+    if config.soft_labels is None:
+        return target
+    if config.dataset != "fer2013":
+        raise InputError(f"soft_labels: FER+ has votes for fer2013, not for {config.dataset}")
+    votes = read_ferplus(config.soft_labels)
+    if split.rows.max() >= len(votes):
+        raise InputError(
+            f"{config.soft_labels}: {len(votes)} rows, but the data set has row {split.rows.max()}"
+        )
+    expected = label_given_votes(votes[split.rows], split.labels, classes)
+    return (1 - config.soft_weight) * target + config.soft_weight * expected
+
+
+def label_given_votes(votes: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+    """How probable each FER2013 label is for an image with these FER+ votes.
+
+    The two sets of annotators differ: FER+ calls far more faces neutral. A multinomial
+    logistic regression, fitted on the very images, translates between them, so that
+    the mean of the targets stays that of the labels and no class is favoured.
+
+    Args:
+        votes: shares float [N, 10], columns of `ec_rfernet.datasets.ferplus.COLUMNS`.
+        labels: int64 [N].
+        classes: how many different labels there are.
+
+    Returns:
+        float32 [N, classes]; each row sums to 1.
+    """
+    inputs = torch.from_numpy(votes.astype(np.float64))
+    truth = torch.from_numpy(labels)
+    weights = torch.zeros(votes.shape[1] + 1, classes, dtype=torch.float64, requires_grad=True)
+    solver = torch.optim.LBFGS([weights], max_iter=300, line_search_fn="strong_wolfe")
+
+    def logits() -> torch.Tensor:
+        return inputs @ weights[:-1] + weights[-1]
+
+    def loss() -> torch.Tensor:
+        solver.zero_grad()
+        value = functional.cross_entropy(logits(), truth) + _RIDGE * weights.square().sum()
+        value.backward()
+        return value
+
+    solver.step(loss)  # type: ignore[no-untyped-call]
+    return logits().softmax(dim=1).detach().numpy().astype(np.float32)

@@ -1,0 +1,97 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from ec_rfernet.errors import InputError
+from ec_rfernet.files import check_place, held, staged, write_text
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """The disk is full once the second file is moved into place."""
+    original, moved = Path.replace, []
+
+    def replace(self, target):
+        if self.parent.name == "new":
+            moved.append(self)
+            if len(moved) == 2:
+                raise OSError(errno.ENOSPC, "No space left on device", str(target))
+        return original(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+
+
+def test_files_appear_together(tmp_path):
+    with staged(tmp_path / "deep" / "er") as draft:
+        (draft / "a").write_text("1")
+        (draft / "b").write_text("2")
+        assert not (tmp_path / "deep" / "er" / "a").exists()
+    assert sorted(path.name for path in (tmp_path / "deep" / "er").iterdir()) == ["a", "b"]
+
+
+def test_all_or_none_when_moving_fails(tmp_path, full_disk):
+    (tmp_path / "b").write_text("old")
+    with pytest.raises(OSError, match="No space left"), staged(tmp_path) as draft:
+        for name in "abc":
+            (draft / name).write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+    assert (tmp_path / "b").read_text() == "old"
+
+
+def test_nothing_is_left_when_writing_fails(tmp_path):
+    (tmp_path / "a").write_text("old")
+    with pytest.raises(KeyboardInterrupt), staged(tmp_path) as draft:
+        (draft / "a").write_text("ne")
+        raise KeyboardInterrupt
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_an_error_names_the_folder_and_not_the_draft(tmp_path):
+    with pytest.raises(OSError, match="No space left") as raised, staged(tmp_path) as draft:
+        raise OSError(errno.ENOSPC, "No space left on device", str(draft / "a"))
+    assert raised.value.filename == str(tmp_path)
+
+
+def test_a_folder_is_never_replaced(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "precious").touch()
+    with pytest.raises(IsADirectoryError, match="is a folder, expected a file"):
+        write_text(tmp_path / "a", "text")
+    with pytest.raises(IsADirectoryError):
+        check_place(tmp_path / "a")
+    assert (tmp_path / "a" / "precious").exists()
+
+
+def test_a_place_is_checked_without_a_trace(tmp_path):
+    check_place(tmp_path / "a")
+    check_place(tmp_path / "not" / "yet" / "there")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(NotADirectoryError, match="is a file, expected a folder.*null'"):
+        check_place(Path("/dev/null/a/b"))
+
+
+def test_a_device_or_pipe_is_never_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for write in (check_place, lambda path: write_text(path, "text")):
+        with pytest.raises(OSError, match="is a device or a pipe, expected a file"):
+            write(pipe)
+    assert pipe.is_fifo()
+
+
+def test_an_error_in_a_folder_that_takes_no_files_does_not_name_the_draft():
+    with pytest.raises(OSError, match="'/proc'"):
+        check_place(Path("/proc/a"))
+
+
+def test_a_held_folder_is_kept_from_others_and_cleared_of_what_a_killed_program_left(tmp_path):
+    (tmp_path / ".writing-killed" / "new").mkdir(parents=True)
+    (tmp_path / "precious").touch()
+    with held(tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+        with pytest.raises(InputError, match="another process is at work"), held(tmp_path):
+            pass
+    with held(tmp_path):
+        pass
