@@ -24,6 +24,7 @@ from std_msgs.msg import Header, String
 
 from fer_bringup.clip.stage import HEIGHT, WIDTH, Stage
 from fer_common.qos import EVENTS, LATCHED, NEWEST, STREAM
+from fer_common.transport import make_room_for_images
 from fer_node.images import to_message
 
 DEADLINE_S = 40.0
@@ -199,6 +200,7 @@ class Observer:
 @pytest.fixture
 def observer() -> Iterator[Observer]:
     """Observes over DDS while the test does other things."""
+    make_room_for_images()
     rclpy.init()
     found, executor = Observer(), SingleThreadedExecutor()
     executor.add_node(found.node)

@@ -5,11 +5,19 @@ from pathlib import Path
 
 import cv2
 import pytest
+from ament_index_python.packages import get_package_share_directory
+
+BUNDLES = Path(get_package_share_directory("fer_models")).glob("*/bundle.json")
 
 
-def test_frames_in_gesture_and_sentence_out(robot, observer, parameters, smile, wait_for) -> None:
+@pytest.mark.parametrize("model", sorted(path.parent.name for path in BUNDLES))
+def test_frames_in_gesture_and_sentence_out(
+    robot, observer, parameters, smile, wait_for, model
+) -> None:
     quiet = parameters(behavior_node={"notice": False})
-    process = robot("--camera", "none", "--image_topic", "eyes", "--params_file", str(quiet))
+    process = robot(
+        "--camera", "none", "--image_topic", "eyes", "--params_file", str(quiet), "--model", model
+    )  # fmt: skip
     wait_for(lambda: observer.is_connected, "the robot")
 
     def reacts() -> bool:

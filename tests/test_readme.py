@@ -1,5 +1,6 @@
 """The README names what there is, and what it points to exists."""
 
+import json
 import re
 from pathlib import Path
 
@@ -10,7 +11,11 @@ from fer_bringup.assembly import parts
 from fer_bringup.options import read
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted(ROOT.glob("models/*/MODEL_CARD.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *sorted(ROOT.glob("docs/*.md")),
+    *sorted(ROOT.glob("models/*/MODEL_CARD.md")),
+]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -31,3 +36,24 @@ def test_every_node_is_listed() -> None:
     names = [part.executable for part in parts(settings, Path("clip.mp4"))]
     assert len(names) == 6
     assert [name for name in names if f"| `{name}`" not in text] == []
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("models/*/bundle.json")), ids=lambda p: p.parent.name
+)
+def test_the_figures_of_a_model_are_those_of_its_bundle(path: Path) -> None:
+    values = json.loads(path.read_text())
+    network, figures = values["metrics"]["network"], values["metrics"]["public"]
+    reports = figures["single_crop"], figures["ten_crop"], figures["int8"]["single_crop"]
+    sizes = (
+        (path.parent / name).stat().st_size / 1e6 for name in ("model.onnx", "model.int8.onnx")
+    )
+    cells = [
+        f"[`{values['name']}`](models/{values['name']}/MODEL_CARD.md)",
+        f"{network['parameters']:,}",
+        f"{network['macs'] / 1e6:.1f} M",
+        "{:.2f}, {:.2f} MB".format(*sizes),
+        *(f"{report['accuracy']:.1%}".replace("%", " %") for report in reports),
+        f"{-100 * figures['corruption_mean_drop'][1]:.1f}",
+    ]
+    assert f"| {' | '.join(cells)} |" in (ROOT / "README.md").read_text()
