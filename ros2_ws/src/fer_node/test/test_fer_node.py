@@ -312,40 +312,33 @@ def test_a_missing_model_is_one_clear_line():
         assert "\n" not in person.status().message
 
 
-def test_a_bundle_whose_hash_is_wrong_is_refused(tmp_path):
-    try:
-        folder = load_bundle("ec_rfernet").folder
-    except InputError as error:
-        pytest.skip(str(error))
-    copy = tmp_path / "damaged"
-    shutil.copytree(folder, copy)
-    manifest = json.loads((copy / "bundle.json").read_text())
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the shipped bundle, and its manifest to be changed."""
+    folder = tmp_path / "copy"
+    shutil.copytree(load_bundle("ec_rfernet").folder, folder)
+    return folder / "bundle.json", json.loads((folder / "bundle.json").read_text())
+
+
+def test_a_bundle_whose_hash_is_wrong_is_refused(copy):
+    path, manifest = copy
     manifest["sha256"]["model.onnx"] = "0" * 64
-    (copy / "bundle.json").write_text(json.dumps(manifest))
-    with spinning(Person, fer(bundle=load_bundle, model=str(copy))) as (executor, (person, node)):
+    path.write_text(json.dumps(manifest))
+    node_of_copy = fer(bundle=load_bundle, model=str(path.parent))
+    with spinning(Person, node_of_copy) as (executor, (person, node)):
         assert node.trigger_configure() is FAILURE
         assert spin_until(executor, lambda: person.status())
         assert "damaged or was replaced" in person.status().message
         assert person.status().level == DiagnosticStatus.ERROR
 
 
-def test_a_model_of_other_expressions_is_refused(tmp_path):
+def test_a_model_of_other_expressions_is_refused(copy):
     """CK+ has contempt where the messages have neutral: its seventh class would be a lie."""
-    try:
-        folder = load_bundle("ec_rfernet").folder
-    except InputError as error:
-        pytest.skip(str(error))
-    copy = tmp_path / "ckplus"
-    shutil.copytree(folder, copy)
-    manifest = json.loads((copy / "bundle.json").read_text())
+    path, manifest = copy
     manifest["labels"][-1] = "contempt"
-    (copy / "bundle.json").write_text(json.dumps(manifest))
-    with spinning(Person, fer(bundle=load_bundle, model=str(copy))) as (executor, (person, node)):
-        assert node.trigger_configure() is FAILURE
-        assert spin_until(executor, lambda: person.status())
-        told = "tells angry, disgusted, scared, happy, sad, surprised, contempt; the robot needs"
-        assert told in person.status().message
-        assert "\n" not in person.status().message
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="tells angry, .*, contempt; the robot needs angry, "):
+        load_bundle(str(path.parent))
 
 
 def test_a_wrong_parameter_is_named():
