@@ -1,9 +1,7 @@
 """Several processes that train one network together, started by ``torchrun``.
 
 Every process draws the same order of images and takes its own share of each batch;
-gradients are averaged. On a CPU, one process of one thread for each core is about
-twice as fast as one process of many threads, because the layers of these networks
-are too small to be worth sharing.
+gradients are averaged.
 """
 
 from __future__ import annotations
