@@ -78,8 +78,8 @@ def load(config: TrainConfig) -> TrainingData:
         InputError: the data set or the votes are unusable.
     """
     dataset = datasets.get(config.dataset)
-    validation = datasets.read(dataset.name, config.root, dataset.validation, config.fold)
-    train = datasets.read(dataset.name, config.root, "train", config.fold)
+    validation = dataset.read(config.root, dataset.validation, config.fold)
+    train = dataset.read(config.root, "train", config.fold)
     train = without_twins(without_blank(train), validation)
     if len(train) == 0:
         raise InputError(f"{config.root}: every training image is blank or a validation image too")
