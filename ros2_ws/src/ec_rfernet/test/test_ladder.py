@@ -2,9 +2,11 @@ import dataclasses
 import json
 import sys
 
+import numpy as np
 import pytest
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.files import held
 from ec_rfernet.training import ladder, parallel, presets
 
 
@@ -53,6 +55,36 @@ def test_a_finished_rung_is_not_run_again(fer2013, tmp_path):
         ladder.measure(config, parallel.World())
 
 
+def _climb(monkeypatch, *words):
+    monkeypatch.setattr(sys, "argv", ["ladder", *map(str, words)])
+    return ladder.main()
+
+
+def test_ladders_in_one_folder_share_the_runs(fer2013, tmp_path, monkeypatch, capsys):
+    rungs, out = tmp_path / "rungs.yaml", tmp_path / "out"
+    rungs.write_text(
+        "rungs:\n"
+        "  - {name: one, settings: {soft_weight: 0.0, model: emotionnet_nano_b, batch_size: 16}}\n"
+        "  - {name: two, settings: {light: 0.0}}\n"
+        "  - {name: three, settings: {distill_weight: 0.5}}\n"
+    )
+    votes = tmp_path / "votes.npz"
+    np.savez(votes, votes=np.ones((7 * 24, 10), np.uint8))
+    words = ["--root", fer2013, "--soft-labels", votes, "--out", out, "--epochs", 1]
+    words += ["--rungs", rungs, "--threads", 1]
+    with held(out / "01-0"):
+        assert _climb(monkeypatch, *words) == 0
+    said = capsys.readouterr().out
+    assert "01-0: another ladder is at it" in said
+    assert [line.split(" | ")[0] for line in said.splitlines()[-1:]] == ["| one"]
+    finished = (out / "00-0" / ladder.RESULT).stat().st_mtime_ns
+    assert _climb(monkeypatch, *words) == 0
+    said = capsys.readouterr().out
+    assert [line.split(" | ")[0] for line in said.splitlines()[-2:]] == ["| one", "| two"]
+    assert (out / "00-0" / ladder.RESULT).stat().st_mtime_ns == finished
+    assert not (out / "02-0").exists()  # there is no teacher to learn from
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -81,8 +113,7 @@ def test_a_mistake_on_the_command_line_is_one_line(
 ):
     given = {"--root": str(fer2013), "--soft-labels": "none.csv", "--out": str(tmp_path / "out")}
     words = [word for pair in {**given, "--epochs": "1", option: value}.items() for word in pair]
-    monkeypatch.setattr(sys, "argv", ["ladder", *words])
-    assert ladder.main() == 2
+    assert _climb(monkeypatch, *words) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1

@@ -1,7 +1,7 @@
 """Measures what each ingredient is worth: ``python -m ec_rfernet.training.ladder``.
 
 Runs that are finished are not run again: a ladder can be interrupted, and extended with
-further seeds.
+further seeds. Several ladders in the same folder share the runs among them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import statistics
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 import yaml
 
 from ec_rfernet.errors import InputError
-from ec_rfernet.files import check_place, write_text
+from ec_rfernet.files import check_place, held, write_text
 from ec_rfernet.program import Parser, exit_code
 from ec_rfernet.training import parallel, presets
 from ec_rfernet.training.config import TrainConfig
@@ -101,7 +102,6 @@ def measure(config: TrainConfig, world: parallel.World) -> float:
     result = config.out / RESULT
     if result.exists():
         return _measured(result, config)
-    check_place(result)
     trainer = Trainer(config, load(config), world)
     while not trainer.finished:
         trainer.run_epoch(lambda _share, _loss: None)
@@ -147,6 +147,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "default": "fer2013", "metavar": "NAME",
         "help": "what the rungs change, as for ec-rfernet train (default: %(default)s)",
     },
+    "teachers": {
+        "type": Path, "nargs": "+", "default": (), "metavar": "PATH",
+        "help": "bundles for the rung that distils, which is left out without them",
+    },
     "seeds": {
         "type": int, "default": 1, "metavar": "N",
         "help": "runs of each rung, whose spread is given (default: %(default)s)",
@@ -174,12 +178,35 @@ def _climb(options: argparse.Namespace) -> None:
     with parallel.join(choose_device(options.device)) as world:
         for seed in range(options.seeds):
             for number, rung in enumerate(rungs):
-                out = options.out / f"{number:02d}-{seed}"
-                given = {**common, **rung.settings, "seed": seed, "out": out}
+                distils = "distill_weight" in rung.settings
+                if distils and not options.teachers:
+                    continue
+                given = {
+                    **common, **rung.settings, "seed": seed,
+                    "out": options.out / f"{number:02d}-{seed}",
+                    "teachers": tuple(options.teachers) if distils else (),
+                }  # fmt: skip
                 config = presets.configure(options.preset, given)
-                results[rung.name].append(measure(config, world))
+                with _claim(config.out, world) as ours:
+                    if ours:
+                        results[rung.name].append(measure(config, world))
     if world.leads:
         print("\n".join(table(rungs, results)))
+
+
+@contextmanager
+def _claim(folder: Path, world: parallel.World) -> Iterator[bool]:
+    """Keeps the folder of a run to this ladder; says whether no other has it."""
+    check_place(folder / RESULT)
+    with ExitStack() as until_the_end:
+        ours = True
+        if world.leads:
+            try:
+                until_the_end.enter_context(held(folder))
+            except InputError:
+                print(f"{folder.name}: another ladder is at it", flush=True)
+                ours = False
+        yield world.told(ours)
 
 
 if __name__ == "__main__":

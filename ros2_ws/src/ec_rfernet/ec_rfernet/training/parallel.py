@@ -36,6 +36,13 @@ class World:
         """This process's part of a batch of indices."""
         return batch[self.rank :: self.size]
 
+    def told(self, value: bool) -> bool:
+        """What the leading process says; the value of the others is ignored."""
+        answer = [value]
+        if self.size > 1:
+            distributed.broadcast_object_list(answer)
+        return answer[0]
+
     def average(self, tensors: Iterable[Tensor]) -> None:
         """Replaces each tensor by its mean over the processes."""
         if self.size == 1:
