@@ -3,9 +3,10 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 ENV := . scripts/env.sh &&
+BENCH := bench_output
 ROBOT := ros2_ws/install/fer_bringup/lib/fer_bringup/robot
 
-.PHONY: help setup setup-dev demo run test lint format clean
+.PHONY: help setup setup-dev setup-bench demo run test bench size lint format clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -16,6 +17,9 @@ setup:           ## install ROS and what the robot needs, build the workspace
 setup-dev:       ## the same, and what training and tests need
 	@scripts/setup.sh dev
 
+setup-bench:     ## the same, and the other runtimes that the benchmark compares
+	@scripts/setup.sh bench
+
 demo: setup      ## camera (or the built-in clip), simulated robot, voice; leaves demo_output/
 	@$(ENV) $(ROBOT) --camera auto --robot sim --speech espeak --record demo_output
 
@@ -25,6 +29,14 @@ run: setup       ## the robot with options of your own: make run ARGS="--camera 
 test: setup-dev lint  ## linters and all tests
 	@$(ENV) python -m pytest
 
+bench: setup-bench  ## speed of the networks beside others, in five minutes; leaves bench_output/
+	@$(ENV) ec-rfernet benchmark --compile --json $(BENCH)/benchmark.json \
+		--text $(BENCH)/benchmark.txt --plot $(BENCH)/benchmark.png $(ARGS)
+	@$(ENV) python -m tests.benchmarks --json $(BENCH)/pipeline.json
+
+size:            ## what the robot has installed, how large it is, and why
+	@$(ENV) python scripts/size.py $(ARGS)
+
 lint: setup-dev  ## ruff and mypy
 	@$(ENV) ruff check . && ruff format --check . && mypy
 
@@ -32,4 +44,4 @@ format: setup-dev  ## let ruff rewrite the sources
 	@$(ENV) ruff check --fix . && ruff format .
 
 clean:           ## remove everything that was installed, built or recorded here
-	rm -rf .venv ros2_ws/build ros2_ws/install ros2_ws/log demo_output
+	rm -rf .venv ros2_ws/build ros2_ws/install ros2_ws/log demo_output bench_output

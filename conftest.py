@@ -28,6 +28,14 @@ def ros_domain() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_choice_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The tests run what a fresh machine runs, see `ec_rfernet.choice`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        yield
+
+
 def _inside(package: str, name: str) -> Path:
     spec = importlib.util.find_spec(package)
     assert spec is not None and spec.origin is not None, f"{package} is not installed"

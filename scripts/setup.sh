@@ -3,6 +3,7 @@
 #
 #   scripts/setup.sh          what the robot needs
 #   scripts/setup.sh dev      also what training, tests and linters need
+#   scripts/setup.sh bench    the same, and the other runtimes that the benchmark compares
 #
 # Doing it again takes seconds: every step notes what it was done for.
 set -euo pipefail
@@ -31,7 +32,10 @@ find_python() {
 }
 
 check_machine() {
-    case "$WHAT" in robot | dev) ;; *) fail "'$WHAT' is not known, expected robot or dev" ;; esac
+    case "$WHAT" in
+        robot | dev | bench) ;;
+        *) fail "'$WHAT' is not known, expected robot, dev or bench" ;;
+    esac
     "$PYTHON" -c 'import venv, ensurepip' 2>/dev/null ||
         fail "$PYTHON has no venv module; on Debian or Ubuntu: apt install python3-venv"
     command -v c++ g++ clang++ >/dev/null ||
@@ -108,6 +112,11 @@ install_dev() {
     install -r requirements/train.txt -r requirements/dev.txt
 }
 
+install_bench() {
+    say "What the benchmark compares with (OpenVINO)"
+    install -r requirements/bench.txt
+}
+
 build() {
     say "Workspace (colcon build; the messages take half a minute the first time)"
     local log="$PWD/ros2_ws/log/setup.txt"
@@ -146,6 +155,7 @@ once venv "$MACHINE" make_venv
 once robot "$(hash_of requirements/{build,runtime,no-deps}.txt)" install_runtime
 [ -n "${ROS_DISTRO:-}" ] || once ros "$(hash_of requirements/ros-jazzy.txt)" install_ros
 [ "$WHAT" = robot ] || once dev "$(hash_of requirements/{train,dev}.txt)" install_dev
+[ "$WHAT" != bench ] || once bench "$(hash_of requirements/bench.txt)" install_bench
 once build "$(build_inputs)" build
 set +u
 . scripts/env.sh

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,74 +22,7 @@ from fer_bringup.clip.stage import HEIGHT, WIDTH, Stage
 from fer_common.qos import EVENTS, LATCHED, NEWEST, STREAM
 from fer_common.transport import make_room_for_images
 from fer_node.images import to_message
-
-DEADLINE_S = 40.0
-
-
-def wait_for(condition: Callable[[], object], what: str, pause_s: float = 0.02) -> None:
-    """Asks again and again until a condition holds; fails with ``what`` at the deadline."""
-    deadline, pause = time.monotonic() + DEADLINE_S, threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        pause.wait(pause_s)
-
-
-class Process:
-    """A program in a process group of its own, with all it writes."""
-
-    def __init__(self, command: list[str]) -> None:
-        self.output = ""
-        self._process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self.output += line
-
-    def wait_for(self, text: str) -> None:
-        """Waits until the program has written something."""
-        wait_for(lambda: text in self.output or self._process.poll() is not None, repr(text))
-        assert text in self.output, f"ended without {text!r}:\n{self.output}"
-
-    def interrupt(self) -> None:
-        """Ctrl-C in the program's terminal."""
-        os.killpg(self.pid, signal.SIGINT)
-
-    def end(self) -> int:
-        """Waits for the end.
-
-        Returns:
-            The exit code. Nothing that the program started may be left by then.
-        """
-        code = self._process.wait(DEADLINE_S)
-        self._reader.join(DEADLINE_S)
-        assert not self.is_group_alive(), "left a child behind"
-        return code
-
-    def is_group_alive(self) -> bool:
-        try:
-            os.killpg(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        return True
-
-    def kill(self) -> None:
-        """For the clean-up after a failed test."""
-        if self.is_group_alive():
-            os.killpg(self.pid, signal.SIGKILL)
-        self._process.wait()
+from tests.processes import Process, wait_for
 
 
 @pytest.fixture(name="wait_for")

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,8 @@ def inner(package: str) -> list[str]:
 def test_the_library_needs_no_ros() -> None:
     names = inner("ec_rfernet")
     assert len(names) == len(modules("ec_rfernet"))
+    if find_spec("openvino") is None:  # the only package that is not installed with the others
+        names.remove("ec_rfernet.runtimes.open_vino")
     assert "rclpy" not in imported_by(*names)
 
 

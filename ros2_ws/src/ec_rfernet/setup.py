@@ -12,10 +12,11 @@ setup(
         ("share/ament_index/resource_index/packages", ["resource/ec_rfernet"]),
         ("share/ec_rfernet", ["package.xml"]),
     ],
-    install_requires=["numpy", "opencv-python-headless", "onnxruntime"],
+    install_requires=["numpy", "opencv-python-headless", "onnxruntime", "pyyaml"],
     extras_require={
         "faces": ["mediapipe"],
-        "train": ["torch", "onnx", "safetensors", "matplotlib", "tqdm", "pyyaml"],
+        "openvino": ["openvino"],
+        "train": ["torch", "onnx", "safetensors", "matplotlib", "tqdm"],
     },
     zip_safe=False,
     entry_points={"console_scripts": ["ec-rfernet = ec_rfernet.cli:main"]},

@@ -1,17 +1,25 @@
-"""Expression probabilities of aligned faces, with ONNX Runtime."""
+"""Expression probabilities of aligned faces, whatever computes the network.
+
+What computes it is a subclass in `ec_rfernet.runtimes`, see `ec_rfernet.runtimes.open_classifier`.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
-import onnxruntime
 
-from ec_rfernet.bundle import INT8, ONNX, Bundle
+from ec_rfernet.bundle import INT8, Bundle
 from ec_rfernet.errors import InputError
 
-PRECISIONS = {"fp32": ONNX, "int8": INT8}
-"""The bundle's file for each precision."""
+RUNTIMES = ("onnxruntime", "openvino", "torch")
+"""What can compute a network, by the name of its Python package. The robot has the first."""
+
+PRECISIONS = ("fp32", "bf16", "int8")
+"""Of the arithmetic: 32-bit floats, 16-bit brain floats, 8-bit integers."""
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -21,7 +29,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def network_input(crops: np.ndarray, bundle: Bundle) -> np.ndarray:
-    """What a bundle's network takes.
+    """What a bundle's network takes as it was trained.
 
     Args:
         crops: uint8 [N, S, S], grey, aligned; S is the bundle's input size.
@@ -30,44 +38,46 @@ def network_input(crops: np.ndarray, bundle: Bundle) -> np.ndarray:
     Returns:
         float32 [N, 3, S, S].
     """
-    size = bundle.input_size
-    if crops.shape[1:] != (size, size):
-        raise ValueError(f"crops are {crops.shape}, expected [N, {size}, {size}]")
     scale = np.float32(1 / (255 * bundle.std))
     grey = crops.astype(np.float32) * scale - np.float32(bundle.mean / bundle.std)
     return np.repeat(grey[:, None], 3, axis=1)
 
 
-class Classifier:
+class Classifier(ABC):
     """A bundle, ready to run. Not thread-safe by contract; keep it in one thread.
 
     Args:
         bundle: a loaded bundle.
-        threads: for one inference; 1 suits a robot that does other things besides.
-        precision: one of `PRECISIONS`.
+        threads: for one inference; 1 suits a robot that does other things besides, 0 is
+            all cores.
+        precision: one of `precisions`.
+
+    Attributes:
+        runtime: what computes, one of `RUNTIMES`.
+        precision: of the arithmetic.
+        files: the bundle's file that is computed, by precision.
+        warning: one sentence where what runs is not what the user chose, else empty.
 
     Raises:
         InputError: the network cannot be loaded, does not fit the bundle, or is not
             there in that precision.
     """
 
+    runtime: str
+    files: ClassVar[Mapping[str, str]]
+
     def __init__(self, bundle: Bundle, threads: int = 1, precision: str = "fp32") -> None:
         self.bundle = bundle
-        path = _network_file(bundle, precision)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # Idle worker threads would spin for the next image and take cores from the robot.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self.precision = precision
+        self.warning = ""
+        path = self._file(bundle, precision)
         black = np.zeros((1, bundle.input_size, bundle.input_size), np.uint8)
         try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-            self._input = self._session.get_inputs()[0].name
+            self._takes_pixels = self._load(path, threads)
             outputs = self.logits(black).shape[1]
-        except Exception as error:  # onnxruntime's exceptions share no base class
+        except InputError:
+            raise
+        except Exception as error:  # those of the runtimes share no base class
             raise InputError(f"{path}: not a network that can be run ({error})") from error
         if outputs != len(bundle.labels):
             raise InputError(f"{path}: {outputs} outputs, expected {len(bundle.labels)}")
@@ -81,23 +91,64 @@ class Classifier:
         Returns:
             float32 [N, K], K = the number of the bundle's labels.
         """
-        batch = network_input(crops, self.bundle)
-        if len(batch) == 0:
+        size = self.bundle.input_size
+        if crops.shape[1:] != (size, size):
+            raise ValueError(f"crops are {crops.shape}, expected [N, {size}, {size}]")
+        if len(crops) == 0:
             return np.zeros((0, len(self.bundle.labels)), np.float32)
-        return self._session.run(None, {self._input: batch})[0]
+        if self._takes_pixels:
+            return self._run(np.ascontiguousarray(crops)[:, None])
+        return self._run(network_input(crops, self.bundle))
 
     def probabilities(self, crops: np.ndarray) -> np.ndarray:
         """Calibrated probabilities float32 [N, K] of crops uint8 [N, S, S]; N may be 0."""
         return softmax(self.logits(crops) / np.float32(self.bundle.temperature))
 
-
-def _network_file(bundle: Bundle, precision: str) -> Path:
-    if precision not in PRECISIONS:
-        raise InputError(f"precision is '{precision}', expected {' or '.join(PRECISIONS)}")
-    name = PRECISIONS[precision]
-    if name not in bundle.sha256 and not bundle.file(name).exists():
-        raise InputError(
-            f"{bundle.folder}: no {name} in this bundle; "
-            f"'ec-rfernet export --bundle {bundle.folder} --int8 --root PATH' makes it"
+    @classmethod
+    def precisions(cls, bundle: Bundle) -> tuple[str, ...]:
+        """Those in which this machine can compute this bundle."""
+        return tuple(
+            precision
+            for precision, name in cls.files.items()
+            if _has(bundle, name) and cls.computes(precision)
         )
-    return bundle.file(name)
+
+    @classmethod
+    def computes(cls, precision: str) -> bool:
+        """Whether this machine's processor has the precision."""
+        return precision in cls.files
+
+    @abstractmethod
+    def _load(self, path: Path, threads: int) -> bool:
+        """Makes the network ready; returns whether it scales the pixels itself."""
+
+    @abstractmethod
+    def _run(self, batch: np.ndarray) -> np.ndarray:
+        """Logits float32 [N, K] of uint8 [N, 1, S, S], or of `network_input`; N > 0."""
+
+    @classmethod
+    def _file(cls, bundle: Bundle, precision: str) -> Path:
+        if precision not in PRECISIONS:
+            raise InputError(f"precision is '{precision}', expected {_either(PRECISIONS)}")
+        if precision not in cls.files:
+            raise InputError(
+                f"runtime '{cls.runtime}' computes in {_either(tuple(cls.files))}, "
+                f"not in {precision}"
+            )
+        if not cls.computes(precision):
+            raise InputError(f"runtime '{cls.runtime}' has no {precision} on this processor")
+        name = cls.files[precision]
+        if name == INT8 and not _has(bundle, name):
+            raise InputError(
+                f"{bundle.folder}: no {name} in this bundle; "
+                f"'ec-rfernet export --bundle {bundle.folder} --int8 --root PATH' makes it"
+            )
+        return bundle.file(name)
+
+
+def _has(bundle: Bundle, name: str) -> bool:
+    return name in bundle.sha256 or bundle.file(name).exists()
+
+
+def _either(names: tuple[str, ...]) -> str:
+    return " or ".join((", ".join(names[:-1]), names[-1]) if len(names) > 1 else names)

@@ -15,6 +15,7 @@ COMMANDS = {
     "evaluate": "accuracy, F1, recall and calibration of a bundle on a data set",
     "export": "write a bundle's networks, fp32 and int8, anew from its weights, and compare them",
     "card": "write a bundle's model card; with --root, calibrate and measure the bundle before",
+    "benchmark": "speed of the networks on this machine, beside what one would use instead",
     "predict": "faces and expressions in pictures",
 }
 

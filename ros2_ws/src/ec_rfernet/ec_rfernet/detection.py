@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec, module_from_spec
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,6 +16,10 @@ from ec_rfernet.errors import InputError
 from ec_rfernet.faces import KEYPOINTS, Box, Face
 
 _SMALLEST = 8  # pixels; below that there is nothing to detect
+
+ENOUGH = 320
+"""Pixels of the longer side that the detector makes use of. Its network sees 192x192; brought
+there from 640x480 in one step, which aliases, it finds fewer small faces than by way of 320x240."""
 
 
 class MediaPipeDetector:
@@ -28,16 +34,16 @@ class MediaPipeDetector:
 
     def __init__(self, min_score: float = 0.5) -> None:
         try:
-            from mediapipe.python.solutions.face_detection import FaceDetection
+            face_detection = _face_detection()
         except ImportError as error:
             raise InputError(
                 f"face detection needs mediapipe < 0.10.30, which carries its models ({error}); "
                 "install requirements/no-deps.txt"
             ) from error
-        # The full-range model (1): in 640x480 it still finds faces 35 pixels wide, where the
-        # short-range one needs 85 and more, that is, a person within arm's length.
+        # The full-range model (1): in 640x480 it finds faces half as wide as the short-range one
+        # does, see `python -m tests.benchmarks --only faces`.
         with _silent_stderr():
-            self._network = FaceDetection(min_detection_confidence=min_score, model_selection=1)
+            self._network = face_detection(min_detection_confidence=min_score, model_selection=1)
             self.detect(np.zeros((64, 64, 3), np.uint8))
 
     def detect(self, image: np.ndarray) -> list[Face]:
@@ -45,7 +51,7 @@ class MediaPipeDetector:
         height, width = image.shape[:2]
         if min(height, width) < _SMALLEST:
             return []
-        result = self._network.process(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+        result = self._network.process(cv2.cvtColor(_reduced(image), cv2.COLOR_BGR2RGB))
         scale = np.array([width, height], dtype=np.float32)
         faces = []
         for detection in result.detections or ():
@@ -68,6 +74,34 @@ class MediaPipeDetector:
     def close(self) -> None:
         """Frees the detection graph."""
         self._network.close()
+
+
+def _reduced(image: np.ndarray) -> np.ndarray:
+    """Averages down to `ENOUGH`, or somewhat more."""
+    height, width = image.shape[:2]
+    shrink = max(height, width) // ENOUGH
+    if shrink < 2:
+        return image
+    size = (max(1, width // shrink), max(1, height // shrink))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def _face_detection() -> Any:
+    """MediaPipe's class, without what the packages around it import.
+
+    That is every other solution and, to draw their results, pyplot: a second and 36 MB. So
+    these packages are found, but not run. A program that wants all of MediaPipe besides
+    imports it first.
+    """
+    for name in ("mediapipe", "mediapipe.python", "mediapipe.python.solutions"):
+        if name not in sys.modules:
+            spec = find_spec(name)
+            if spec is None:
+                raise ImportError(f"no package {name}")
+            sys.modules[name] = module_from_spec(spec)
+    from mediapipe.python.solutions.face_detection import FaceDetection
+
+    return FaceDetection
 
 
 @contextmanager

@@ -15,10 +15,10 @@ from torch import nn
 
 from ec_rfernet import evaluation, networks
 from ec_rfernet.bundle import INT8, ONNX, WEIGHTS, Bundle, save
-from ec_rfernet.classifier import Classifier
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import staged
-from ec_rfernet.torch_classifier import TorchClassifier
+from ec_rfernet.runtimes import open_classifier
+from ec_rfernet.runtimes.torch_runtime import TorchClassifier
 
 PARITY = 1e-4
 """Largest allowed difference between a logit of torch and of ONNX Runtime."""
@@ -112,14 +112,17 @@ def parity(bundle: Bundle, network: nn.Module) -> float:
     """Largest difference of a logit between ``network`` and the bundle's ``model.onnx``."""
     size = bundle.input_size
     crops = np.random.default_rng(0).integers(0, 256, (8, size, size)).astype(np.uint8)
-    expected = TorchClassifier(bundle, network).logits(crops)
-    return float(np.abs(Classifier(bundle).logits(crops) - expected).max())
+    expected = TorchClassifier(bundle, threads=0, network=network).logits(crops)
+    found = open_classifier(bundle, 1, "onnxruntime", "fp32").logits(crops)
+    return float(np.abs(found - expected).max())
 
 
 def agreement(bundle: Bundle, images: np.ndarray) -> float:
     """Share of pictures uint8 [N, H, W] whose answer is the same in int8 and in fp32."""
     answers = [
-        evaluation.logits(Classifier(bundle, precision=precision), images).argmax(axis=1)
+        evaluation.logits(open_classifier(bundle, 1, "onnxruntime", precision), images).argmax(
+            axis=1
+        )
         for precision in ("fp32", "int8")
     ]
     return float(np.mean(answers[0] == answers[1]))

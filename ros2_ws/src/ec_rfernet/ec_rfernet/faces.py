@@ -7,6 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
+from ec_rfernet.similarity import Similarity
+
 KEYPOINTS = ("right_eye", "left_eye", "nose", "mouth", "right_ear", "left_ear")
 """The order of `Face.keypoints`; right and left are the person's own."""
 
@@ -60,6 +62,16 @@ class Face:
     box: Box
     score: float
     keypoints: np.ndarray
+
+    def moved(self, motion: Similarity) -> Face:
+        """This face where a motion of the picture, in pixels, takes it.
+
+        The box stays upright; its middle moves, and its sides are scaled.
+        """
+        middle = complex(*self.box.center) * motion.factor + motion.shift
+        width, height = self.box.width * motion.scale, self.box.height * motion.scale
+        box = Box(middle.real - width / 2, middle.imag - height / 2, width, height)
+        return Face(box, self.score, motion.apply(self.keypoints).astype(np.float32))
 
 
 class FaceDetector(Protocol):

@@ -15,6 +15,7 @@ from ec_rfernet.classifier import Classifier, softmax
 from ec_rfernet.evaluation import Report
 from ec_rfernet.files import staged
 from ec_rfernet.robustness import measure_robustness
+from ec_rfernet.runtimes import available, open_classifier
 
 WANTED_RISK = 0.2
 """Share of wrong answers that the reject threshold aims at: four of five are right."""
@@ -54,8 +55,9 @@ def measure(
     """
     from ec_rfernet import model_card, plots
 
+    data = (images, truth, progress)
     progress("single crop")
-    scorer = Classifier(bundle, threads=0)
+    scorer = open_classifier(bundle, 0, "onnxruntime", "fp32")
     logits = evaluation.logits(scorer, images)
     temperature = round(fit_temperature(logits, truth), 4)
     probabilities = softmax(logits / np.float32(temperature))
@@ -77,7 +79,9 @@ def measure(
         "accuracy_of_kept": round(1 - risk, 4),
     }
     if INT8 in bundle.sha256:
-        figures["int8"] = _int8(bundle, images, truth, progress)
+        figures["int8"] = _cheaper(bundle, "int8", ("single_crop", "ten_crop"), *data)
+    if any(precision == "bf16" for _, precision in available(bundle)):
+        figures["bf16"] = _cheaper(bundle, "bf16", ("single_crop",), *data)
     robustness = measure_robustness(scorer, images, truth, progress)
     figures["corruptions"] = {
         name: [round(value, 4) for value in values] for name, values in robustness.accuracy.items()
@@ -109,13 +113,21 @@ def _report(
     return evaluation.report(probabilities, truth, bundle.labels)
 
 
-def _int8(
-    bundle: Bundle, images: np.ndarray, truth: np.ndarray, progress: Progress
+def _cheaper(
+    bundle: Bundle,
+    precision: str,
+    crops: tuple[str, ...],
+    images: np.ndarray,
+    truth: np.ndarray,
+    progress: Progress,
 ) -> dict[str, Any]:
-    scorer = Classifier(bundle, threads=0, precision="int8")
+    """Figures in another precision; `ec_rfernet.choice` rests on them."""
+    # Whatever runtime the user chose must not decide what a bundle says of itself.
+    runtime = next(runtime for runtime, known in available(bundle) if known == precision)
+    scorer = open_classifier(bundle, 0, runtime, precision)
     found = {}
-    for name in ("single_crop", "ten_crop"):
-        progress(f"int8 {name.replace('_', ' ')}")
+    for name in crops:
+        progress(f"{precision} {name.replace('_', ' ')}")
         report = _report(scorer, bundle, images, truth, getattr(evaluation, name)).as_dict()
         found[name] = {key: value for key, value in report.items() if key != "confusion"}
     return found

@@ -38,7 +38,7 @@ def _macs(module: nn.Module, output: torch.Tensor) -> int:
     return 0
 
 
-def layers(network: nn.Module, size: int) -> list[Layer]:
+def layers(network: nn.Module, size: int, channels: int = 3) -> list[Layer]:
     """The top-level layers of a network with `trunk` and `head`, for size x size input."""
     macs: dict[nn.Module, int] = {}
     shapes: dict[nn.Module, tuple[int, ...]] = {}
@@ -49,7 +49,7 @@ def layers(network: nn.Module, size: int) -> list[Layer]:
 
     hooks = [module.register_forward_hook(record) for module in network.modules()]
     with torch.inference_mode():
-        network.eval()(torch.zeros(1, 3, size, size))
+        network.eval()(torch.zeros(1, channels, size, size))
     for hook in hooks:
         hook.remove()
     rows = []

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from ec_rfernet import bundle, networks
-from ec_rfernet.classifier import Classifier
 from ec_rfernet.errors import InputError
 from ec_rfernet.export import PARITY, load_network, parity, write_bundle
 from ec_rfernet.framing import ANCHORS, FER2013
+from ec_rfernet.runtimes import open_classifier
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_onnx_computes_what_torch_does(written):
 
 
 def test_classifier(written):
-    classifier = Classifier(written)
+    classifier = open_classifier(written)
     crops = np.random.default_rng(0).integers(0, 256, (5, 44, 44)).astype(np.uint8)
     together = classifier.probabilities(crops)
     assert together.shape == (5, 7)
@@ -63,8 +63,8 @@ def test_classifier(written):
 def test_temperature_softens(written, copy):
     crops = np.random.default_rng(0).integers(0, 256, (1, 44, 44)).astype(np.uint8)
     edit(copy, temperature=20.0)
-    soft = Classifier(bundle.load(copy)).probabilities(crops)
-    assert soft.max() < Classifier(written).probabilities(crops).max()
+    soft = open_classifier(bundle.load(copy)).probabilities(crops)
+    assert soft.max() < open_classifier(written).probabilities(crops).max()
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "weights.safetensors"])
@@ -128,7 +128,7 @@ def test_an_onnx_file_that_is_none(copy, written):
     (copy / "model.onnx").write_bytes(b"no network")
     bundle.save(bundle.Bundle(**{**vars(written), "folder": copy}))
     with pytest.raises(InputError, match="not a network that can be run"):
-        Classifier(bundle.load(copy))
+        open_classifier(bundle.load(copy))
 
 
 def test_find(written):

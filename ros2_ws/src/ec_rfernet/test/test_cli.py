@@ -166,7 +166,7 @@ def huge_png():
         (["evaluate", "--bundle", "BUNDLE", "--root", "DATA", "--plot", "PLOT"], "not a picture"),
         (
             ["evaluate", "--bundle", "BUNDLE", "--root", "DATA", *TORCH_INT8],
-            "torch computes in fp32, not in int8",
+            "'torch' computes in fp32 or bf16, not in int8",
         ),
         (["train", "--root", "nowhere", "--out", "OUT"], "nowhere: no FER2013 here"),
         (["train", "--root", "nowhere", "--out", "OUT", "--epochs", "0"], "epochs is 0"),

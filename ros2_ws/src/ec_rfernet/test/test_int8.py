@@ -10,12 +10,11 @@ import torch
 
 from ec_rfernet import bundle, evaluation, networks, quantisation
 from ec_rfernet.bundle import INT8, MANIFEST, ONNX, WEIGHTS
-from ec_rfernet.classifier import Classifier
 from ec_rfernet.errors import InputError
 from ec_rfernet.export import agreement, load_network, write_bundle
 from ec_rfernet.framing import FER2013
 from ec_rfernet.quantisation import spread
-from ec_rfernet.torch_classifier import TorchClassifier
+from ec_rfernet.runtimes import open_classifier
 
 
 def pictures(count):
@@ -73,8 +72,8 @@ def test_every_network_is_quantised_whole(architecture, tmp_path):
 @pytest.mark.parametrize("crops", [evaluation.single_crop, evaluation.ten_crop])
 def test_the_three_forms_agree(written, crops):
     images = pictures(16)
-    onnx_form, whole = Classifier(written), Classifier(written, precision="int8")
-    trained = TorchClassifier(written, load_network(written))
+    onnx_form, whole = (open_classifier(written, precision=name) for name in ("fp32", "int8"))
+    trained = open_classifier(written, runtime="torch", precision="fp32")
     expected = evaluation.logits(trained, images, crops)
     np.testing.assert_allclose(evaluation.logits(onnx_form, images, crops), expected, atol=1e-4)
     in_int8 = evaluation.logits(whole, images, crops)
@@ -88,12 +87,12 @@ def test_a_bundle_without_int8_names_the_command_that_makes_it(copy):
     fp32 = bundle.save(copy)
     assert INT8 not in fp32.sha256
     with pytest.raises(InputError, match=r"no model.int8.onnx .* export --bundle .* --int8"):
-        Classifier(fp32, precision="int8")
+        open_classifier(fp32, precision="int8")
 
 
 def test_an_unknown_precision(written):
-    with pytest.raises(InputError, match="precision is 'fp16', expected fp32 or int8"):
-        Classifier(written, precision="fp16")
+    with pytest.raises(InputError, match="precision is 'fp16', expected auto or .* int8"):
+        open_classifier(written, precision="fp16")
 
 
 def test_a_damaged_int8_file_is_refused(copy):

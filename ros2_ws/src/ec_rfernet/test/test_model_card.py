@@ -5,12 +5,13 @@ import pytest
 import torch
 
 from ec_rfernet import bundle, evaluation, model_card, networks
-from ec_rfernet.classifier import Classifier, softmax
+from ec_rfernet.classifier import softmax
 from ec_rfernet.corruptions import CORRUPTIONS
 from ec_rfernet.export import write_bundle
 from ec_rfernet.framing import FER2013
 from ec_rfernet.labels import LABELS
 from ec_rfernet.measurement import LEAST_COVERAGE, measure
+from ec_rfernet.runtimes import open_classifier
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_the_figures_are_those_of_the_finished_bundle(measured, precision, crops
     """What the calibration changed must be in all of them."""
     public = measured.metrics["public"]
     recorded = (public if precision == "fp32" else public["int8"])[crops]
-    scorer = Classifier(measured, precision=precision)
+    scorer = open_classifier(measured, 1, "onnxruntime", precision)
     logits = evaluation.logits(scorer, IMAGES, getattr(evaluation, crops))
     probabilities = softmax(logits / np.float32(measured.temperature))
     report = evaluation.report(probabilities, TRUTH, measured.labels)

@@ -7,10 +7,10 @@ import cv2
 import pytest
 
 from ec_rfernet import bundle, model_card
-from ec_rfernet.classifier import Classifier
 from ec_rfernet.detection import MediaPipeDetector
 from ec_rfernet.export import PARITY, load_network, parity
 from ec_rfernet.recognition import recognise
+from ec_rfernet.runtimes import open_classifier
 
 MODELS = Path(__file__).resolve().parents[4] / "models"
 BUNDLES = sorted(path.parent for path in MODELS.glob("*/bundle.json"))
@@ -41,7 +41,7 @@ def test_card(folder):
 @pytest.mark.parametrize("folder", BUNDLES, ids=lambda path: path.name)
 def test_a_smile_is_a_smile(folder, collins):
     picture = cv2.imread(str(collins))
-    detector, classifier = MediaPipeDetector(), Classifier(bundle.load(folder))
+    detector, classifier = MediaPipeDetector(), open_classifier(bundle.load(folder))
     for image in (
         picture,
         picture // 2,

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import rclpy
 from ament_index_python.packages import get_package_share_directory
-from rclpy.executors import Executor, SingleThreadedExecutor
+from rclpy.executors import Executor
 from rclpy.node import Node
 
 from ec_rfernet.errors import InputError
@@ -26,10 +26,17 @@ from fer_bringup.journal import Journal
 from fer_bringup.options import Options
 from fer_bringup.recorder_node import RecorderNode
 from fer_bringup.recording import VOICE
-from fer_bringup.summary import Summary
 from fer_bringup.view_node import ViewNode
+from fer_common.memory import settle_memory
 from fer_common.parameters import ParameterError
-from fer_common.runner import StartError, StopRequest, initialise, spin, start
+from fer_common.runner import (
+    StartError,
+    StopRequest,
+    brisk_executor,
+    initialise,
+    spin,
+    start,
+)
 
 _SETTLE_S = 1.0  # after the last frame: what was seen in it may still be answered
 _PATIENCE_S = 15.0  # a response may take so long after the last frame
@@ -42,17 +49,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
         options = command_line.read(arguments, share / "config" / "robot.yaml")
         if options.settings.camera in ("auto", "clip"):
             ensure_clip(partial(print, flush=True))
-        summary = _perform(options, share / "urdf" / "humanoid.urdf")
+        lines = _perform(options, share / "urdf" / "humanoid.urdf")
     except (InputError, ParameterError, StartError) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:  # while the clip was made
         return 0
-    print("\n".join(["", *summary.lines()]), flush=True)
+    print("\n".join(["", *lines]), flush=True)
     return 0
 
 
-def _perform(options: Options, urdf: Path) -> Summary:
+def _perform(options: Options, urdf: Path) -> list[str]:
+    """Runs the robot; what to tell at the end."""
     settings, folder = options.settings, options.record
     robot = parts(settings, clip_path(), folder / VOICE if folder else None)
     with ExitStack() as stack:
@@ -74,12 +82,16 @@ def _perform(options: Options, urdf: Path) -> Summary:
             crew.add(node)
             if part.lifecycle and settings.autostart:
                 start(node)
+        settle_memory()
         finish = _Finish(crew, view.journal)
         # The behaviour's last order, to rest, is carried out by nodes that still work.
         spin(executor, crew.named("behavior_node"), stop, finish)
         if stop.count < 2:
             spin(executor, crew.nodes, stop, finish)
-        return view.journal.summary()
+        lines = view.journal.summary().lines()
+        if options.profile:
+            lines += ["", *crew.profile()]
+        return lines
 
 
 @contextmanager
@@ -102,7 +114,7 @@ def _ros(settings: Settings, robot: Sequence[Part]) -> Iterator[tuple[Executor, 
         for file in (settings.params_file, own):
             arguments += ["--params-file", str(file)]
         initialise(arguments)
-    executor, stop = SingleThreadedExecutor(), StopRequest()
+    executor, stop = brisk_executor(), StopRequest()
     try:
         stop.install(executor)
         yield executor, stop
@@ -137,6 +149,10 @@ class _Crew:
         """Spins a node no longer."""
         for node in self.named(name):
             self._executor.remove_node(node)
+
+    def profile(self) -> list[str]:
+        """Where the time of an image goes, as lines; see `fer_node.stages`."""
+        return [line for node in self.named("fer_node") for line in node.profile().splitlines()]
 
     def close(self) -> None:
         """Destroys the nodes."""

@@ -20,11 +20,13 @@ class Options:
         settings: which robot.
         view: one of `VIEWS`.
         record: folder for a recording; None for none.
+        profile: whether to tell at the end where the time of an image went.
     """
 
     settings: Settings
     view: str
     record: Path | None
+    profile: bool
 
 
 def read(arguments: Sequence[str] | None, config: Path) -> Options:
@@ -64,6 +66,11 @@ def read(arguments: Sequence[str] | None, config: Path) -> Options:
         help="write an annotated video, the voice and a summary there; off unless asked for, "
         "for it shows people",
     )
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="at the end, a table of where the time of the last images went, by stage",
+    )
     values = vars(parser.parse_args(arguments))
-    view, record = values.pop("view"), values.pop("record")
-    return Options(Settings.read(values, config), view, record)
+    view, record, profile = (values.pop(name) for name in ("view", "record", "profile"))
+    return Options(Settings.read(values, config), view, record, profile)

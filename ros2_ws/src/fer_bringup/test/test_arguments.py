@@ -23,6 +23,8 @@ def test_defaults_are_those_of_the_arguments(config: Path) -> None:
     assert read.settings.params_file == config
     assert read.settings.autostart is True
     assert read.record is None
+    assert read.profile is False
+    assert options.read(["--profile"], config).profile is True
 
 
 @pytest.mark.parametrize("argument", ARGUMENTS, ids=lambda argument: argument.name)

@@ -23,11 +23,12 @@ def quit_on_signal() -> None:
     signal.signal(signal.SIGTERM, leave)
 
 
-def execute(target: str) -> int:
+def execute(target: str, brisk: bool = False) -> int:
     """Runs a node as a program.
 
     Args:
         target: its class, as ``module:name``.
+        brisk: whether it receives a lot, see `fer_common.runner.brisk_executor`.
 
     Returns:
         Exit code, see `fer_common.runner.run`.
@@ -35,4 +36,6 @@ def execute(target: str) -> int:
     quit_on_signal()
     module, name = target.split(":")
     node = getattr(importlib.import_module(module), name)
-    return importlib.import_module("fer_common.runner").run(node)  # type: ignore[no-any-return]
+    runner = importlib.import_module("fer_common.runner")
+    executor = {"make_executor": runner.brisk_executor} if brisk else {}
+    return runner.run(node, **executor)  # type: ignore[no-any-return]

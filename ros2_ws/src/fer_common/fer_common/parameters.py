@@ -11,10 +11,17 @@ params = declare(node, Params)
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 
 T = TypeVar("T")
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
@@ -31,6 +38,7 @@ def parameter(
     low: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
+    live: bool = False,
 ) -> Any:
     """A dataclass field that is a ROS parameter.
 
@@ -40,17 +48,19 @@ def parameter(
         low: smallest allowed number.
         high: largest allowed number.
         choices: the allowed strings; empty allows every one.
+        live: whether it may change while the node runs, see `on_change`.
     """
     if (low is None) != (high is None):
         raise TypeError("give both low and high, or neither")
-    limits = {"description": description, "low": low, "high": high, "choices": choices}
-    return dataclasses.field(default=default, metadata=limits)
+    limits = {"low": low, "high": high, "choices": choices}
+    meta = {"description": description, "live": live, **limits}
+    return dataclasses.field(default=default, metadata=meta)
 
 
 def declare(node: Node, params: type[T]) -> T:
     """Declares every field of a parameter dataclass on a node and reads it.
 
-    Parameters are read-only: they take effect when the node starts.
+    Parameters are read-only, unless they are live: they take effect when the node starts.
 
     Raises:
         ParameterError: a value of the wrong type, outside its range or not among
@@ -65,6 +75,28 @@ def declare(node: Node, params: type[T]) -> T:
         values[field.name] = checked(field, declared.value)
         node.set_descriptor(field.name, _descriptor(field))
     return params(**values)
+
+
+def on_change(node: Node, params: type[Any], changed: Callable[[dict[str, Any]], None]) -> None:
+    """Watches the live parameters of a dataclass that was declared.
+
+    Args:
+        node: whose parameters they are.
+        params: the dataclass.
+        changed: is given the new values by name; values that are not allowed are
+            refused and do not get there.
+    """
+    live = {field.name: field for field in dataclasses.fields(params) if field.metadata["live"]}
+
+    def check(parameters: list[Parameter]) -> SetParametersResult:
+        try:
+            values = {p.name: checked(live[p.name], p.value) for p in parameters if p.name in live}
+        except ParameterError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        changed(values)
+        return SetParametersResult(successful=True)
+
+    node.add_on_set_parameters_callback(check)
 
 
 def checked(field: dataclasses.Field[Any], value: object) -> Any:
@@ -97,7 +129,7 @@ def _descriptor(field: dataclasses.Field[Any]) -> ParameterDescriptor:
         name=field.name,
         description=meta["description"],
         additional_constraints=", ".join(meta["choices"]),
-        read_only=True,
+        read_only=not meta["live"],
         dynamic_typing=True,
     )
     if meta["low"] is not None:

@@ -14,6 +14,7 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from fer_common.memory import keep_memory, settle_memory
 from fer_common.parameters import ParameterError
 from fer_common.transport import make_room_for_images
 
@@ -66,6 +67,7 @@ def initialise(args: Sequence[str] | None = None) -> None:
         StartError: ROS cannot parse them.
     """
     make_room_for_images()
+    keep_memory()
     given = list(args) if args is not None else None
     try:
         rclpy.init(args=given, signal_handler_options=SignalHandlerOptions.NO)
@@ -111,10 +113,32 @@ def spin(
         executor.spin_once(timeout_sec=0.02)
 
 
-def run(create: Callable[[], Node], args: Sequence[str] | None = None) -> int:
+def brisk_executor() -> Executor:
+    """An executor for a node that receives a lot, or for many nodes.
+
+    That is rclpy's `EventsExecutor`, which is told what has arrived where the others look
+    through all there is, in Python; it is still experimental, and not in every rclpy.
+    """
+    try:
+        from rclpy.experimental import EventsExecutor
+    except ImportError:
+        return SingleThreadedExecutor()
+    return EventsExecutor()
+
+
+def run(
+    create: Callable[[], Node],
+    args: Sequence[str] | None = None,
+    make_executor: Callable[[], Executor] = SingleThreadedExecutor,
+) -> int:
     """The ``main`` of a node's executable.
 
     A lifecycle node whose parameter ``autostart`` is true is configured and activated.
+
+    Args:
+        create: the node.
+        args: of the command line; None for those of this process.
+        make_executor: what spins the node.
 
     Returns:
         Exit code: 0 after a normal stop, 2 when the node could not start.
@@ -124,7 +148,7 @@ def run(create: Callable[[], Node], args: Sequence[str] | None = None) -> int:
     except StartError as error:
         print(error, file=sys.stderr)
         return 2
-    stop, executor = StopRequest(), SingleThreadedExecutor()
+    stop, executor = StopRequest(), make_executor()
     stop.install(executor)
     node: Node | None = None
     try:
@@ -132,6 +156,7 @@ def run(create: Callable[[], Node], args: Sequence[str] | None = None) -> int:
         executor.add_node(node)
         if node.has_parameter("autostart") and node.get_parameter("autostart").value:
             start(node)
+        settle_memory()
         spin(executor, [node], stop, getattr(node, "has_ended", lambda: False))
         return 0
     except (ParameterError, StartError) as error:

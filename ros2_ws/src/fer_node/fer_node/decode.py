@@ -1,4 +1,4 @@
-"""Camera images as they travel in messages, decoded to BGR."""
+"""Camera images as they travel in messages."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-
-class DecodeError(ValueError):
-    """An image cannot be decoded; the message says why in one line."""
+from fer_node.frame import Frame, RawFrame
+from fer_node.jpeg import DecodeError, JpegFrame, decoded, jpeg_size
+from fer_node.stages import Timed, untimed
 
 
 class UnknownEncodingError(DecodeError):
@@ -63,10 +63,10 @@ ENCODINGS: dict[str, Encoding] = {
 """The encodings of ``sensor_msgs/image_encodings`` that `decode` knows."""
 
 
-def decode(
+def open_raw(
     height: int, width: int, encoding: str, step: int, is_bigendian: bool, data: Any
-) -> np.ndarray:
-    """The pixels of a ``sensor_msgs/Image``.
+) -> RawFrame:
+    """The pixels of a ``sensor_msgs/Image``; none is copied or converted yet.
 
     Args:
         height: rows.
@@ -75,9 +75,6 @@ def decode(
         step: bytes from one row to the next; what exceeds a row is padding.
         is_bigendian: byte order of 16-bit values.
         data: a buffer of at least ``height * step`` bytes.
-
-    Returns:
-        BGR uint8 [height, width, 3]; for ``bgr8`` a view of ``data``, not a copy.
 
     Raises:
         UnknownEncodingError: ``encoding`` is not known here.
@@ -105,8 +102,7 @@ def decode(
     if dtype.itemsize > 1:
         rows = np.ascontiguousarray(rows).view(dtype).astype(layout.dtype)
     shape = (height, width) if layout.channels == 1 else (height, width, layout.channels)
-    pixels = rows.reshape(shape)
-    return pixels if layout.to_bgr is None else layout.to_bgr(pixels)
+    return RawFrame(rows.reshape(shape), layout.to_bgr)
 
 
 _JPEG, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
@@ -114,8 +110,8 @@ _PNG, _PNG_END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND"
 _TAIL = 4096  # bytes in which the end of a JPEG is looked for; some cameras pad with zeros
 
 
-def decode_compressed(data: Any) -> np.ndarray:
-    """The pixels of a ``sensor_msgs/CompressedImage``: JPEG or PNG.
+def open_compressed(data: Any, timed: Timed = untimed) -> Frame:
+    """The picture of a ``sensor_msgs/CompressedImage``: JPEG or PNG.
 
     A decoder fills what is missing of a truncated picture with grey and reports
     success; half a face would then be judged. So a picture without its end
@@ -123,9 +119,11 @@ def decode_compressed(data: Any) -> np.ndarray:
 
     Args:
         data: a buffer with the whole file.
+        timed: times the decoding.
 
     Returns:
-        BGR uint8 [H, W, 3].
+        A frame; that of a JPEG is decoded when it is needed and raises `DecodeError`
+        then, if it is damaged.
 
     Raises:
         DecodeError: neither JPEG nor PNG, truncated, or damaged.
@@ -143,13 +141,11 @@ def decode_compressed(data: Any) -> np.ndarray:
         )
     if not whole:
         raise DecodeError(f"compressed image is a truncated {name} ({buffer.size} bytes)")
-    try:
-        image = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
-    except cv2.error as error:
-        raise DecodeError(f"compressed image is a damaged {name} ({error.err})") from error
-    if image is None:
-        raise DecodeError(f"compressed image is a damaged {name} ({buffer.size} bytes)")
-    return image
+    size = jpeg_size(buffer) if name == "JPEG" else None
+    if size is not None:
+        return JpegFrame(buffer, *size, timed)
+    with timed("decode"):
+        return RawFrame(decoded(buffer, cv2.IMREAD_COLOR, name))
 
 
 def _is_whole_png(data: memoryview) -> bool:

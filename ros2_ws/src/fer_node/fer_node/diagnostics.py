@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
+from fer_node.stages import Figures
 from fer_node.statistics import Summary
 
 SILENCE_S = 2.0
@@ -20,9 +22,11 @@ class Health:
         state: of the lifecycle.
         enabled: whether `~/enable` lets it look.
         model: name and hash; empty while none is loaded.
+        runtime: what computes it, and its precision; empty until then.
         topic: where images are expected.
         silent_s: seconds since the last image, or since activation.
         summary: rate and latency.
+        stages: where the time goes.
         dropped_busy: images that newer ones replaced.
         dropped_old: images that were older than allowed.
         undecodable: images that could not be decoded or processed.
@@ -35,9 +39,11 @@ class Health:
     state: str
     enabled: bool
     model: str
+    runtime: str
     topic: str
     silent_s: float
     summary: Summary
+    stages: Sequence[Figures]
     dropped_busy: int
     dropped_old: int
     undecodable: int
@@ -62,11 +68,13 @@ def status(name: str, health: Health) -> DiagnosticStatus:
         "state": health.state,
         "enabled": "yes" if health.enabled else "no",
         "model": health.model or "none",
+        "runtime": health.runtime or "none",
         "image topic": health.topic,
         "images processed": summary.processed,
         "rate [1/s]": f"{summary.rate:.1f}",
         "latency, median [ms]": f"{1000 * summary.median_s:.1f}",
         "latency, 99th percentile [ms]": f"{1000 * summary.p99_s:.1f}",
+        **{f"{row.stage} [ms]": f"{1000 * row.median_s:.2f}" for row in health.stages},
         "dropped, busy": health.dropped_busy,
         "dropped, too old": health.dropped_old,
         "not decodable": health.undecodable,

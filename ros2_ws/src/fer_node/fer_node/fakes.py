@@ -82,6 +82,7 @@ class FakeClassifier:
         self.row = row
         """What the next faces will be judged; may be replaced."""
         self.bundle = bundle
+        self.runtime, self.precision, self.warning = "fake", "fp32", ""
         self.batches: list[int] = []
         """How many faces each call had."""
 

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import numpy as np
-from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from diagnostic_msgs.msg import DiagnosticArray
-from fer_interfaces.msg import Emotion, EmotionArray
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.subscription import Subscription
@@ -19,26 +15,23 @@ from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 from std_srvs.srv import SetBool
-from visualization_msgs.msg import MarkerArray
 
-from ec_rfernet import bundle as bundles
 from ec_rfernet.bundle import Bundle
-from ec_rfernet.classifier import Classifier
 from ec_rfernet.detection import MediaPipeDetector
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces import FaceDetector
-from ec_rfernet.labels import LABELS
+from ec_rfernet.runtimes import open_classifier
 from fer_common.parameters import declare
-from fer_common.qos import EVENTS, NEWEST, STREAM
-from fer_node import messages
+from fer_common.qos import EVENTS, NEWEST
 from fer_node.age_gate import AgeGate
-from fer_node.decode import DecodeError
 from fer_node.diagnostics import Health, status
 from fer_node.fer_parameters import FerParameters
-from fer_node.images import to_bgr, to_message
-from fer_node.markers import markers
-from fer_node.overlay import draw
-from fer_node.perception import ExpressionClassifier, Perceived, Perception
+from fer_node.images import to_frame
+from fer_node.jpeg import DecodeError
+from fer_node.model import load_bundle
+from fer_node.outputs import Outputs
+from fer_node.perception import ExpressionClassifier, Perception
+from fer_node.stages import Stages, table
 from fer_node.statistics import Statistics
 from fer_node.worker import Worker
 
@@ -46,26 +39,7 @@ Arrival = tuple["Image | CompressedImage", float]
 """A message, and when it came on the monotonic clock."""
 
 _ERROR_SHOWN_S = 5.0
-
-
-def load_bundle(model: str) -> Bundle:
-    """A bundle by path, or by its name in the package ``fer_models``.
-
-    Raises:
-        InputError: there is none, it is damaged, or it knows other expressions than the
-            messages do.
-    """
-    try:
-        folders = [Path(get_package_share_directory("fer_models"))]
-    except PackageNotFoundError:
-        folders = []
-    bundle = bundles.load(bundles.find(model, folders))
-    if bundle.labels != LABELS:
-        raise InputError(
-            f"{bundle.folder}: this model tells {', '.join(bundle.labels)}; "
-            f"the robot needs {', '.join(LABELS)}, in this order"
-        )
-    return bundle
+_PROFILE_S = 5.0
 
 
 class FerNode(LifecycleNode):
@@ -79,7 +53,8 @@ class FerNode(LifecycleNode):
     Args:
         bundle: finds and reads the model named by the parameter.
         detector: makes a face detector for a least score.
-        classifier: makes a classifier of a bundle for a number of threads.
+        classifier: makes a classifier of a bundle for a number of threads, a runtime and a
+            precision; see `ec_rfernet.runtimes.open_classifier`.
         options: for `rclpy.node.Node`.
 
     Raises:
@@ -90,7 +65,7 @@ class FerNode(LifecycleNode):
         self,
         bundle: Callable[[str], Bundle] = load_bundle,
         detector: Callable[[float], FaceDetector] = MediaPipeDetector,
-        classifier: Callable[[Bundle, int], ExpressionClassifier] = Classifier,
+        classifier: Callable[[Bundle, int, str, str], ExpressionClassifier] = open_classifier,
         **options: Any,
     ) -> None:
         super().__init__("fer_node", **options)
@@ -106,19 +81,20 @@ class FerNode(LifecycleNode):
         self._state = "unconfigured"
         self._silence_told = self._complaint_told = ""
         self._error, self._error_at = "", -_ERROR_SHOWN_S
+        self._runtime = ""
         self._clear()
-        self._emotion = self.create_lifecycle_publisher(Emotion, "emotion", EVENTS)
-        self._emotions = self.create_lifecycle_publisher(EmotionArray, "emotions", EVENTS)
-        self._overlay = self.create_lifecycle_publisher(Image, "~/overlay", STREAM)
-        self._markers = self.create_lifecycle_publisher(MarkerArray, "~/markers", EVENTS)
+        self._outputs = Outputs(self, self._params.fov_deg)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", EVENTS)
         self.create_service(SetBool, "~/enable", self._on_enable)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        if self._params.profile:
+            self.create_timer(_PROFILE_S, self._tell_profile, clock=steady)
         # Diagnostics must come also while simulated time stands still.
-        self.create_timer(1.0, self._diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.create_timer(1.0, self._diagnose, clock=steady)
 
     def _clear(self) -> None:
         self._gate = AgeGate(self._params.max_age_s)
-        self._statistics = Statistics()
+        self._statistics, self._stages = Statistics(), Stages()
         self._dropped_busy = self._undecodable = self._faces = 0
         self._last_image = time.monotonic()
         self._header = Header()
@@ -140,19 +116,28 @@ class FerNode(LifecycleNode):
         if self._bundle is None:
             return TransitionCallbackReturn.FAILURE
         try:
-            classifier = self._make_classifier(self._bundle, self._params.threads)
+            classifier = self._make_classifier(
+                self._bundle, self._params.threads, self._params.runtime, self._params.precision
+            )
             self._detector = self._make_detector(self._params.detection_score)
         except InputError as error:
             self._fail(str(error))
             return TransitionCallbackReturn.FAILURE
         self._clear()
-        self._perception = Perception(self._detector, classifier, self._params.settings())
+        if classifier.warning:
+            self.get_logger().warning(classifier.warning)
+        self._runtime = f"{classifier.runtime} {classifier.precision}"
+        self._perception = Perception(
+            self._detector, classifier, self._params.settings(), self._stages
+        )
         self._worker = Worker(self._process, self._broken)
         result = super().on_activate(state)
         kind, topic = self._input()
         self._images = self.create_subscription(kind, topic, self._on_image, NEWEST)
         self._state = "active"
-        self.get_logger().info(f"looking at {self._images.topic_name} with model {self._model()}")
+        self.get_logger().info(
+            f"looking at {self._images.topic_name} with model {self._model()} ({self._runtime})"
+        )
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -214,38 +199,40 @@ class FerNode(LifecycleNode):
 
     def _process(self, arrival: Arrival) -> None:
         message, arrived = arrival
-        if not self._gate.admits(_seconds(message.header), self._now(), arrived):
+        stamp, waited = _seconds(message.header), time.monotonic() - arrived
+        if not self._gate.admits(stamp, self._now(), arrived):
             return
-        try:
-            image = to_bgr(message)
-        except DecodeError as error:
-            self._undecodable += 1
-            self._fail(str(error))
-            return
+        self._stages.begin()
+        self._stages.add("wait", waited)
         with self._looking:
             if not self._enabled or self._perception is None:
                 return
-            perceived = self._perception.process(image, arrived)
-            self._publish(perceived, message.header, image)
+            try:
+                frame = to_frame(message, self._stages)
+                perceived = self._perception.process(frame, arrived)
+                with self._stages("publish"):
+                    self._outputs.publish(perceived, message.header, frame)
+            except DecodeError as error:
+                self._undecodable += 1
+                self._fail(str(error))
+                return
         self._faces = len(perceived.estimates)
-        trusted = not self._gate.complaint
-        latency = self._now() - _seconds(message.header) if trusted else time.monotonic() - arrived
-        self._statistics.add(latency, time.monotonic())
+        self._count(stamp, arrived)
 
-    def _publish(self, perceived: Perceived, header: Header, image: np.ndarray) -> None:
-        height, width = image.shape[:2]
-        if perceived.focus is not None:
-            self._emotion.publish(messages.emotion(perceived.focus, header, width, height))
-        self._emotions.publish(messages.emotions(perceived.estimates, header, width, height))
-        self._markers.publish(markers(perceived, header, width, height, self._params.fov_deg))
-        if self._overlay.get_subscription_count():
-            self._overlay.publish(to_message(draw(image, perceived), header))
+    def _count(self, stamp: float, arrived: float) -> None:
+        now = time.monotonic()
+        latency = now - arrived
+        if not self._gate.complaint:
+            latency = self._now() - stamp
+            self._stages.add("receive", latency - (now - arrived))
+        self._stages.finish()
+        self._statistics.add(latency, now)
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         with self._looking:
             if self._enabled and not request.data:
                 self._header.stamp = self.get_clock().now().to_msg()
-                self._emotions.publish(EmotionArray(header=self._header))
+                self._outputs.publish_nobody(self._header)
                 self._faces = 0
             if self._perception is not None:
                 self._perception.reset()
@@ -273,9 +260,11 @@ class FerNode(LifecycleNode):
             state=self._state,
             enabled=self._enabled,
             model=self._model(),
+            runtime=self._runtime,
             topic=self._images.topic_name if self._images else self._input()[1],
             silent_s=now - self._last_image,
             summary=self._statistics.summary(now),
+            stages=self._stages.figures(),
             dropped_busy=self._worker.dropped if self._worker else self._dropped_busy,
             dropped_old=self._gate.dropped,
             undecodable=self._undecodable,
@@ -284,6 +273,10 @@ class FerNode(LifecycleNode):
             error=self._error if now - self._error_at < _ERROR_SHOWN_S else "",
             last_error=self._error,
         )
+
+    def profile(self) -> str:
+        """Where the time of the last images went, for people; see `fer_node.stages`."""
+        return table(self._stages.figures())
 
     def _diagnose(self) -> None:
         health = self._health()
@@ -295,6 +288,10 @@ class FerNode(LifecycleNode):
         array = DiagnosticArray(status=[status(self.get_fully_qualified_name(), health)])
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(array)
+
+    def _tell_profile(self) -> None:
+        if self._state == "active":
+            self.get_logger().info(f"where the time of an image goes:\n{self.profile()}")
 
 
 def _seconds(header: Header) -> float:

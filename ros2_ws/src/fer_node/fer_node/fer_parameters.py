@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ec_rfernet.classifier import PRECISIONS, RUNTIMES
 from fer_common.parameters import parameter
+from fer_node.finder import Interval
 from fer_node.perception import Settings
 from fer_node.smoother import Smoothing
 
@@ -23,6 +25,12 @@ class FerParameters:
     detection_score: float = parameter(
         0.5, "Faces that the detector is less sure of are ignored.", low=0.0, high=1.0
     )
+    detect_every_s: float = parameter(
+        0.2, "Between two detections faces are followed, for so long, s.", low=0.0, high=2.0
+    )
+    search_every_s: float = parameter(
+        0.1, "Time between two detections while there is nobody, s.", low=0.0, high=2.0
+    )
     min_face_px: float = parameter(
         32.0, "Faces narrower than that are not judged, pixels.", low=8.0, high=4096.0
     )
@@ -40,7 +48,18 @@ class FerParameters:
         0.08, "By how much a new label must beat the present one.", low=0.0, high=1.0
     )
     dwell_s: float = parameter(0.15, "For how long it must beat it, s.", low=0.0, high=10.0)
+    runtime: str = parameter(
+        "auto",
+        "What computes the network; auto: what was chosen for this machine.",
+        choices=("auto", *RUNTIMES),
+    )
+    precision: str = parameter(
+        "auto",
+        "With which numbers; auto: what was chosen for this machine.",
+        choices=("auto", *PRECISIONS),
+    )
     threads: int = parameter(1, "Threads of the classification.", low=1, high=64)
+    profile: bool = parameter(False, "Whether to log where the time of an image goes.")
     fov_deg: float = parameter(
         60.0, "Horizontal field of view, degrees; places the markers.", low=1.0, high=179.0
     )
@@ -52,4 +71,5 @@ class FerParameters:
             attend_after_s=self.attend_after_s,
             forget_after_s=self.forget_after_s,
             smoothing=Smoothing(self.smoothing_s, self.hysteresis, self.dwell_s),
+            interval=Interval(self.detect_every_s, self.search_every_s),
         )

@@ -9,21 +9,28 @@ import numpy as np
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from fer_node.decode import DecodeError, UnknownEncodingError, decode, decode_compressed
+from fer_node.decode import UnknownEncodingError, open_compressed, open_raw
+from fer_node.frame import Frame, RawFrame
+from fer_node.jpeg import DecodeError
+from fer_node.stages import Timed, untimed
 
 
-def to_bgr(message: Image | CompressedImage) -> np.ndarray:
-    """The pixels of a message, BGR uint8 [H, W, 3].
+def to_frame(message: Image | CompressedImage, timed: Timed = untimed) -> Frame:
+    """The image of a message, as yet unconverted.
 
-    Encodings that `decode` does not know are left to cv_bridge, where it is installed.
+    Encodings that `open_raw` does not know are left to cv_bridge, where it is installed.
+
+    Args:
+        message: kept as long as the frame.
+        timed: times what has to be decoded.
 
     Raises:
-        DecodeError: see `decode` and `decode_compressed`.
+        DecodeError: see `open_raw` and `open_compressed`.
     """
     if isinstance(message, CompressedImage):
-        return decode_compressed(message.data)
+        return open_compressed(message.data, timed)
     try:
-        return decode(
+        return open_raw(
             message.height,
             message.width,
             message.encoding,
@@ -32,7 +39,17 @@ def to_bgr(message: Image | CompressedImage) -> np.ndarray:
             message.data,
         )
     except UnknownEncodingError as error:
-        return _with_cv_bridge(message, error)
+        with timed("decode"):
+            return RawFrame(_with_cv_bridge(message, error))
+
+
+def to_bgr(message: Image | CompressedImage) -> np.ndarray:
+    """The pixels of a message, BGR uint8 [H, W, 3].
+
+    Raises:
+        DecodeError: see `to_frame`.
+    """
+    return to_frame(message).bgr()
 
 
 def _with_cv_bridge(message: Image, unknown: UnknownEncodingError) -> np.ndarray:

@@ -10,20 +10,26 @@ import numpy as np
 
 from ec_rfernet.bundle import Bundle
 from ec_rfernet.faces import FaceDetector
-from ec_rfernet.framing import align
+from ec_rfernet.framing import placement
 from ec_rfernet.labels import valence_arousal
 from fer_node.attention import Attention
 from fer_node.estimate import EmotionEstimate
+from fer_node.finder import Finder, Interval
+from fer_node.frame import Frame
 from fer_node.quality import crop_flaw, view_flaw
 from fer_node.smoother import NO_IDEA, Smoother, Smoothing
+from fer_node.stages import Timed, untimed
 from fer_node.track import Track
 from fer_node.tracker import Tracker
 
 
 class ExpressionClassifier(Protocol):
-    """What `ec_rfernet.classifier.Classifier` offers."""
+    """What `ec_rfernet.classifier.Classifier` offers; see there."""
 
     bundle: Bundle
+    runtime: str
+    precision: str
+    warning: str
 
     def probabilities(self, crops: np.ndarray) -> np.ndarray:
         """Calibrated float32 [N, 7] of aligned grey crops uint8 [N, S, S]."""
@@ -41,12 +47,14 @@ class Settings:
         attend_after_s: see `Attention`.
         forget_after_s: see `Attention` and `Tracker`.
         smoothing: see there.
+        interval: see there.
     """
 
     min_face_px: float = 32.0
     attend_after_s: float = 0.5
     forget_after_s: float = 1.0
     smoothing: Smoothing = field(default_factory=Smoothing)
+    interval: Interval = field(default_factory=Interval)
 
 
 @dataclass(frozen=True)
@@ -71,12 +79,13 @@ class Perceived:
 
 
 class Perception:
-    """Detects, tracks, aligns, classifies and smooths. Not thread-safe.
+    """Finds, tracks, aligns, classifies and smooths. Not thread-safe.
 
     Args:
         detector: finds the faces.
         classifier: judges the aligned crops.
         settings: see there.
+        timed: times the stages.
     """
 
     def __init__(
@@ -84,56 +93,68 @@ class Perception:
         detector: FaceDetector,
         classifier: ExpressionClassifier,
         settings: Settings,
+        timed: Timed = untimed,
     ) -> None:
-        self._detector = detector
         self._classifier = classifier
         self._settings = settings
+        self._timed = timed
+        self._finder = Finder(detector, settings.interval, timed)
         self.reset()
+
+    @property
+    def detections(self) -> int:
+        """In how many images the detector has looked for faces."""
+        return self._finder.detections
 
     def reset(self) -> None:
         """Forgets everybody."""
         settings = self._settings
+        self._finder.reset()
         self._tracker = Tracker(settings.forget_after_s)
         self._attention = Attention(settings.attend_after_s, settings.forget_after_s)
         self._smoothers: dict[str, Smoother] = {}
 
-    def process(self, image: np.ndarray, now: float) -> Perceived:
+    def process(self, frame: Frame, now: float) -> Perceived:
         """Looks at one image.
 
         Args:
-            image: BGR uint8 [H, W, 3].
+            frame: the image.
             now: when it was taken, seconds; never before that of the last call.
         """
-        faces = self._detector.detect(image)
-        tracks = self._tracker.update(faces, now)
-        attended = self._attention.update(tracks, now)
-        probabilities, flaws = self._classify(image, tracks)
-        estimates = tuple(
-            self._estimate(track, row, flaw, now)
-            for track, row, flaw in zip(tracks, probabilities, flaws, strict=True)
-        )
-        known = self._tracker.ids
-        self._smoothers = {id_: s for id_, s in self._smoothers.items() if id_ in known}
+        faces = self._finder.find(frame, now)
+        with self._timed("smooth"):
+            tracks = self._tracker.update(faces, now)
+            attended = self._attention.update(tracks, now)
+        probabilities, flaws = self._classify(frame, tracks)
+        with self._timed("smooth"):
+            estimates = tuple(
+                self._estimate(track, row, flaw, now)
+                for track, row, flaw in zip(tracks, probabilities, flaws, strict=True)
+            )
+            known = self._tracker.ids
+            self._smoothers = {id_: s for id_, s in self._smoothers.items() if id_ in known}
         return Perceived(estimates, attended)
 
     def _classify(
-        self, image: np.ndarray, tracks: Sequence[Track]
+        self, frame: Frame, tracks: Sequence[Track]
     ) -> tuple[list[np.ndarray], list[str]]:
         """The probabilities [7] of each face, and why it could not be judged or ''."""
-        bundle = self._classifier.bundle
+        bundle, size = self._classifier.bundle, self._classifier.bundle.input_size
         probabilities, flaws = [NO_IDEA] * len(tracks), [""] * len(tracks)
         crops, judged = [], []
-        for index, track in enumerate(tracks):
-            flaw = view_flaw(track.face, self._settings.min_face_px)
-            if not flaw:
-                crop = align(image, track.face, bundle.framing, bundle.input_size)
-                flaw = crop_flaw(crop)
+        with self._timed("align"):
+            for index, track in enumerate(tracks):
+                flaw = view_flaw(track.face, self._settings.min_face_px)
                 if not flaw:
-                    crops.append(crop)
-                    judged.append(index)
-            flaws[index] = flaw
+                    crop = frame.cut(placement(track.face, bundle.framing, size), size)
+                    flaw = crop_flaw(crop)
+                    if not flaw:
+                        crops.append(crop)
+                        judged.append(index)
+                flaws[index] = flaw
         if crops:
-            rows = self._classifier.probabilities(np.stack(crops))
+            with self._timed("classify"):
+                rows = self._classifier.probabilities(np.stack(crops))
             for index, row in zip(judged, rows, strict=True):
                 probabilities[index] = row
         return probabilities, flaws

@@ -6,13 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_node.decode import (
-    ENCODINGS,
-    DecodeError,
-    UnknownEncodingError,
-    decode,
-    decode_compressed,
-)
+from fer_node.decode import ENCODINGS, UnknownEncodingError, open_compressed, open_raw
+from fer_node.jpeg import DecodeError
 
 REPACK = {
     "bgr8": lambda bgr: bgr,
@@ -27,6 +22,14 @@ BT601 = np.array([[24.966, 112.0, -18.214], [128.553, -74.203, -93.786], [65.481
 
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+
+
+def decode(*image) -> np.ndarray:
+    return open_raw(*image).bgr()
+
+
+def decode_compressed(data: bytes) -> np.ndarray:
+    return open_compressed(data).bgr()
 
 
 def padded(rows: np.ndarray, padding: int) -> tuple[int, bytes]:

@@ -6,8 +6,9 @@ import sys
 import pytest
 
 INNER = [
-    "age_gate attention camera_choice decode estimate fakes mailbox overlay palette perception",
-    "pictures quality quiet smoother source statistics track tracker video webcam worker",
+    "age_gate attention camera_choice decode estimate fakes finder follower frame jpeg mailbox",
+    "overlay palette perception pictures quality quiet smoother source stages statistics track",
+    "tracker video webcam worker",
 ]
 
 

@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 
 from ec_rfernet import bundle, datasets, evaluation
-from ec_rfernet.bundle import Bundle
 from ec_rfernet.calibration import Reliability, RiskCoverage
-from ec_rfernet.classifier import PRECISIONS, Classifier, softmax
-from ec_rfernet.commands import pictures
+from ec_rfernet.classifier import Classifier, softmax
+from ec_rfernet.commands import pictures, runtime
 from ec_rfernet.corruptions import CORRUPTIONS, STRENGTHS
 from ec_rfernet.datasets import Split
-from ec_rfernet.errors import InputError
 from ec_rfernet.evaluation import Report, Scorer
 from ec_rfernet.files import check_place, write_text
 from ec_rfernet.robustness import Robustness, measure_robustness
@@ -36,14 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ten-crop", action="store_true", help="average ten crops (the robot uses one)"
     )
-    parser.add_argument(
-        "--precision", default="fp32", choices=PRECISIONS,
-        help="which of the bundle's networks (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--runtime", default="onnxruntime", choices=("onnxruntime", "torch"),
-        help="what computes; torch uses weights.safetensors (default: %(default)s)",
-    )  # fmt: skip
+    # Not "auto": figures are to mean the same on every machine.
+    runtime.add_arguments(parser, "onnxruntime", "fp32")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     parser.add_argument(
         "--plot", type=Path, metavar="FILE", help="write the confusion matrix to this PNG"
@@ -63,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
     """Prints the figures and writes the files that were asked for."""
     model = bundle.load(options.bundle)
     options.split = options.split or datasets.get(options.dataset).validation
-    scorer = _scorer(model, options)
+    scorer = runtime.classifier(model, options, threads=0)
     split = pictures.read(options, model, options.split)
     curves = {name: options.plots and options.plots / name for name in _CURVES}
     losses = _place(options.corruptions)
@@ -75,11 +67,11 @@ def run(options: argparse.Namespace) -> None:
     probabilities = softmax(logits / np.float32(model.temperature))
     report = evaluation.report(probabilities, split.labels, model.labels)
     curve = RiskCoverage.of(probabilities, split.labels)
-    title = _title(model, options)
+    title = _title(scorer, options)
     print(f"{title} ({model.short_hash})")
     _print(report, curve, model.reject_threshold)
     if options.json:
-        _write_json(options.json, _figures(report, curve, model, options))
+        _write_json(options.json, _figures(report, curve, scorer, options))
     if options.plot or options.plots:
         from ec_rfernet import plots
 
@@ -94,17 +86,6 @@ def run(options: argparse.Namespace) -> None:
         _corruptions(scorer, split, f"{title.rsplit(',', 1)[0]}, single crop", losses)
 
 
-def _scorer(model: Bundle, options: argparse.Namespace) -> Scorer:
-    if options.runtime == "onnxruntime":
-        return Classifier(model, threads=0, precision=options.precision)
-    if options.precision != "fp32":
-        raise InputError(f"--runtime torch computes in fp32, not in {options.precision}")
-    from ec_rfernet.export import load_network
-    from ec_rfernet.torch_classifier import TorchClassifier
-
-    return TorchClassifier(model, load_network(model))
-
-
 def _place(given: Path | None) -> Path | None:
     """The JSON file of ``--corruptions``, a folder or a file."""
     if given is None or given.suffix == ".json":
@@ -112,11 +93,11 @@ def _place(given: Path | None) -> Path | None:
     return given / "corruptions.json"
 
 
-def _title(model: Bundle, options: argparse.Namespace) -> str:
-    form = options.precision if options.runtime == "onnxruntime" else "torch"
+def _title(scorer: Classifier, options: argparse.Namespace) -> str:
+    form = f"{scorer.runtime} {scorer.precision}"
     crop = "ten-crop" if options.ten_crop else "single crop"
     fold = "" if options.fold is None else f" of fold {options.fold}"
-    return f"{model.name} on {options.dataset} {options.split}{fold}, {form}, {crop}"
+    return f"{scorer.bundle.name} on {options.dataset} {options.split}{fold}, {form}, {crop}"
 
 
 def _print(report: Report, curve: RiskCoverage, threshold: float) -> None:
@@ -133,8 +114,9 @@ def _print(report: Report, curve: RiskCoverage, threshold: float) -> None:
 
 
 def _figures(
-    report: Report, curve: RiskCoverage, model: Bundle, options: argparse.Namespace
+    report: Report, curve: RiskCoverage, scorer: Classifier, options: argparse.Namespace
 ) -> dict[str, Any]:
+    model = scorer.bundle
     coverage, risk = curve.at(model.reject_threshold)
     return {
         "model": model.name,
@@ -143,8 +125,8 @@ def _figures(
         "split": options.split,
         "fold": options.fold,
         "crops": 10 if options.ten_crop else 1,
-        "precision": options.precision,
-        "runtime": options.runtime,
+        "precision": scorer.precision,
+        "runtime": scorer.runtime,
         **report.as_dict(),
         "aurc": round(curve.area, 4),
         "coverage": round(coverage, 4),

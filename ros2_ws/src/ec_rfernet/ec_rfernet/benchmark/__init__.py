@@ -1,0 +1,1 @@
+"""Speed of the networks on this machine, beside that of what one would use instead."""

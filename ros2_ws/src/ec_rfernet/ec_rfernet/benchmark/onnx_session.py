@@ -1,0 +1,39 @@
+"""Any ONNX network with one input, in ONNX Runtime as `ec_rfernet.runtimes` uses it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+
+class OnnxSession:
+    """A network, ready to run.
+
+    Args:
+        network: an ONNX file, or its contents.
+        threads: for one run.
+    """
+
+    def __init__(self, network: Path | bytes, threads: int = 1) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # As on the robot: workers that spin would also slow down what is timed beside them.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        source = network if isinstance(network, bytes) else str(network)
+        self._session = onnxruntime.InferenceSession(
+            source, options, providers=["CPUExecutionProvider"]
+        )
+        self._input = self._session.get_inputs()[0]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one image: (channels, height, width)."""
+        return tuple(self._input.shape[1:])
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        """The first output for a whole batch [N, C, H, W], or for a matrix."""
+        return self._session.run(None, {self._input.name: batch})[0]

@@ -1,0 +1,127 @@
+"""What computes the network of a bundle: ONNX Runtime, OpenVINO or PyTorch.
+
+Only the one that is asked for is imported; the robot needs no other than ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from ec_rfernet import choice, cpu
+from ec_rfernet.bundle import Bundle
+from ec_rfernet.classifier import PRECISIONS, RUNTIMES, Classifier
+from ec_rfernet.errors import InputError
+
+AUTO = "auto"
+"""As runtime or precision: the user's choice, see `open_classifier`."""
+
+_CLASSES = {
+    "onnxruntime": ("onnx_runtime", "OnnxClassifier"),
+    "openvino": ("open_vino", "OpenVinoClassifier"),
+    "torch": ("torch_runtime", "TorchClassifier"),
+}
+
+
+def open_classifier(
+    bundle: Bundle, threads: int = 1, runtime: str = AUTO, precision: str = AUTO
+) -> Classifier:
+    """Makes a bundle ready to run.
+
+    What is left to ``auto`` is the user's choice for this bundle and this processor (see
+    `ec_rfernet.choice`). Without one, or where it does not fit what else is asked for, it
+    is ONNX Runtime (the first runtime that has the precision), in int8 if the bundle
+    records that this loses no more than `ec_rfernet.choice.TOLERANCE`, else in fp32.
+
+    Args:
+        bundle: a loaded bundle.
+        threads: for one inference; 1 suits a robot that does other things besides, 0 is
+            all cores.
+        runtime: `AUTO` or one of `RUNTIMES`.
+        precision: `AUTO` or one of `PRECISIONS`.
+
+    Returns:
+        The classifier; its ``warning`` says why a choice was passed over.
+
+    Raises:
+        InputError: a name is unknown, the runtime is not installed, it or this processor
+            or the bundle has not the precision, the network cannot be loaded, or the
+            file of the choices is damaged.
+    """
+    _known("runtime", runtime, RUNTIMES)
+    _known("precision", precision, PRECISIONS)
+    warning = ""
+    if AUTO in (runtime, precision):
+        runtime, precision, warning = _resolve(bundle, runtime, precision)
+    classifier = _class(runtime)(bundle, threads, precision)
+    classifier.warning = warning
+    return classifier
+
+
+def available(bundle: Bundle) -> tuple[tuple[str, str], ...]:
+    """The (runtime, precision) pairs that can compute a bundle on this machine."""
+    return tuple(
+        (runtime, precision)
+        for runtime in filter(find_spec, RUNTIMES)
+        for precision in _class(runtime).precisions(bundle)
+    )
+
+
+def _resolve(bundle: Bundle, runtime: str, precision: str) -> tuple[str, str, str]:
+    """Names for what is `AUTO`, and a warning if that is not the user's choice."""
+    chosen = choice.read(bundle)
+    problem = ""
+    if chosen and runtime in (AUTO, chosen.runtime) and precision in (AUTO, chosen.precision):
+        problem = _problem(bundle, chosen)
+        if not problem:
+            return chosen.runtime, chosen.precision, ""
+    runtime, precision = _default(bundle, runtime, precision)
+    if not problem:
+        return runtime, precision, ""
+    return (
+        runtime,
+        precision,
+        (
+            f"{choice.place()}: {problem}; {runtime} {precision} runs instead, "
+            "'ec-rfernet benchmark --choose' chooses anew"
+        ),
+    )
+
+
+def _problem(bundle: Bundle, chosen: choice.Choice) -> str:
+    if chosen.cpu != cpu.name():
+        return f"chosen on '{chosen.cpu}', this is '{cpu.name()}'"
+    if not find_spec(chosen.runtime):
+        return f"runtime '{chosen.runtime}' is not installed any more"
+    if chosen.precision not in _class(chosen.runtime).precisions(bundle):
+        return f"runtime '{chosen.runtime}' has no {chosen.precision} of this model here"
+    return ""
+
+
+def _default(bundle: Bundle, runtime: str, precision: str) -> tuple[str, str]:
+    if runtime == AUTO:
+        runtime = RUNTIMES[0] if precision == AUTO else _first(bundle, precision)
+    if precision == AUTO:
+        whole = "int8" in _class(runtime).precisions(bundle) and "int8" in choice.accurate(bundle)
+        precision = "int8" if whole else "fp32"
+    return runtime, precision
+
+
+def _first(bundle: Bundle, precision: str) -> str:
+    """The first runtime that has a precision; later ones are not imported."""
+    for runtime in filter(find_spec, RUNTIMES):
+        if precision in _class(runtime).precisions(bundle):
+            return runtime
+    return RUNTIMES[0]  # it says what is missing
+
+
+def _class(runtime: str) -> type[Classifier]:
+    module, name = _CLASSES[runtime]
+    if not find_spec(runtime):
+        raise InputError(f"runtime '{runtime}' is not installed: pip install {runtime}")
+    return getattr(import_module(f"{__name__}.{module}"), name)
+
+
+def _known(kind: str, value: str, names: tuple[str, ...]) -> None:
+    if value not in (AUTO, *names):
+        raise InputError(f"{kind} is '{value}', expected {AUTO} or one of: {', '.join(names)}")

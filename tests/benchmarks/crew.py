@@ -1,0 +1,132 @@
+"""The programs of a measurement; none of them outlives it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ament_index_python.packages import get_package_prefix
+
+from fer_common.transport import VARIABLE
+from tests.processes import Process, wait_for
+
+
+class MeasurementError(RuntimeError):
+    """A measurement could not be made; the message says why."""
+
+
+class Crew:
+    """Starts programs.
+
+    Args:
+        domain: ROS domain of all of them.
+        grace_s: how long a program may take to end when it is told to.
+    """
+
+    def __init__(self, domain: int, grace_s: float) -> None:
+        self._grace_s = grace_s
+        self._environment = {
+            **os.environ,
+            "ROS_DOMAIN_ID": str(domain),
+            "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+            "PYTHONUNBUFFERED": "1",
+        }
+        # What is measured is the profile that everybody gets.
+        self._environment.pop(VARIABLE, None)
+        self._processes: list[Process] = []
+
+    def start(
+        self, command: Sequence[str], ready: str = "", environment: Mapping[str, str] | None = None
+    ) -> Process:
+        """Starts a program, and waits until it has written ``ready``.
+
+        Raises:
+            MeasurementError: it has ended without.
+        """
+        process = Process(command, {**self._environment, **(environment or {})})
+        self._processes.append(process)
+        if ready:
+            with _told():
+                process.wait_for(ready)
+        return process
+
+    def module(
+        self,
+        name: str,
+        *arguments: object,
+        ready: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> Process:
+        """Starts a module of this package, see `start`."""
+        command = [sys.executable, "-m", f"tests.benchmarks.{name}", *map(str, arguments)]
+        return self.start(command, ready, environment)
+
+    def perception(self, transport: str, core: int | None = None, ready: str = "") -> Process:
+        """Starts ``fer_node`` as ``ros2 run`` does; bound to a core, if one is given."""
+        program = Path(get_package_prefix("fer_node"), "lib", "fer_node", "fer_node")
+        options = ["--ros-args", "-r", "image:=image_raw", "-p", f"image_transport:={transport}"]
+        binding = [] if core is None else ["taskset", "--cpu-list", str(core)]
+        return self.start([*binding, str(program), *options], ready)
+
+    def answer(self, process: Process, limit_s: float) -> dict:
+        """Waits for the JSON that a program prints.
+
+        Raises:
+            MeasurementError: a program has ended before, or the time is over.
+        """
+
+        def over() -> bool:
+            return bool(_json(process)) or any(each.has_ended for each in self._processes)
+
+        with _told():
+            wait_for(over, "a result", limit_s=limit_s)
+        if process.has_ended:
+            process.end()  # so that all it wrote has been read
+        if not _json(process):
+            ended = [each.output for each in self._processes if each.has_ended]
+            raise MeasurementError("a program ended too early:\n" + "\n".join(ended))
+        return json.loads(_json(process))
+
+    def stop(self) -> None:
+        """Ends everything that was started."""
+        try:
+            for process in self._processes:
+                with suppress(ProcessLookupError):
+                    process.interrupt()
+            with suppress(AssertionError):
+                wait_for(self._is_over, "the end", limit_s=self._grace_s)
+        finally:
+            for process in self._processes:
+                process.kill()
+            self._processes.clear()
+
+    def _is_over(self) -> bool:
+        return all(process.has_ended for process in self._processes)
+
+
+@contextmanager
+def crew(domain: int, grace_s: float = 5.0) -> Iterator[Crew]:
+    """A crew that is sent home at the end, whatever happens."""
+    made = Crew(domain, grace_s)
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def _json(process: Process) -> str:
+    """The line with the result; empty while there is none."""
+    lines = process.output.splitlines(keepends=True)
+    return next((line for line in lines if line.startswith("{") and line.endswith("\n")), "")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except AssertionError as error:
+        raise MeasurementError(str(error)) from error
