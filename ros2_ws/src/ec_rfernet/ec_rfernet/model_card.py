@@ -131,10 +131,11 @@ def _measured(bundle: Bundle, split: str) -> Iterable[str]:
     yield f"## {DATASET_NAMES.get(_dataset(bundle), _dataset(bundle))} {title}, {images:,} images"
     yield _paragraph(*VALIDATION)
     columns = {
-        "single crop (what the robot runs)": figures["single_crop"],
+        "single crop": figures["single_crop"],
         "ten-crop": figures.get("ten_crop"),
-        "int8, single crop": figures.get("int8", {}).get("single_crop"),
+        "int8, single crop (what the robot runs)": figures.get("int8", {}).get("single_crop"),
         "int8, ten-crop": figures.get("int8", {}).get("ten_crop"),
+        "bf16, single crop": figures.get("bf16", {}).get("single_crop"),
     }
     measured = {name: report for name, report in columns.items() if report}
     yield _headline(measured)
