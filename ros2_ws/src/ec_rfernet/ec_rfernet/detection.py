@@ -6,14 +6,12 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec, module_from_spec
-from typing import Any
 
 import cv2
 import numpy as np
 
-from ec_rfernet.errors import InputError
 from ec_rfernet.faces import KEYPOINTS, Box, Face
+from ec_rfernet.solution import solution
 
 _SMALLEST = 8  # pixels; below that there is nothing to detect
 
@@ -33,17 +31,11 @@ class MediaPipeDetector:
     """
 
     def __init__(self, min_score: float = 0.5) -> None:
-        try:
-            face_detection = _face_detection()
-        except ImportError as error:
-            raise InputError(
-                f"face detection needs mediapipe < 0.10.30, which carries its models ({error}); "
-                "install requirements/no-deps.txt"
-            ) from error
+        make = solution("face_detection").FaceDetection
         # The full-range model (1): in 640x480 it finds faces half as wide as the short-range one
         # does, see `python -m tests.benchmarks --only faces`.
         with _silent_stderr():
-            self._network = face_detection(min_detection_confidence=min_score, model_selection=1)
+            self._network = make(min_detection_confidence=min_score, model_selection=1)
             self.detect(np.zeros((64, 64, 3), np.uint8))
 
     def detect(self, image: np.ndarray) -> list[Face]:
@@ -84,24 +76,6 @@ def _reduced(image: np.ndarray) -> np.ndarray:
         return image
     size = (max(1, width // shrink), max(1, height // shrink))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-
-
-def _face_detection() -> Any:
-    """MediaPipe's class, without what the packages around it import.
-
-    That is every other solution and, to draw their results, pyplot: a second and 36 MB. So
-    these packages are found, but not run. A program that wants all of MediaPipe besides
-    imports it first.
-    """
-    for name in ("mediapipe", "mediapipe.python", "mediapipe.python.solutions"):
-        if name not in sys.modules:
-            spec = find_spec(name)
-            if spec is None:
-                raise ImportError(f"no package {name}")
-            sys.modules[name] = module_from_spec(spec)
-    from mediapipe.python.solutions.face_detection import FaceDetection
-
-    return FaceDetection
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import os
 import sys
@@ -15,6 +14,7 @@ import cv2
 import numpy as np
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.solution import solution
 
 EYE_DISTANCE = 90.0
 """Pixels between the eyes of a loaded portrait."""
@@ -82,9 +82,9 @@ def _read(source: tuple[str, str]) -> np.ndarray:
 
 
 def _landmarks(image: np.ndarray, source: tuple[str, str]) -> np.ndarray:
-    solutions = _solutions("face_mesh")
+    face_mesh = solution("face_mesh")
     enlarged = cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
-    with solutions.FaceMesh(static_image_mode=True, max_num_faces=1) as mesh:
+    with face_mesh.FaceMesh(static_image_mode=True, max_num_faces=1) as mesh:
         result = mesh.process(cv2.cvtColor(enlarged, cv2.COLOR_BGR2RGB))
     if not result.multi_face_landmarks:
         raise InputError(f"no face was found in the portrait {'/'.join(source)}")
@@ -93,8 +93,8 @@ def _landmarks(image: np.ndarray, source: tuple[str, str]) -> np.ndarray:
 
 
 def _cut_out(image: np.ndarray) -> np.ndarray:
-    solutions = _solutions("selfie_segmentation")
-    with solutions.SelfieSegmentation(model_selection=0) as network:
+    segmentation = solution("selfie_segmentation")
+    with segmentation.SelfieSegmentation(model_selection=0) as network:
         mask = network.process(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)).segmentation_mask
     # The network is unsure of the outermost pixels, which still show the old background.
     sharp = np.clip((mask - 0.45) / 0.45, 0, 1)
@@ -113,14 +113,3 @@ def _silence() -> Iterator[None]:
         os.dup2(saved, 2)
         os.close(saved)
         os.close(nowhere)
-
-
-def _solutions(name: str):  # type: ignore[no-untyped-def]  # mediapipe has no types
-    os.environ.setdefault("GLOG_minloglevel", "2")
-    try:
-        return importlib.import_module(f"mediapipe.python.solutions.{name}")
-    except ImportError as error:
-        raise InputError(
-            f"the clip is made with mediapipe < 0.10.30, which carries its models ({error}); "
-            "install requirements/mediapipe.txt"
-        ) from error
