@@ -12,18 +12,26 @@ from fer_common.testing import spinning
 
 SHARE = Path(get_package_share_directory("fer_bringup"))
 PARAMETERS = {
-    "camera_node": "fer_node.camera_node:CameraParameters",
-    "fer_node": "fer_node.fer_parameters:FerParameters",
-    "behavior_node": "robot_behavior.behavior_params:BehaviorParams",
-    "motion_player": "robot_behavior.motion_player:PlayerParams",
-    "speech_node": "robot_behavior.speech_node:SpeechParams",
-    "sim_robot": "robot_behavior.sim_robot:SimParams",
+    "camera_node": ["fer_node.camera_node:CameraParameters"],
+    "fer_node": ["fer_node.fer_parameters:FerParameters"],
+    "behavior_node": ["robot_behavior.behavior_params:BehaviorParams"],
+    "motion_player": ["robot_behavior.motion_player:PlayerParams"],
+    "speech_node": ["robot_behavior.speech_node:SpeechParams"],
+    "sim_robot": ["robot_behavior.sim_robot:SimParams"],
+    "play_motion2_bridge": ["robot_behavior.backends.play_motion2:PlayMotion2Params"],
+    "robot_bridge": [
+        "robot_behavior.backends.robot_bridge:BridgeParams",
+        "robot_behavior.backends.serial_backend:SerialParams",
+        "robot_behavior.backends.naoqi_backend:NaoqiParams",
+        "robot_behavior.backends.follow_action:FollowParams",
+    ],
 }
 BY_ARGUMENT = {
     "camera_node": {"camera", "clip"},
     "fer_node": {"model", "autostart"},
     "behavior_node": {"autostart"},
     "speech_node": {"backend"},
+    "robot_bridge": {"backend", "port"},
 }
 
 
@@ -38,9 +46,11 @@ def test_the_parameter_file_knows_every_node(robot_yaml: dict) -> None:
 
 @pytest.mark.parametrize("node", PARAMETERS)
 def test_the_parameter_file_has_every_parameter_and_default(node: str, robot_yaml: dict) -> None:
-    module, name = PARAMETERS[node].split(":")
-    fields = dataclasses.fields(getattr(importlib.import_module(module), name))
-    declared = {field.name: field.default for field in fields}
+    declared = {}
+    for place in PARAMETERS[node]:
+        module, name = place.split(":")
+        fields = dataclasses.fields(getattr(importlib.import_module(module), name))
+        declared |= {field.name: field.default for field in fields}
     for parameter in BY_ARGUMENT.get(node, ()):
         del declared[parameter]
     assert robot_yaml[f"/**/{node}"]["ros__parameters"] == declared

@@ -48,11 +48,18 @@ ARGUMENTS = (
     Argument(
         "robot",
         "sim",
-        "sim: the simulated humanoid; trajectory: a real one that listens to joint_trajectory; "
-        "none: no gestures",
-        ("sim", "trajectory", "none"),
+        "sim: the simulated humanoid; trajectory: a robot that listens to joint_trajectory; "
+        "controller: one with FollowJointTrajectory of ros2_control; serial: servos on an Arduino "
+        "UNO; naoqi: NAO; play_motion2: a robot of PAL; none: no gestures",
+        ("sim", "trajectory", "controller", "serial", "naoqi", "play_motion2", "none"),
     ),
-    Argument("speech", "espeak", "espeak: a voice; log: words only", ("espeak", "log")),
+    Argument("port", "/dev/ttyACM0", "serial port of the servo board, for robot:=serial"),
+    Argument(
+        "speech",
+        "espeak",
+        "espeak: a voice; piper: a neural voice, see parameter piper_voice; log: words only",
+        ("espeak", "piper", "log"),
+    ),
     Argument("model", "ec_rfernet", "name of a model bundle, or path of one"),
     Argument("params_file", "", "YAML with the parameters of the nodes; empty: the installed one"),
     Argument("autostart", "true", "whether lifecycle nodes activate themselves", ("true", "false")),
@@ -74,6 +81,7 @@ class Settings:
     camera: str
     image_topic: str
     robot: str
+    port: str
     speech: str
     model: str
     params_file: Path

@@ -11,6 +11,9 @@ import yaml
 
 from fer_bringup.arguments import Settings
 
+_BACKENDS = {"controller": "trajectory", "serial": "serial", "naoqi": "naoqi"}
+"""Of ``robot_bridge``, by the argument ``robot``."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -41,13 +44,7 @@ def parts(settings: Settings, clip: Path, voice: Path | None = None) -> list[Par
         clip: path of the demo clip, for cameras that use it.
         voice: file in which to keep what is said; None for none.
     """
-    nodes = []
-    if settings.robot == "sim":
-        nodes.append(Part("robot_behavior", "sim_robot", "robot_behavior.sim_robot:SimRobot"))
-    if settings.robot != "none":
-        nodes.append(
-            Part("robot_behavior", "motion_player", "robot_behavior.motion_player:MotionPlayer")
-        )
+    nodes = _body(settings)
     nodes += [_speech(settings, voice), _behaviour(settings), _perception(settings)]
     if settings.camera != "none":
         nodes.append(_camera(settings, clip))
@@ -58,6 +55,26 @@ def parameter_file(nodes: Iterable[Part]) -> str:
     """The parameters of the parts as a ROS parameter file, for any namespace."""
     blocks = {f"/**/{part.executable}": {"ros__parameters": part.parameters} for part in nodes}
     return yaml.safe_dump(blocks)
+
+
+def _body(settings: Settings) -> list[Part]:
+    """What moves: the robot, or what leads to it, and who moves it."""
+    nodes = []
+    if settings.robot == "sim":
+        nodes.append(Part("robot_behavior", "sim_robot", "robot_behavior.sim_robot:SimRobot"))
+    if settings.robot in _BACKENDS:
+        parameters = {"backend": _BACKENDS[settings.robot]}
+        if settings.robot == "serial":
+            parameters["port"] = settings.port
+        target = "robot_behavior.backends.robot_bridge:RobotBridge"
+        nodes.append(Part("robot_behavior", "robot_bridge", target, parameters))
+    if settings.robot == "play_motion2":
+        target = "robot_behavior.backends.play_motion2:PlayMotion2Bridge"
+        nodes.append(Part("robot_behavior", "play_motion2_bridge", target))
+    elif settings.robot != "none":
+        target = "robot_behavior.motion_player:MotionPlayer"
+        nodes.append(Part("robot_behavior", "motion_player", target))
+    return nodes
 
 
 def _speech(settings: Settings, voice: Path | None) -> Part:

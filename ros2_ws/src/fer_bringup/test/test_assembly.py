@@ -38,6 +38,24 @@ def test_a_real_robot_is_not_simulated(settings: Settings) -> None:
     assert "motion_player" not in names(replace(settings, robot="none"))
 
 
+@pytest.mark.parametrize(
+    ("robot", "expected"),
+    [
+        ("controller", [("robot_bridge", {"backend": "trajectory"}), ("motion_player", {})]),
+        ("naoqi", [("robot_bridge", {"backend": "naoqi"}), ("motion_player", {})]),
+        (
+            "serial",
+            [("robot_bridge", {"backend": "serial", "port": "/dev/tty9"}), ("motion_player", {})],
+        ),
+        ("play_motion2", [("play_motion2_bridge", {})]),
+    ],
+)
+def test_what_leads_to_a_real_robot(settings: Settings, robot: str, expected: list) -> None:
+    found = parts(replace(settings, robot=robot, port="/dev/tty9"), CLIP)
+    assert [(part.executable, part.parameters) for part in found][: len(expected)] == expected
+    assert found[len(expected)].executable == "speech_node"
+
+
 def test_another_driver_replaces_the_camera(settings: Settings) -> None:
     robot = parts(replace(settings, camera="none", image_topic="/usb/image"), CLIP)
     assert robot[-1].executable == "fer_node"

@@ -105,9 +105,17 @@ class Arbiter:
             self._cancel()
         if any(slot.busy for slot in self.slots.values()):
             return None
-        spoken = any(slot.action == SPEECH and slot.succeeded for slot in self._used)
+        done = {slot.action for slot in self._used if slot.succeeded}
         problems = [self._late, *(slot.problem for slot in self._used)]
-        finished = Finished(self.current, spoken, tuple(filter(None, problems)))
+        motion = self.slots[MOTION]
+        fault = motion.problem if motion in self._used and motion.failed else ""
+        finished = Finished(
+            self.current,
+            spoken=SPEECH in done,
+            problems=tuple(filter(None, problems)),
+            moved=MOTION in done,
+            fault=fault,
+        )
         following, self.current, self._next = self._next, None, None
         if following is not None:
             self._begin(following)

@@ -12,21 +12,21 @@ from fer_interfaces.action import PlayMotion, Say
 from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import SetBool, Trigger
 
 from ec_rfernet.labels import LABELS, UNKNOWN
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, LATCHED
-from robot_behavior import behaviors
+from robot_behavior import behaviors_file
 from robot_behavior.arbiter import MOTION, SPEECH, Arbiter
 from robot_behavior.behavior_params import BehaviorParams
-from robot_behavior.chooser import Chooser
-from robot_behavior.conductor import Conductor
+from robot_behavior.conductor import Conductor, Options
 from robot_behavior.goal_client import GoalClient
 from robot_behavior.goal_slot import Command, Start
 from robot_behavior.motion_library import REST, motion_names
-from robot_behavior.policy import Policy
-from robot_behavior.response import Response
+from robot_behavior.response import Response, rest
 from robot_behavior.status import Status, StatusFilter
 from robot_behavior.yaml_file import ConfigError
 
@@ -47,20 +47,23 @@ class BehaviorNode(LifecycleNode):
         super().__init__("behavior_node", **options)
         self._params = declare(self, BehaviorParams)
         self._conductor: Conductor | None = None
-        self._locale = ""
+        self._image_width = self._params.image_width
         self._enabled = True
         self._active = False
         self._missing: set[str] = set()
         self._arbiter = Arbiter(time.monotonic, self._carry_out)
         slots = self._arbiter.slots
         self._actions = {
-            MOTION: GoalClient(self, PlayMotion, slots[MOTION], self._motion_goal),
-            SPEECH: GoalClient(self, Say, slots[SPEECH], self._speech_goal),
+            MOTION: GoalClient(self, PlayMotion, slots[MOTION], self._motion_goal, self._tick),
+            SPEECH: GoalClient(self, Say, slots[SPEECH], self._speech_goal, self._tick),
         }
         self._filter = StatusFilter(time.monotonic)
         self._state = self.create_publisher(BehaviorState, "behavior_state", LATCHED)
         self.create_subscription(Emotion, "emotion", self._on_emotion, EVENTS)
         self.create_subscription(EmotionArray, "emotions", self._on_emotions, EVENTS)
+        self.create_subscription(
+            CameraInfo, "camera_info", self._on_camera_info, qos_profile_sensor_data
+        )
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.create_service(Trigger, "~/stop", self._on_stop)
         # Steady: the robot has to come to rest even where simulated time stands still.
@@ -73,19 +76,28 @@ class BehaviorNode(LifecycleNode):
         motions = Path(params.motions_file or share / "motions.yaml")
         file = Path(params.behaviors_file or share / "behaviors.yaml")
         try:
-            known = behaviors.load(file, motion_names(motions))
+            folder = Path(params.sentences_dir or share / "sentences")
+            known = behaviors_file.load(file, motion_names(motions), folder, params.locale)
         except ConfigError as error:
             self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE
-        self._locale = params.locale or known.locale
-        seed = params.seed if params.seed >= 0 else None
-        self._conductor = Conductor(
-            Policy(known, time.monotonic, params.forget_after_s, params.notice),
-            Chooser(random.Random(seed)),
+        if known.sentences is not None and known.sentences.fallback:
+            self.get_logger().warning(known.sentences.fallback)
+        options = Options(
+            params.forget_after_s,
+            params.notice,
+            params.greet,
+            params.perception_timeout_s,
+            hour=lambda: time.localtime().tm_hour,
+        )
+        self._conductor = Conductor.of(
+            known,
             self._arbiter,
-            known.response_timeout_s,
-            self._log_start,
-            self._log_problem,
+            time.monotonic,
+            random.Random(params.seed if params.seed >= 0 else None),
+            options,
+            started=self._log_start,
+            failed=self._log_problem,
         )
         self.get_logger().info(f"answers {', '.join(known.emotions)} as {file} says")
         return TransitionCallbackReturn.SUCCESS
@@ -134,11 +146,18 @@ class BehaviorNode(LifecycleNode):
                 throttle_duration_sec=5.0,
             )
             return
-        self._conductor.policy.observe(msg.face_id, msg.label, msg.confidence)
+        self._conductor.watchdog.feed(wake=False)
+        size = msg.roi.width / self._image_width
+        self._conductor.policy.observe(msg.face_id, msg.label, msg.confidence, size)
 
     def _on_emotions(self, msg: EmotionArray) -> None:
         if self._conductor is not None:
-            self._conductor.policy.see(len(msg.emotions))
+            self._conductor.watchdog.feed()
+            sizes = {face.face_id: face.roi.width / self._image_width for face in msg.emotions}
+            self._conductor.policy.see(sizes)
+
+    def _on_camera_info(self, msg: CameraInfo) -> None:
+        self._image_width = msg.width or self._params.image_width
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._enabled = request.data
@@ -158,16 +177,25 @@ class BehaviorNode(LifecycleNode):
             self._conductor.disable("switched off by ~/enable")
 
     def _on_stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        response.success = self._active
-        response.message = "going to rest" if self._active else "the node is not active"
-        if self._conductor is not None and self._active:
+        """Works in every state of the node: stopping is never refused."""
+        before = self.get_clock().now().to_msg()
+        current = self._arbiter.current
+        resting = current is not None and current.name == REST
+        if self._conductor is not None:
             self._conductor.stop("stopped by ~/stop")
+        elif self._arbiter.latest is None:
+            self._arbiter.start(rest("stopped by ~/stop"))
+        for name, client in self._actions.items():
+            if name != MOTION or not resting:
+                client.cancel_all(before)  # also what others have asked for
+        response.success, response.message = True, "going to rest"
         return response
 
     def _tick(self) -> None:
-        if self._conductor is None:
-            return
         available = {name: client.available for name, client in self._actions.items()}
+        if self._conductor is None:
+            self._arbiter.update(available)
+            return
         status = self._conductor.tick(available)
         self._log_servers(available)
         if self._filter.is_news(status):
@@ -192,11 +220,14 @@ class BehaviorNode(LifecycleNode):
         return PlayMotion.Goal(motion=command.text, priority=command.priority)
 
     def _speech_goal(self, command: Start) -> Say.Goal:
-        return Say.Goal(text=command.text, locale=self._locale, priority=command.priority)
+        assert self._conductor is not None, "nothing is said before the node is configured"
+        line = self._conductor.wording.line(command.text)
+        return Say.Goal(text=line.marked, locale=line.locale, priority=command.priority)
 
     def _log_start(self, response: Response) -> None:
         words = f' and "{response.sentence}"' if response.sentence else ""
-        text = f"{response.name}: {response.motion}{words} ({response.reason})"
+        motion = response.motion or "no gesture"
+        text = f"{response.name}: {motion}{words} ({response.reason})"
         self.get_logger().info(text.removeprefix(f"{REST}: "))
 
     def _log_problem(self, problem: str) -> None:

@@ -16,6 +16,9 @@ class BehaviorParams:
     motions_file: str = parameter(
         "", "Path of the motions that behaviours may name; empty: the installed file."
     )
+    sentences_dir: str = parameter(
+        "", "Folder with the sentences of each language; empty: the installed folder."
+    )
     locale: str = parameter(
         "", "Language tag of the sentences; empty: that of the behaviours file."
     )
@@ -25,7 +28,17 @@ class BehaviorParams:
         low=0.2,
         high=60.0,
     )
+    perception_timeout_s: float = parameter(
+        3.0,
+        "After so long without any message of perception the robot rests, in seconds.",
+        low=0.5,
+        high=60.0,
+    )
+    image_width: int = parameter(
+        640, "Width of the images while there is no camera_info, in pixels.", low=16, high=16384
+    )
     notice: bool = parameter(True, "Tell the first face about the camera.")
+    greet: bool = parameter(True, "Greet who comes near, and say goodbye to who leaves.")
     seed: int = parameter(
         -1, "Seed of the choice among variants; -1: another one each time.", low=-1, high=2**31
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 
 from robot_behavior.behaviors import Behavior, Variant
 
 
 class Chooser:
     """Random, but never the same variant or the same sentence twice in a row.
+
+    The motion changes, too, if there is another one.
 
     A behaviour with a single variant has to repeat its motion; its only sentence
     is still not said again until something else has been said.
@@ -22,18 +25,32 @@ class Chooser:
         self._variants: dict[str, Variant] = {}
         self._sentence = ""
 
-    def choose(self, behavior: Behavior) -> tuple[str, str | None]:
-        """(motion, sentence) of the next answer; None for no sentence."""
+    def choose(
+        self, behavior: Behavior, never: Collection[str] = (), rather_not: Collection[str] = ()
+    ) -> tuple[str, str | None]:
+        """(motion, sentence) of the next answer; None for no sentence.
+
+        Args:
+            behavior: what to choose from.
+            never: sentences that must not be said.
+            rather_not: sentences that are only said when there is no other one.
+        """
         last = self._variants.get(behavior.name)
-        worded = [v for v in behavior.variants if not v.say or self._fresh(v)]
+        worded = [v for v in behavior.variants if not v.say or self._fresh(v, never)]
         usable = worded or list(behavior.variants)
-        variant = self._rng.choice([v for v in usable if v != last] or usable)
+        other = [v for v in usable if last is None or v.motion != last.motion]
+        variant = self._rng.choice(other or [v for v in usable if v != last] or usable)
         self._variants[behavior.name] = variant
-        sentences = self._fresh(variant)
+        sentences = self._fresh(variant, never)
         if not sentences:
             return variant.motion, None
-        self._sentence = self._rng.choice(sentences)
+        new = [sentence for sentence in sentences if sentence not in rather_not]
+        self._sentence = self._rng.choice(new or sentences)
         return variant.motion, self._sentence
 
-    def _fresh(self, variant: Variant) -> list[str]:
-        return [sentence for sentence in variant.say if sentence != self._sentence]
+    def has_words(self, behavior: Behavior, never: Collection[str] = ()) -> bool:
+        """Whether there is something to say that has not just been said."""
+        return any(self._fresh(variant, never) for variant in behavior.variants)
+
+    def _fresh(self, variant: Variant, never: Collection[str]) -> list[str]:
+        return [s for s in variant.say if s != self._sentence and s not in never]

@@ -33,3 +33,28 @@ def sim_robot() -> int:
 def speech_node() -> int:
     """Runs `robot_behavior.speech_node.SpeechNode`."""
     return execute("robot_behavior.speech_node:SpeechNode")
+
+
+def robot_bridge() -> int:
+    """Runs `robot_behavior.backends.robot_bridge.RobotBridge`."""
+    return execute("robot_behavior.backends.robot_bridge:RobotBridge")
+
+
+def play_motion2_bridge() -> int:
+    """Runs `robot_behavior.backends.play_motion2.PlayMotion2Bridge`."""
+    return execute("robot_behavior.backends.play_motion2:PlayMotion2Bridge")
+
+
+def fake_controller() -> int:
+    """Runs `robot_behavior.backends.fake_controller.FakeController`."""
+    return execute("robot_behavior.backends.fake_controller:FakeController")
+
+
+def fake_nao() -> int:
+    """Runs `robot_behavior.backends.fake_nao.FakeNaoNode`."""
+    return execute("robot_behavior.backends.fake_nao:FakeNaoNode")
+
+
+def fake_play_motion2() -> int:
+    """Runs `robot_behavior.backends.fake_play_motion2.FakePlayMotion2`."""
+    return execute("robot_behavior.backends.fake_play_motion2:FakePlayMotion2")

@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any
 
 from action_msgs.msg import GoalStatus
+from action_msgs.srv import CancelGoal
+from builtin_interfaces.msg import Time
 from rclpy.action import ActionClient
 from rclpy.action.client import ClientGoalHandle
 from rclpy.node import Node
@@ -23,14 +25,23 @@ class GoalClient:
         action: the action's type.
         slot: keeps account of the goals; its action is the name.
         goal: makes the goal message of a `Start`.
+        ended: called when a goal has ended or was rejected, so that nobody has to wait for
+            the next tick to go on.
     """
 
     def __init__(
-        self, node: Node, action: type, slot: GoalSlot, goal: Callable[[Start], Any]
+        self,
+        node: Node,
+        action: type,
+        slot: GoalSlot,
+        goal: Callable[[Start], Any],
+        ended: Callable[[], None],
     ) -> None:
         self._slot = slot
         self._goal = goal
+        self._after = ended
         self._client = ActionClient(node, action, slot.action)
+        self._sweeper = node.create_client(CancelGoal, f"{slot.action}/_action/cancel_goal")
         self._handles: dict[int, ClientGoalHandle] = {}
 
     @property
@@ -50,10 +61,18 @@ class GoalClient:
         elif command.goal in self._handles:
             self._handles.pop(command.goal).cancel_goal_async()
 
+    def cancel_all(self, before: Time) -> None:
+        """Cancels every goal that the server has accepted until then, whoever sent it."""
+        if self._sweeper.service_is_ready():
+            request = CancelGoal.Request()
+            request.goal_info.stamp = before
+            self._sweeper.call_async(request)
+
     def _answered(self, goal: int, future: Future) -> None:
         handle = future.result()
         if not handle.accepted:
             self._slot.rejected(goal)
+            self._after()
             return
         self._handles[goal] = handle
         handle.get_result_async().add_done_callback(partial(self._ended, goal))
@@ -64,3 +83,4 @@ class GoalClient:
         answer = future.result()
         succeeded = answer.status == GoalStatus.STATUS_SUCCEEDED and answer.result.success
         self._slot.ended(goal, succeeded, answer.result.message)
+        self._after()

@@ -63,6 +63,7 @@ class GoalSlot:
         send: carries commands out.
         problem: why the last goal did not complete; empty if it did or was cancelled.
         succeeded: whether the last goal completed.
+        failed: whether the last goal failed; one that was rejected did not, it never began.
     """
 
     action: str
@@ -70,6 +71,7 @@ class GoalSlot:
     send: Callable[[Command], None]
     problem: str = ""
     succeeded: bool = False
+    failed: bool = False
     _current: _Goal | None = None
     _unanswered: dict[int, _Goal] = field(default_factory=dict)
     _count: int = 0
@@ -86,7 +88,7 @@ class GoalSlot:
         self._count += 1
         self._current = _Goal(self._count, text, self.clock())
         self._unanswered[self._count] = self._current
-        self.problem, self.succeeded = "", False
+        self.problem, self.succeeded, self.failed = "", False, False
         self.send(Start(self.action, self._count, text, priority))
 
     def cancel(self) -> None:
@@ -112,7 +114,7 @@ class GoalSlot:
         """The server has rejected a goal."""
         goal = self._unanswered.pop(number, None)
         if goal is not None and goal is self._current:
-            self._end(f"{self.action} rejected '{goal.text}'")
+            self._end(f"{self.action} rejected '{goal.text}'", failed=False)
 
     def ended(self, number: int, success: bool, message: str) -> None:
         """A goal has a result."""
@@ -140,10 +142,11 @@ class GoalSlot:
     def _give_up(self, problem: str) -> None:
         self.cancel()
         self._current = None
-        self.problem = problem
+        self.problem, self.failed = problem, True
 
-    def _end(self, problem: str) -> None:
+    def _end(self, problem: str, failed: bool = True) -> None:
         # A goal that we cancelled ourselves and that therefore ended is no problem.
         cancelled = self._current is not None and self._current.unwanted
         self._current = None
         self.problem = "" if cancelled else problem
+        self.failed = failed and bool(self.problem)

@@ -15,6 +15,9 @@ from ec_rfernet.labels import LABELS, UNKNOWN
 from fer_common.parameters import declare, parameter
 from fer_common.qos import EVENTS, LATCHED
 
+IMAGE_WIDTH = 640
+"""Of the image that the face is said to be in, px."""
+
 
 @dataclass(frozen=True)
 class MockPersonParams:
@@ -24,6 +27,12 @@ class MockPersonParams:
         "", "The expression shown; empty: nobody is there.", choices=("", *LABELS, UNKNOWN)
     )
     face_id: str = parameter("somebody", "The id of the face.")
+    size: float = parameter(
+        0.0,
+        "Width of the face as a share of the image's; 0: unknown, and no emotions are published.",
+        low=0.0,
+        high=1.0,
+    )
     rate: float = parameter(20.0, "Messages per second.", low=0.1, high=100.0)
 
 
@@ -36,13 +45,14 @@ class MockPerson(Node):
     Attributes:
         label: the expression shown; may be changed at any time, empty for none.
         face_id: the id of the face; may be changed, too.
+        size: see `MockPersonParams`; may be changed, too.
         states: every state of the robot's behaviour so far.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__("mock_person", **options)
         params = declare(self, MockPersonParams)
-        self.label, self.face_id = params.label, params.face_id
+        self.label, self.face_id, self.size = params.label, params.face_id, params.size
         self.states: list[BehaviorState] = []
         self._emotion = self.create_publisher(Emotion, "emotion", EVENTS)
         self._emotions = self.create_publisher(EmotionArray, "emotions", EVENTS)
@@ -60,8 +70,14 @@ class MockPerson(Node):
         self._emotions.publish(EmotionArray())
 
     def _show(self) -> None:
+        faces = []
         if self.label:
-            self._emotion.publish(Emotion(face_id=self.face_id, label=self.label, confidence=0.9))
+            emotion = Emotion(face_id=self.face_id, label=self.label, confidence=0.9)
+            emotion.roi.width = emotion.roi.height = round(self.size * IMAGE_WIDTH)
+            faces.append(emotion)
+            self._emotion.publish(emotion)
+        if self.size:
+            self._emotions.publish(EmotionArray(emotions=faces))
 
     def _on_state(self, state: BehaviorState) -> None:
         self.states.append(state)

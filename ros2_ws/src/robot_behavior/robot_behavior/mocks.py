@@ -1,10 +1,12 @@
 """A stand-in for an action server, with the faults that real ones have.
 
 By hand: ``ros2 run robot_behavior mock_server --ros-args -p action:=say -p mode:=reject``.
+A slow one: ``-p answer_after_s:=1.5``; one that goes away while it works: ``-p mode:=die``.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +24,17 @@ from fer_common.parameters import declare, parameter
 
 _ACTIONS = {"play_motion": PlayMotion, "say": Say}
 
+MODES = {
+    "succeed": "every goal succeeds",
+    "reject": "every goal is rejected",
+    "abort": "every goal is aborted midway",
+    "never": "goals end only when they are cancelled",
+    "stubborn": "goals never end, and cannot be cancelled",
+    "mute": "goals are neither accepted nor rejected",
+    "die": "the server disappears midway through a goal",
+}
+"""What a server may do, and what that means."""
+
 
 @dataclass(frozen=True)
 class MockParams:
@@ -30,8 +43,8 @@ class MockParams:
     action: str = parameter("play_motion", "Which action to serve.", choices=tuple(_ACTIONS))
     mode: str = parameter(
         "succeed",
-        "succeed, reject or abort goals; never: end only when cancelled; stubborn: not even then.",
-        choices=("succeed", "reject", "abort", "never", "stubborn"),
+        "; ".join(f"{name}: {meaning}" for name, meaning in MODES.items()) + ".",
+        choices=tuple(MODES),
     )
     answer_after_s: float = parameter(
         0.0, "Time until a goal is accepted or rejected, in seconds.", low=0.0, high=60.0
@@ -47,13 +60,19 @@ class MockGoal:
         text: the motion's name, or the sentence.
         priority: 0..255.
         locale: of the sentence; empty for a motion.
-        outcome: rejected, running, succeeded, aborted or canceled.
+        outcome: rejected, running, succeeded, aborted, canceled or lost.
+        came: monotonic seconds of its arrival.
+        began: monotonic seconds of its acceptance; infinite before that.
+        ended: monotonic seconds of its end; infinite before that.
     """
 
     text: str
     priority: int
     locale: str
     outcome: str
+    came: float
+    began: float = math.inf
+    ended: float = math.inf
 
 
 class MockServer(Node):
@@ -79,7 +98,7 @@ class MockServer(Node):
         self._gone = False
         self._sleeping: list[tuple[float, Future, ServerGoalHandle | None]] = []
         self._action = _ACTIONS[self._params.action]
-        self._server = ActionServer(
+        self._server: ActionServer | None = ActionServer(
             self,
             self._action,
             self._params.action,
@@ -110,19 +129,28 @@ class MockServer(Node):
         if self._gone:
             return
         self._gone = True
-        self._server.destroy()
+        self._die()
         super().destroy_node()
+
+    def _die(self) -> None:
+        """The server goes away, and nobody hears what becomes of its goals."""
+        if self._server is None:
+            return
+        self._server.destroy()
+        self._server = None
+        for goal in self.running:
+            goal.outcome, goal.ended = "lost", time.monotonic()
 
     async def _on_goal(self, request: Any) -> GoalResponse:
         text = request.text if self._action is Say else request.motion
-        goal = MockGoal(text, request.priority, getattr(request, "locale", ""), "rejected")
+        goal = MockGoal(text, request.priority, getattr(request, "locale", ""), "rejected", time.monotonic())
         self.goals.append(goal)
         self.get_logger().info(f"{text!r}, priority {goal.priority}: {self.mode}")
-        if self._params.answer_after_s:
-            await self._sleep(self._params.answer_after_s)
+        if self.mode == "mute" or self._params.answer_after_s:
+            await self._sleep(math.inf if self.mode == "mute" else self._params.answer_after_s)
         if self.mode == "reject":
             return GoalResponse.REJECT
-        goal.outcome = "running"
+        goal.outcome, goal.began = "running", time.monotonic()
         self.most_at_once = max(self.most_at_once, len(self.running))
         return GoalResponse.ACCEPT
 
@@ -132,8 +160,8 @@ class MockServer(Node):
     async def _execute(self, handle: ServerGoalHandle) -> Any:
         text = handle.request.text if self._action is Say else handle.request.motion
         goal = next(goal for goal in self.running if goal.text == text)
-        endless = self.mode in ("never", "stubborn")
-        await self._sleep(float("inf") if endless else self._params.duration_s, handle)
+        await self._sleep(self._length_s(), handle)
+        goal.ended = time.monotonic()
         if handle.is_cancel_requested:
             goal.outcome = "canceled"
             handle.canceled()
@@ -146,6 +174,11 @@ class MockServer(Node):
         good = goal.outcome == "succeeded"
         return self._action.Result(success=good, message="" if good else f"mock {goal.outcome} it")
 
+    def _length_s(self) -> float:
+        if self.mode in ("never", "stubborn", "die"):
+            return math.inf
+        return self._params.duration_s / (2 if self.mode == "abort" else 1)
+
     async def _sleep(self, duration_s: float, handle: ServerGoalHandle | None = None) -> None:
         future: Future = Future()
         self._sleeping.append((time.monotonic() + duration_s, future, handle))
@@ -153,6 +186,10 @@ class MockServer(Node):
 
     def _wake(self) -> None:
         now = time.monotonic()
+        midway = self._params.duration_s / 2
+        if self.mode == "die" and any(now - goal.began > midway for goal in self.running):
+            self.get_logger().info("dies")
+            self._die()
         for end, future, handle in self._sleeping:
             if now >= end or (handle is not None and handle.is_cancel_requested):
                 future.set_result(None)

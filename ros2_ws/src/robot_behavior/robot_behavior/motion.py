@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robot_behavior.spline import Spline
+from robot_behavior.quintic import Quintic
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Motion:
             that the way from wherever the robot is to the first pose takes.
         positions: [R,J] rad.
         description: what it expresses, for people.
+        usage: what it is for: greeting, comfort, idle, ...
     """
 
     name: str
@@ -27,11 +28,12 @@ class Motion:
     times: np.ndarray
     positions: np.ndarray
     description: str = ""
+    usage: str = ""
 
     @property
-    def path(self) -> Spline:
+    def path(self) -> Quintic:
         """The path from the first pose, at time 0, to the last; at rest at both."""
-        return Spline.through(self.times - self.times[0], self.positions)
+        return Quintic.through(self.times - self.times[0], self.positions)
 
     @property
     def end(self) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,9 @@ from robot_behavior.yaml_file import ConfigError, Section, read
 
 REST = "rest"
 """The motion whose last pose is the rest pose."""
+
+Check = Callable[[Motion, Motion], str]
+"""Why a motion cannot be played, given it and the rest pose; empty if it can."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,9 @@ class MotionLibrary:
         return self.motions[REST]
 
 
-def load_motions(file: Path, limits: Mapping[str, JointLimits]) -> MotionLibrary:
+def load_motions(
+    file: Path, limits: Mapping[str, JointLimits], check: Check = lambda _motion, _rest: ""
+) -> MotionLibrary:
     """Reads the motions that a robot can play.
 
     A motion that it cannot play is refused, with one line that names file, key, value
@@ -44,6 +49,7 @@ def load_motions(file: Path, limits: Mapping[str, JointLimits]) -> MotionLibrary
         file: YAML, ``/<node>: ros__parameters: motions: <name>: joints, positions,
             times_from_start, meta``.
         limits: the robot's joints.
+        check: what else a motion must stand, such as `robot_behavior.motion_check.check.Checker`.
 
     Raises:
         ConfigError: the file is unusable, or the motion `REST` is missing or refused.
@@ -56,7 +62,10 @@ def load_motions(file: Path, limits: Mapping[str, JointLimits]) -> MotionLibrary
     for name in sorted(names, key=lambda name: name != REST):
         try:
             motion = _motion(section, name, limits)
-            _check_rest(section, motion, accepted.get(REST, motion))
+            rest = accepted.get(REST, motion)
+            _check_rest(section, motion, rest)
+            if complaint := check(motion, rest):
+                raise ConfigError(f"{file}: {section.path(name)} {complaint}")
             accepted[name] = motion
         except ConfigError as error:
             if name == REST:
@@ -108,15 +117,15 @@ def _motion(motions: Section, name: str, limits: Mapping[str, JointLimits]) -> M
         expected = f"{len(joints)} joints x {len(times)} times = {len(joints) * len(times)}"
         where = section.path("positions")
         raise ConfigError(f"{section.file}: {where} has {len(flat)} numbers, expected {expected}")
-    description = ""
+    description = usage = ""
     if "meta" in section:
         meta = section.section("meta")
-        description = meta.text("description", "")
+        description, usage = meta.text("description", ""), meta.text("usage", "")
         meta.text("name", "")
-        meta.text("usage", "")
         meta.close()
     section.close()
-    motion = Motion(name, joints, times, np.array(flat).reshape(len(times), -1), description)
+    positions = np.array(flat).reshape(len(times), -1)
+    motion = Motion(name, joints, times, positions, description, usage)
     _check_limits(section, motion, limits)
     return motion
 
@@ -128,15 +137,21 @@ def _check_limits(section: Section, motion: Motion, limits: Mapping[str, JointLi
             if not limit.lower <= value <= limit.upper:
                 at = f"positions[{row * len(motion.joints) + column}] ({joint})"
                 raise section.error(at, value, f"{limit.lower:g}..{limit.upper:g} rad")
-    for row, speeds in enumerate(motion.path.peak_speeds()):
-        for joint, speed in zip(motion.joints, map(float, speeds), strict=True):
-            if speed > limits[joint].velocity:
-                start, end = motion.times[row], motion.times[row + 1]
-                raise ConfigError(
-                    f"{section.file}: {section.path('times_from_start')} moves {joint} with "
-                    f"{speed:.2f} rad/s between {start:g} and {end:g} s, expected at most "
-                    f"{limits[joint].velocity:g} rad/s"
-                )
+    path = motion.path
+    for verb, unit, quantity, peaks in (
+        ("moves", "rad/s", "velocity", path.peak_speeds()),
+        ("accelerates", "rad/s2", "acceleration", path.peak_accelerations()),
+    ):
+        most = np.array([getattr(limits[joint], quantity) for joint in motion.joints])
+        too_much = np.argwhere(peaks > most)
+        if len(too_much):
+            row, column = too_much[0]
+            start, end = motion.times[row], motion.times[row + 1]
+            raise ConfigError(
+                f"{section.file}: {section.path('times_from_start')} {verb} "
+                f"{motion.joints[column]} with {peaks[row, column]:.2f} {unit} between {start:g} "
+                f"and {end:g} s, expected at most {most[column]:g} {unit}"
+            )
 
 
 def _check_rest(section: Section, motion: Motion, rest: Motion) -> None:

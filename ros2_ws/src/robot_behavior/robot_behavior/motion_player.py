@@ -1,4 +1,4 @@
-"""The node ``motion_player``: plays the gestures of the motion library on the robot."""
+"""The node ``motion_player``: moves the robot, and keeps it alive between two gestures."""
 
 from __future__ import annotations
 
@@ -6,24 +6,29 @@ import difflib
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from fer_interfaces.action import PlayMotion
+from fer_interfaces.msg import BehaviorState, Emotion
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
-from sensor_msgs.msg import JointState
+from rclpy.time import Time
+from sensor_msgs.msg import CameraInfo, JointState
+from std_msgs.msg import ColorRGBA
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from fer_common.parameters import declare, parameter
-from fer_common.qos import EVENTS
+from fer_common.parameters import declare, on_change
+from fer_common.qos import EVENTS, LATCHED
 from robot_behavior.exclusive_action import ExclusiveAction
-from robot_behavior.motion import Motion
-from robot_behavior.playback import SILENCE_S, TOLERANCE_RAD, Playback, farthest
+from robot_behavior.eyes import light
+from robot_behavior.gaze import Camera
+from robot_behavior.mover import Mover
+from robot_behavior.player_params import PlayerParams
 from robot_behavior.robot_files import read_model, read_motions
-from robot_behavior.trajectory import JointStates, plan
+from robot_behavior.trajectory import Trajectory
 from robot_behavior.trajectory_message import to_message
 
 RATE_HZ = 20.0
@@ -31,18 +36,12 @@ RATE_HZ = 20.0
 STOP_S = 2.8
 """The way to the rest pose takes no longer when the node stops, if the limits allow it."""
 
-
-@dataclass(frozen=True)
-class PlayerParams:
-    """The parameters of `MotionPlayer`."""
-
-    motions_file: str = parameter("", "Path of the motions; empty: the installed file.")
-    urdf: str = parameter("", "Path of the robot's URDF; empty: the installed humanoid.")
-    speed_scale: float = parameter(1.0, "Speed of all motions, as a share.", low=0.1, high=1.0)
+OLDEST_S = 1.0
+"""An image that says to be older, or to be of the future, has no useful stamp."""
 
 
 class MotionPlayer(Node):
-    """Serves ``play_motion``; whatever happens, the robot ends in its rest pose.
+    """Serves ``play_motion``; looks at faces and idles in between; can be stopped.
 
     Args:
         clock: monotonic seconds.
@@ -55,42 +54,50 @@ class MotionPlayer(Node):
     def __init__(self, clock: Callable[[], float] = time.monotonic, **options: Any) -> None:
         super().__init__("motion_player", **options)
         params = declare(self, PlayerParams)
-        self._monotonic, self._speed = clock, params.speed_scale
+        self._monotonic, self._stopping = clock, False
         model = read_model(params.urdf)
-        self._limits, self._library = model.limits, read_motions(params.motions_file, model)
+        self._library = read_motions(params.motions_file, model)
         for name, reason in self._library.refused.items():
             self.get_logger().error(f"cannot play '{name}': {reason}")
-        self._positions: dict[str, float] = {}
-        self._velocities: dict[str, float] = {}
-        self._seen = -math.inf
-        self._playback: Playback | None = None
-        self._stopping = False
+        rest = self._library.rest
+        self._mover = Mover(rest, model.limits, params.settings, params.head)
+        self._camera = Camera.with_view(params.image_width, params.image_height, params.fov_deg)
+        self._light: ColorRGBA | None = None
         self._trajectory = self.create_publisher(JointTrajectory, "joint_trajectory", EVENTS)
-        self.create_subscription(
-            JointState, "joint_states", self._on_joint_states, qos_profile_sensor_data
-        )
+        self._eyes = self.create_publisher(ColorRGBA, "eyes", LATCHED)
+        self._subscribe()
         self.create_service(Trigger, "~/list_motions", self._list_motions)
+        self.create_service(Trigger, "~/stop", self._stop)
         self._action = ExclusiveAction(
             self, PlayMotion, "play_motion", self._refusal, self._begin, self._rest
         )
+        on_change(self, PlayerParams, self._on_parameters)
         self.create_timer(1.0 / RATE_HZ, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.get_logger().info(f"can play {', '.join(self._library.motions)}")
 
     def begin_stop(self) -> None:
-        """Ends what is under way and goes to rest."""
-        self._stopping = True
+        """Ends what is under way and goes to rest, unless somebody stopped the robot."""
+        self._stopping = self._mover.quiet = True
         self._action.finish(False, "the motion player stops")
-        self._rest(within_s=STOP_S)
+        if not self._mover.held:
+            self._rest(within_s=STOP_S)
 
     def is_stopped(self) -> bool:
         """Whether the robot rests, or has stopped by itself: Ctrl-C reaches all processes."""
         gone = not self.count_publishers("joint_states")
-        return (self._playback is None or gone) and not self._action.busy
+        return (not self._mover.playing or gone) and not self._action.busy
 
     def destroy_node(self) -> None:
         """Also takes the action server away."""
         self._action.destroy()
         super().destroy_node()
+
+    def _subscribe(self) -> None:
+        stream = qos_profile_sensor_data
+        self.create_subscription(JointState, "joint_states", self._on_joint_states, stream)
+        self.create_subscription(CameraInfo, "camera_info", self._on_camera_info, stream)
+        self.create_subscription(Emotion, "emotion", self._on_emotion, EVENTS)
+        self.create_subscription(BehaviorState, "behavior_state", self._on_behavior, LATCHED)
 
     def _refusal(self, goal: PlayMotion.Goal) -> str:
         """Why a goal cannot be carried out; empty if it can."""
@@ -104,62 +111,87 @@ class MotionPlayer(Node):
 
     def _unreachable(self) -> str:
         """Why the robot cannot be moved; empty if it can."""
-        missing = [joint for joint in self._library.rest.joints if joint not in self._positions]
-        if missing:
-            more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-            return f"no joint state yet of {', '.join(missing[:3])}{more}: is the robot running?"
-        silence = self._monotonic() - self._seen
-        if silence > SILENCE_S:
-            return f"no joint states for {silence:.1f} s: is the robot running?"
-        if not self._trajectory.get_subscription_count():
+        refusal = self._mover.refusal(self._monotonic())
+        if not refusal and not self._trajectory.get_subscription_count():
             return "no robot listens to joint_trajectory"
-        return ""
+        return refusal
 
     def _begin(self, goal: PlayMotion.Goal) -> None:
         self.get_logger().info(f"plays '{goal.motion}'")
-        self._play(self._library.motions[goal.motion])
+        self._tell(self._mover.play(self._library.motions[goal.motion], self._monotonic()))
 
     def _rest(self, within_s: float = math.inf) -> None:
         """Takes the robot to its rest pose, if it can be moved and is not there."""
-        self._playback, was = None, self._playback
-        if self._unreachable():
-            return
-        away = farthest(self._library.rest.end, self._positions)[1] > TOLERANCE_RAD
-        if away or was is not None:
-            self._play(self._library.rest, within_s)
+        self._tell(self._mover.rest(self._monotonic(), within_s))
 
-    def _play(self, motion: Motion, approach_within_s: float = math.inf) -> None:
-        now = JointStates(self._positions, self._velocities)
-        trajectory = plan(
-            motion, self._library.rest, self._limits, now, self._speed, approach_within_s
-        )
-        self._trajectory.publish(to_message(trajectory))
-        self._playback = Playback(motion, trajectory, self._monotonic())
+    def _tell(self, trajectory: Trajectory | None) -> None:
+        if trajectory is not None:
+            self._trajectory.publish(to_message(trajectory))
 
     def _tick(self) -> None:
-        playback, now = self._playback, self._monotonic()
-        if playback is None:
-            return
-        self._action.report(playback.progress(now))
-        arrived = playback.has_arrived(now, self._positions)
-        failure = "" if arrived else playback.failure(now, self._positions, self._seen)
-        if not arrived and not failure:
-            return
-        if failure:
-            self.get_logger().error(failure)
-        self._playback = None
-        self._action.finish(arrived, failure)
-        if playback.motion is not self._library.rest:
-            self._rest()
+        now = self._monotonic()
+        if self._mover.playing:
+            self._action.report(self._mover.progress(now))
+        turn = self._mover.tick(now)
+        self._tell(turn.trajectory)
+        if turn.failure:
+            self.get_logger().error(turn.failure)
+        if turn.recovered:
+            self.get_logger().info("the robot is in order again")
+        if turn.arrived or turn.failure:
+            self._action.finish(turn.arrived, turn.failure)
+        self._shine(now)
+
+    def _shine(self, now: float) -> None:
+        """Publishes the light of the eyes when it changes."""
+        red, green, blue, openness = light(now, self._mover.mood(now), self._mover.is_lively)
+        colour = ColorRGBA(r=red, g=green, b=blue, a=openness)
+        if colour != self._light:
+            self._light = colour
+            self._eyes.publish(colour)
+
+    def _stop(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        trajectory = self._mover.stop(self._monotonic())
+        self._tell(trajectory)
+        self._action.finish(False, "stopped by ~/stop")
+        response.success = True
+        response.message = (
+            f"stands still in {trajectory.duration:.2f} s, until the next motion"
+            if trajectory
+            else f"commands nothing until the next motion: {self._mover.refusal(self._monotonic())}"
+        )
+        self.get_logger().warning(f"~/stop: {response.message}")
+        return response
+
+    def _on_parameters(self, values: dict[str, Any]) -> None:
+        names = {"speed_scale": "speed"}
+        changes = {names.get(name, name): value for name, value in values.items()}
+        self._mover.settings = replace(self._mover.settings, **changes)
 
     def _on_joint_states(self, message: JointState) -> None:
-        for i, (name, position) in enumerate(zip(message.name, message.position, strict=False)):
-            if name not in self._limits or not math.isfinite(position):
-                continue
-            velocity = message.velocity[i] if i < len(message.velocity) else 0.0
-            self._positions[name] = position
-            self._velocities[name] = velocity if math.isfinite(velocity) else 0.0
-            self._seen = self._monotonic()
+        ignored = self._mover.monitor.update(
+            message.name, message.position, message.velocity, self._monotonic()
+        )
+        if ignored:
+            self.get_logger().warning(f"ignored in joint_states: {ignored}")
+
+    def _on_camera_info(self, message: CameraInfo) -> None:
+        focal = float(message.k[0])
+        if message.width and message.height and math.isfinite(focal) and focal > 0.0:
+            self._camera = Camera(message.width, message.height, focal)
+
+    def _on_emotion(self, message: Emotion) -> None:
+        roi = message.roi
+        if not roi.width or not roi.height:
+            return  # from the command line: an expression without a face
+        middle = roi.x_offset + roi.width / 2.0, roi.y_offset + roi.height / 2.0
+        age = (self.get_clock().now() - Time.from_msg(message.header.stamp)).nanoseconds * 1e-9
+        now = self._monotonic()
+        taken = now - age if 0.0 <= age <= OLDEST_S else now
+        self._mover.see(self._camera.bearing(*middle), taken, now)
+
+    def _on_behavior(self, message: BehaviorState) -> None:
+        self._mover.quiet = self._stopping or message.state == BehaviorState.DISABLED
 
     def _list_motions(
         self, _request: Trigger.Request, response: Trigger.Response

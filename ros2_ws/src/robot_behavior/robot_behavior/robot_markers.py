@@ -16,13 +16,26 @@ from robot_behavior.robot_model import RobotModel, Shape
 _KINDS = {"box": Marker.CUBE, "cylinder": Marker.CYLINDER, "sphere": Marker.SPHERE}
 
 
-def markers(model: RobotModel, positions: Mapping[str, float], stamp: Time) -> MarkerArray:
+EYES_LINK, EYES_COLOUR = "head_link", (0.55, 0.92, 1.0)
+"""The spheres of this link and colour are the eyes."""
+
+SHUT = 0.12
+"""Height of a closed eye, as a share."""
+
+
+def markers(
+    model: RobotModel,
+    positions: Mapping[str, float],
+    stamp: Time,
+    eyes: ColorRGBA | None = None,
+) -> MarkerArray:
     """One marker per shape, in the frame of the root link, so that no tf is needed.
 
     Args:
         model: the robot.
         positions: rad by name of the joint.
         stamp: time of the positions.
+        eyes: light of the eyes, whose alpha tells how open they are; None leaves them be.
     """
     poses = model.poses(positions)
     array = MarkerArray()
@@ -34,8 +47,15 @@ def markers(model: RobotModel, positions: Mapping[str, float], stamp: Time) -> M
             marker.scale = _scale(shape)
             red, green, blue, alpha = shape.colour
             marker.color = ColorRGBA(r=red, g=green, b=blue, a=alpha)
+            if eyes is not None and _is_eye(link, shape):
+                marker.color = ColorRGBA(r=eyes.r, g=eyes.g, b=eyes.b, a=1.0)
+                marker.scale.z *= max(eyes.a, SHUT)
             array.markers.append(marker)
     return array
+
+
+def _is_eye(link: str, shape: Shape) -> bool:
+    return link == EYES_LINK and shape.kind == "sphere" and shape.colour[:3] == EYES_COLOUR
 
 
 def _scale(shape: Shape) -> Vector3:

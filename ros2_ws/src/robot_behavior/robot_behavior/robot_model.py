@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -12,24 +12,26 @@ import numpy as np
 
 @dataclass(frozen=True)
 class JointLimits:
-    """What a joint can do, in rad (m for a prismatic joint), rad/s and Nm.
+    """What a joint can do, in rad (m for a prismatic joint), rad/s, rad/s2 and Nm.
 
     Attributes:
         lower: smallest position; -inf for a continuous joint.
         upper: largest position; inf for a continuous joint.
         velocity: largest speed, positive.
         effort: largest torque; inf when the URDF does not tell.
+        acceleration: largest acceleration, positive; inf when nobody tells.
     """
 
     lower: float
     upper: float
     velocity: float
     effort: float = math.inf
+    acceleration: float = math.inf
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A primitive that is drawn, in the frame of its link.
+    """A primitive that is drawn or that collides, in the frame of its link.
 
     Attributes:
         kind: ``box``, ``cylinder`` (axis z) or ``sphere``.
@@ -51,6 +53,19 @@ class Shape:
         if self.kind == "cylinder":
             return math.hypot(self.size[0], self.size[1] / 2.0)
         return self.size[0]
+
+
+@dataclass(frozen=True)
+class Mass:
+    """What a link weighs.
+
+    Attributes:
+        kilograms: more than 0.
+        centre: [3] m, the centre of mass in the link's frame.
+    """
+
+    kilograms: float
+    centre: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -96,12 +111,16 @@ class RobotModel:
         root: name of the root link.
         joints: parents before children.
         shapes: what is drawn, by name of the link; links without a shape are left out.
+        collisions: what must not touch, likewise.
+        masses: of the links that have one, by name.
     """
 
     name: str
     root: str
     joints: tuple[Joint, ...]
     shapes: Mapping[str, tuple[Shape, ...]]
+    collisions: Mapping[str, tuple[Shape, ...]] = field(default_factory=dict)
+    masses: Mapping[str, Mass] = field(default_factory=dict)
 
     @cached_property
     def limits(self) -> dict[str, JointLimits]:

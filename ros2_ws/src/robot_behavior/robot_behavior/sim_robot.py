@@ -10,11 +10,12 @@ from typing import Any
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
+from std_msgs.msg import ColorRGBA
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
 from fer_common.parameters import declare, parameter
-from fer_common.qos import EVENTS, STREAM
+from fer_common.qos import EVENTS, LATCHED, STREAM
 from robot_behavior.robot_files import read_model
 from robot_behavior.robot_markers import markers
 from robot_behavior.simulation import Simulation, TrajectoryError
@@ -36,7 +37,7 @@ class SimParams:
 
 
 class SimRobot(Node):
-    """Follows ``joint_trajectory``, publishes ``joint_states`` and ``~/markers``.
+    """Follows ``joint_trajectory`` and ``eyes``; publishes ``joint_states`` and ``~/markers``.
 
     Args:
         clock: monotonic seconds.
@@ -52,9 +53,11 @@ class SimRobot(Node):
         self._model = read_model(params.urdf)
         self._simulation = Simulation(self._model.limits)
         self._monotonic, self._last, self._steps = clock, clock(), 0
+        self._eyes: ColorRGBA | None = None
         self._states = self.create_publisher(JointState, "joint_states", STREAM)
         self._markers = self.create_publisher(MarkerArray, "~/markers", STREAM)
         self.create_subscription(JointTrajectory, "joint_trajectory", self._follow, EVENTS)
+        self.create_subscription(ColorRGBA, "eyes", self._shine, LATCHED)
         self.create_timer(1.0 / RATE_HZ, self._step, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.get_logger().info(
             f"simulates {self._model.name or 'a robot'} with {len(self._simulation.joints)} joints"
@@ -80,6 +83,9 @@ class SimRobot(Node):
         if unknown:
             self.get_logger().warning(f"ignores joints that it lacks: {', '.join(unknown)}")
 
+    def _shine(self, message: ColorRGBA) -> None:
+        self._eyes = message
+
     def _step(self) -> None:
         now = self._monotonic()
         self._simulation.step(min(now - self._last, LONGEST_STEP_S))
@@ -95,4 +101,4 @@ class SimRobot(Node):
         self._steps += 1
         if self._steps % MARKERS_EVERY == 0 and self._markers.get_subscription_count():
             positions = dict(zip(state.name, state.position, strict=True))
-            self._markers.publish(markers(self._model, positions, stamp))
+            self._markers.publish(markers(self._model, positions, stamp, self._eyes))

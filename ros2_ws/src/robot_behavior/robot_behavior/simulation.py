@@ -117,14 +117,16 @@ class Simulation:
         if seconds <= 0.0:
             return
         self._elapsed += seconds
-        wanted = self.positions.copy()
+        wanted, moving = self.positions.copy(), np.zeros(len(self.joints))
         if self._path is not None and self._columns:
-            wanted[self._columns] = self._path.at(np.array([self._elapsed]))[0][0]
+            positions, velocities = self._path.at(np.array([self._elapsed]))
+            wanted[self._columns], moving[self._columns] = positions[0], velocities[0]
         way = np.clip(wanted, self._lower, self._upper) - self.positions
         farthest = self._fastest * seconds
-        way = np.clip(way, -farthest, farthest)
-        self.positions = np.clip(self.positions + way, self._lower, self._upper)
-        self.velocities = way / seconds
+        limited = np.clip(way, -farthest, farthest)
+        free = (limited == way) & (np.abs(moving) <= self._fastest)
+        self.positions = np.clip(self.positions + limited, self._lower, self._upper)
+        self.velocities = np.where(free, moving, limited / seconds)
 
     def _spline(
         self,

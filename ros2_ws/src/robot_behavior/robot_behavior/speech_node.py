@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,20 +12,27 @@ from typing import Any
 from fer_interfaces.action import Say
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from std_msgs.msg import String
+from std_msgs.msg import Float32, String
 
 from fer_common.parameters import declare, parameter
-from fer_common.qos import EVENTS
+from fer_common.qos import EVENTS, STREAM
 from fer_common.runner import StartError
 from robot_behavior.exclusive_action import ExclusiveAction
 from robot_behavior.speech.espeak import EspeakVoice
 from robot_behavior.speech.log_voice import LogVoice
 from robot_behavior.speech.loudspeaker import Loudspeaker
+from robot_behavior.speech.pieces import speakable
+from robot_behavior.speech.piper import PiperVoice
+from robot_behavior.speech.prosody import parse
 from robot_behavior.speech.recorder import Recorder
-from robot_behavior.speech.speaker import Speaker, Utterance
+from robot_behavior.speech.speaker import Speaker
+from robot_behavior.speech.utterance import Utterance
 from robot_behavior.speech.voice import SpeechError, Voice
 
-RATE_HZ = 25.0
+RATE_HZ = 30.0
+"""How often the mouth moves and progress is told."""
+
+_SHOWN = 200  # characters of a sentence in the log
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,12 @@ class SpeechParams:
     """The parameters of `SpeechNode`."""
 
     backend: str = parameter(
-        "espeak", "espeak speaks; log only writes to the log.", choices=("espeak", "log")
+        "espeak",
+        "espeak speaks; piper speaks with a neural voice; log only writes to the log.",
+        choices=("espeak", "piper", "log"),
+    )
+    piper_voice: str = parameter(
+        "", "Path of a piper voice (.onnx); several, of different languages, joined by colons."
     )
     locale: str = parameter("en", "Language tag of goals that name none.")
     rate_wpm: int = parameter(160, "Speed of speech, words per minute.", low=80, high=450)
@@ -42,7 +55,11 @@ class SpeechParams:
 
 
 class SpeechNode(Node):
-    """Serves ``say``, publishes ``speech``: what is being said, empty when it is over.
+    """Serves ``say``; publishes ``speech`` and ``mouth``.
+
+    ``speech`` is what is being said, empty when it is over; ``mouth`` is how far a mouth is
+    open, 0..1, in step with what is heard, `RATE_HZ` times a second, and 0 in the end.
+    The text of a goal may carry a prosody, see `robot_behavior.speech.prosody`.
 
     Args:
         clock: monotonic seconds.
@@ -60,7 +77,7 @@ class SpeechNode(Node):
         self._utterance: Utterance | None = None
         try:
             self._voice = _voice(params)
-            self._voice.language(params.locale)
+            language = self._voice.language(params.locale)
             recorder = None
             if params.record_to:
                 recorder = Recorder(Path(params.record_to).expanduser(), self._voice.rate)
@@ -68,7 +85,9 @@ class SpeechNode(Node):
             raise StartError(str(error)) from error
         loudspeaker = self._loudspeaker(params)
         self._speaker = Speaker(self._voice, loudspeaker, recorder, self._warn, clock)
+        self._speaker.warm_up(language)
         self._speech = self.create_publisher(String, "speech", EVENTS)
+        self._mouth = self.create_publisher(Float32, "mouth", STREAM)
         self._action = ExclusiveAction(self, Say, "say", self._refusal, self._begin, self._stop)
         self.create_timer(1.0 / RATE_HZ, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -101,8 +120,8 @@ class SpeechNode(Node):
 
     def _refusal(self, goal: Say.Goal) -> str:
         """Why a goal cannot be carried out; empty if it can."""
-        if not goal.text.strip():
-            return f"the text is {goal.text!r}, expected something to say"
+        if not speakable(parse(goal.text).text):
+            return f"the text is {_shown(goal.text)!r}, expected something to say"
         try:
             self._voice.language(goal.locale or self._locale)
         except SpeechError as error:
@@ -112,12 +131,20 @@ class SpeechNode(Node):
     def _begin(self, goal: Say.Goal) -> None:
         self._stop()
         language = self._voice.language(goal.locale or self._locale)
-        self._utterance = self._speaker.say(goal.text.strip(), language)
+        marked = parse(goal.text)
+        self._utterance = self._speaker.say(marked.text, language, marked.prosody)
+        if marked.problem:
+            self._warn(f'says "{_shown(marked.text)}" plainly: {marked.problem}')
 
     def _stop(self) -> None:
         self._speaker.stop()
+        self._close_mouth()
         self._utterance = None
         self._announce(None)
+
+    def _close_mouth(self) -> None:
+        if self._utterance is not None:
+            self._mouth.publish(Float32(data=0.0))
 
     def _tick(self) -> None:
         utterance = self._utterance
@@ -127,7 +154,9 @@ class SpeechNode(Node):
         if utterance.started is not None:
             self._announce(utterance)
             self._action.report(utterance.progress(self._monotonic()))
+            self._mouth.publish(Float32(data=utterance.mouth(self._monotonic())))
         if over:
+            self._close_mouth()
             self._utterance = None
             self._announce(None)
             self._action.finish(not utterance.error, utterance.error)
@@ -140,10 +169,21 @@ class SpeechNode(Node):
         text = utterance.text if utterance is not None else ""
         self._speech.publish(String(data=text))
         if text:
-            self.get_logger().info(f'says "{text}"')
+            self.get_logger().info(f'says "{_shown(text)}"')
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _voice(params: SpeechParams) -> Voice:
     if params.backend == "log":
         return LogVoice(params.rate_wpm)
-    return EspeakVoice(params.rate_wpm, params.volume)
+    if params.backend == "espeak":
+        return EspeakVoice(params.rate_wpm, params.volume)
+    files = [Path(file).expanduser() for file in params.piper_voice.split(os.pathsep) if file]
+    if not files:
+        raise SpeechError(
+            "parameter 'piper_voice' is empty, expected the path of a voice for backend:=piper"
+        )
+    return PiperVoice(files, params.rate_wpm, params.volume)

@@ -61,16 +61,3 @@ class Spline:
         velocities = ((3.0 * a * u + 2.0 * b) * u + v) / step
         moves = (times >= self.times[0]) & (times <= self.times[-1])
         return positions, np.where(moves[:, None], velocities, 0.0)
-
-    def peak_speeds(self) -> np.ndarray:
-        """[K-1,J] largest absolute velocity within each piece, rad/s."""
-        step = np.diff(self.times)[:, None]
-        p, q = self.positions[:-1], self.positions[1:]
-        v, w = self.velocities[:-1] * step, self.velocities[1:] * step
-        a, b = 2.0 * (p - q) + v + w, 3.0 * (q - p) - 2.0 * v - w
-        # The velocity is a parabola: it peaks at an end, or where its slope is zero.
-        u = np.clip(-b / np.where(a == 0.0, 1.0, 3.0 * a), 0.0, 1.0)
-        u = np.where(a == 0.0, 0.0, u)
-        middle = (3.0 * a * u + 2.0 * b) * u + v
-        peaks: np.ndarray = np.maximum.reduce([np.abs(v), np.abs(w), np.abs(middle)]) / step
-        return peaks

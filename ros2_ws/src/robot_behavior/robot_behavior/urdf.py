@@ -1,8 +1,9 @@
 """Reads a robot from URDF.
 
-Only what moves and shows the robot is read; see http://wiki.ros.org/urdf/XML. Meshes
+What moves, shows, weighs and collides is read; see http://wiki.ros.org/urdf/XML. Meshes
 are skipped. A joint that nobody can command by itself (``mimic``, ``floating``,
-``planar``, or ``continuous`` without a velocity limit) stays at zero.
+``planar``, or ``continuous`` without a velocity limit) stays at zero. The attribute
+``acceleration`` of ``<limit>`` is that of URDF 1.2.
 """
 
 from __future__ import annotations
@@ -14,10 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_behavior.robot_model import Joint, JointLimits, RobotModel, Shape, rotation
+from robot_behavior.robot_model import Joint, JointLimits, Mass, RobotModel, Shape, rotation
 
-WHITE = (0.8, 0.8, 0.8, 1.0)
+Colour = tuple[float, float, float, float]
+"""Red, green, blue, alpha, 0..1."""
+
+WHITE: Colour = (0.8, 0.8, 0.8, 1.0)
 """Colour of a shape without a material."""
+
+FULL_SPEED_S = 0.2
+"""A joint whose URDF tells no acceleration may reach its largest speed in this time."""
 
 
 class UrdfError(ValueError):
@@ -51,18 +58,44 @@ def _robot(element: ET.Element) -> RobotModel:
         for material in element.findall("material")
         if (colour := _colour(material)) is not None
     }
-    shapes = {}
-    for link in element.findall("link"):
-        where = f"link '{_name(link)}'"
-        shapes[_name(link)] = tuple(
-            shape
-            for visual in link.findall("visual")
-            if (shape := _shape(visual, where, colours)) is not None
-        )
+    links = element.findall("link")
     joints = [_joint(item) for item in element.findall("joint")]
-    root = _root(set(shapes), joints)
-    drawn = {link: items for link, items in shapes.items() if items}
-    return RobotModel(element.get("name", ""), root, tuple(_ordered(root, joints)), drawn)
+    root = _root(set(map(_name, links)), joints)
+    return RobotModel(
+        element.get("name", ""),
+        root,
+        tuple(_ordered(root, joints)),
+        _shapes(links, "visual", colours),
+        _shapes(links, "collision", colours),
+        {_name(link): mass for link in links if (mass := _mass(link)) is not None},
+    )
+
+
+def _shapes(
+    links: list[ET.Element], tag: str, colours: Mapping[str, Colour]
+) -> dict[str, tuple[Shape, ...]]:
+    """What is drawn or collides, by name of the link; links without any are left out."""
+    found = {
+        _name(link): tuple(
+            shape
+            for element in link.findall(tag)
+            if (shape := _shape(element, f"link '{_name(link)}'", colours)) is not None
+        )
+        for link in links
+    }
+    return {link: shapes for link, shapes in found.items() if shapes}
+
+
+def _mass(link: ET.Element) -> Mass | None:
+    where = f"link '{_name(link)}'"
+    inertial = link.find("inertial")
+    mass = inertial.find("mass") if inertial is not None else None
+    if inertial is None or mass is None:
+        return None
+    kilograms = _number(mass, "value", where)
+    if kilograms < 0:
+        raise UrdfError(f"{where} has the mass {kilograms:g}, expected at least 0")
+    return Mass(kilograms, _pose(inertial, where)[:3, 3]) if kilograms else None
 
 
 def _root(links: set[str], joints: list[Joint]) -> str:
@@ -130,12 +163,14 @@ def _limits(element: ET.Element, kind: str, where: str) -> JointLimits | None:
         raise UrdfError(f"{where} has limits {lower:g}..{upper:g}, expected lower < upper")
     if not velocity > 0:
         raise UrdfError(f"{where} has the velocity limit {velocity:g}, expected more than 0")
-    return JointLimits(lower, upper, velocity, _number(limit, "effort", where, math.inf))
+    acceleration = _number(limit, "acceleration", where, velocity / FULL_SPEED_S)
+    if not acceleration > 0:
+        raise UrdfError(f"{where} has the acceleration limit {acceleration:g}, expected above 0")
+    effort = _number(limit, "effort", where, math.inf)
+    return JointLimits(lower, upper, velocity, effort, acceleration)
 
 
-def _shape(
-    visual: ET.Element, where: str, colours: Mapping[str, tuple[float, float, float, float]]
-) -> Shape | None:
+def _shape(visual: ET.Element, where: str, colours: Mapping[str, Colour]) -> Shape | None:
     attributes = {"box": ("size",), "cylinder": ("radius", "length"), "sphere": ("radius",)}
     geometry = visual.find("geometry")
     for kind, names in attributes.items():
@@ -154,7 +189,7 @@ def _shape(
     return None
 
 
-def _colour(material: ET.Element) -> tuple[float, float, float, float] | None:
+def _colour(material: ET.Element) -> Colour | None:
     element = material.find("color")
     if element is None:
         return None

@@ -72,7 +72,7 @@ def test_a_response_ends_when_both_have_ended(stage: Stage) -> None:
     stage.end(SPEECH)
     stage.update()
     assert stage.arbiter.latest is None
-    assert stage.finished == [Finished(response(), spoken=True, problems=())]
+    assert stage.finished == [Finished(response(), spoken=True, problems=(), moved=True)]
 
 
 def test_a_silent_response_sends_no_sentence(stage: Stage) -> None:
@@ -229,4 +229,4 @@ def test_success_that_crosses_the_cancel_counts(stage: Stage) -> None:
     for action in HERE:
         stage.end(action, success=True)
     stage.update()
-    assert stage.last == Finished(response(), spoken=True, problems=())
+    assert stage.last == Finished(response(), spoken=True, problems=(), moved=True)

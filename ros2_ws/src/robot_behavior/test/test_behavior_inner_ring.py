@@ -9,13 +9,22 @@ import pytest
 
 INNER = [
     "arbiter",
+    "behavior_sim.command",
     "behaviors",
+    "behaviors_file",
     "chooser",
     "conductor",
+    "cooldowns",
+    "decision",
+    "engagement",
+    "faults",
     "goal_slot",
+    "mood",
     "policy",
     "response",
     "status",
+    "watchdog",
+    "wording",
 ]
 
 

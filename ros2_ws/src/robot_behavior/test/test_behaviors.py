@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from ec_rfernet.labels import LABELS
-from robot_behavior.behaviors import Behaviors, Variant, load
+from robot_behavior.behaviors import Behaviors, Variant
+from robot_behavior.behaviors_file import load
 from robot_behavior.yaml_file import ConfigError
 
 SHIPPED = Path(__file__).parents[1] / "config" / "behaviors.yaml"
@@ -41,7 +42,7 @@ def from_text(tmp_path: Path, text: str) -> Behaviors:
 
 def shipped() -> Behaviors:
     named = set(re.findall(r"motion: (\w+)", SHIPPED.read_text()))
-    return load(SHIPPED, named)
+    return load(SHIPPED, named, SHIPPED.parent / "sentences")
 
 
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:

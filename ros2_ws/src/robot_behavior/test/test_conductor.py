@@ -9,10 +9,8 @@ import pytest
 
 from robot_behavior.arbiter import MOTION, SPEECH, Arbiter
 from robot_behavior.behaviors import NOTICE, Behavior, Behaviors, Variant
-from robot_behavior.chooser import Chooser
-from robot_behavior.conductor import Conductor
+from robot_behavior.conductor import Conductor, Options
 from robot_behavior.goal_slot import Command, Start
-from robot_behavior.policy import Policy
 from robot_behavior.status import State, Status, StatusFilter
 
 HAPPY = Behavior("happy", 0.5, 8.0, 120, 0.0, (Variant("bounce", ("You look happy!", "Nice!")),))
@@ -32,11 +30,9 @@ class Stage:
         self.sent: list[str] = []
         self.cancelled: list[str] = []
         self.arbiter = Arbiter(lambda: self.now, self.carry_out)
-        self.conductor = Conductor(
-            Policy(Behaviors("en", 1.0, 20.0, EMOTIONS, notice), lambda: self.now),
-            Chooser(random.Random(1)),
-            self.arbiter,
-            timeout_s=20.0,
+        behaviors = Behaviors("en", 1.0, 20.0, EMOTIONS, notice)
+        self.conductor = Conductor.of(
+            behaviors, self.arbiter, lambda: self.now, random.Random(1), Options()
         )
         self.conductor.enable()
         self.status = self.conductor.tick(self.available)
@@ -54,7 +50,7 @@ class Stage:
         for _ in range(round(seconds * 8)):
             self.now += 0.125
             if label is None:
-                self.conductor.policy.see(0)
+                self.conductor.policy.see({})
             else:
                 self.conductor.policy.observe("anna", label, 0.9)
             for (action, goal), end in list(self.running.items()):

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from ec_rfernet.labels import LABELS, UNKNOWN
 from robot_behavior.behaviors import NOTICE, Behavior, Behaviors, Variant
-from robot_behavior.policy import Decision, Policy
+from robot_behavior.decision import Decision
+from robot_behavior.policy import Policy
 from robot_behavior.response import Finished, Response
 from robot_behavior.status import State
 
@@ -52,7 +53,7 @@ def test_nobody_in_view() -> None:
 
 def test_someone_in_view_whom_nobody_attends_to() -> None:
     scene = Scene()
-    scene.policy.see(2)
+    scene.policy.see({"anna": 0.1, "bert": 0.1})
     assert scene.wait(0.0).reason == "someone is in view, but not attended to yet"
     assert scene.wait(3.0).reason == "nobody is in view"
 
@@ -156,7 +157,7 @@ def test_what_is_being_answered_is_not_due_again() -> None:
 def test_an_empty_view_forgets_the_face_at_once() -> None:
     scene = Scene()
     scene.show("happy", 0.375)
-    scene.policy.see(0)
+    scene.policy.see({})
     assert scene.wait(0.0).reason == "nobody is in view"
     assert scene.show("happy", 0.375).due is None
 
@@ -222,7 +223,7 @@ def test_due_only_when_confirmed_held_and_not_answered_lately(
     for step, face, label, empty in events:
         scene.now += step
         if empty:
-            scene.policy.see(0)
+            scene.policy.see({})
             run = None
         else:
             scene.policy.observe(face, label, 0.9)

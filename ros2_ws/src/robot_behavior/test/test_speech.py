@@ -1,4 +1,4 @@
-"""Voices, loudspeaker, recording, and the thread that brings them together."""
+"""Loudspeaker, recording, and the thread that brings them together."""
 
 from __future__ import annotations
 
@@ -7,24 +7,19 @@ import time
 import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from robot_behavior.speech.espeak import EspeakVoice
-from robot_behavior.speech.log_voice import LogVoice
-from robot_behavior.speech.loudspeaker import Loudspeaker
+from robot_behavior.speech.loudspeaker import Loudspeaker, Silence, Stream
+from robot_behavior.speech.prosody import Prosody
 from robot_behavior.speech.recorder import Recorder
 from robot_behavior.speech.sound import Sound
 from robot_behavior.speech.speaker import Speaker
 from robot_behavior.speech.voice import SpeechError
 
 RATE = 8000
-SENTENCE = "You look happy! I am glad to see that."
-
-
-def wanted() -> bool:
-    return False
 
 
 def until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
@@ -39,73 +34,6 @@ def read(file: Path) -> tuple[np.ndarray, int]:
         assert (recording.getnchannels(), recording.getsampwidth()) == (1, 2)
         data = recording.readframes(recording.getnframes())
         return np.frombuffer(data, np.int16) / 32768.0, recording.getframerate()
-
-
-def rms(samples: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(samples**2))) if len(samples) else 0.0
-
-
-@pytest.fixture(scope="module")
-def espeak() -> EspeakVoice:
-    pytest.importorskip("espeakng_loader")
-    return EspeakVoice(160, 100)
-
-
-def test_espeak_speaks(espeak: EspeakVoice) -> None:
-    sound = espeak.synthesise(SENTENCE, "en", wanted)
-    assert sound.rate == espeak.rate >= 16000
-    assert 1.5 < sound.duration < 4.0
-    assert rms(sound.samples / 32768) > 0.03
-
-
-def test_espeak_speaks_other_languages_and_any_text(espeak: EspeakVoice) -> None:
-    german = espeak.synthesise("Schön, dich zu sehen.", espeak.language("de-DE"), wanted)
-    assert rms(german.samples / 32768) > 0.03
-    for text in ("...", "\U0001f600", "<break/> & [[h@]]", "\udcff", "a" * 5000):
-        espeak.synthesise(text, "en", wanted)
-
-
-def test_espeak_stops_when_nobody_wants_to_hear_more(espeak: EspeakVoice) -> None:
-    text = "This is a very long story. " * 200
-    began = time.monotonic()
-    short = espeak.synthesise(text, "en", lambda: time.monotonic() > began + 0.005)
-    assert short.duration < 0.5 * espeak.synthesise(text, "en", wanted).duration
-
-
-@pytest.mark.parametrize(
-    ("tag", "language"), [("en", "en"), ("en-GB", "en-gb"), ("en_US", "en-us"), ("en-IE", "en")]
-)
-def test_language_tags_fall_back(espeak: EspeakVoice, tag: str, language: str) -> None:
-    assert espeak.language(tag) == language
-
-
-@pytest.mark.parametrize("tag", ["xx", "klingon", "", "-"])
-def test_an_unknown_language_is_named_with_what_there_is(espeak: EspeakVoice, tag: str) -> None:
-    with pytest.raises(SpeechError, match=f"no voice speaks '{tag}', expected one of af.*, en,"):
-        espeak.language(tag)
-
-
-def test_faster_speech_is_shorter_and_volume_matters() -> None:
-    pytest.importorskip("espeakng_loader")
-    slow = EspeakVoice(120, 100).synthesise(SENTENCE, "en", wanted)
-    fast = EspeakVoice(240, 30).synthesise(SENTENCE, "en", wanted)
-    assert fast.duration < 0.8 * slow.duration
-    assert rms(fast.samples / 32768) < 0.7 * rms(slow.samples / 32768)
-
-
-def test_a_missing_espeak_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
-    monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    monkeypatch.setattr("ctypes.util.find_library", lambda _name: None)
-    with pytest.raises(SpeechError, match="pip install espeakng-loader.*speech:=log"):
-        EspeakVoice(160, 100)
-
-
-def test_the_log_voice_is_silent_and_takes_its_time() -> None:
-    sound = LogVoice(160).synthesise(SENTENCE, "en", wanted)
-    assert 1.5 < sound.duration < 4.0
-    assert not sound.samples.any()
 
 
 def test_a_missing_sound_device_is_named(capfd: pytest.CaptureFixture) -> None:
@@ -125,10 +53,44 @@ def test_the_loudspeaker_gets_every_sample(tmp_path: Path) -> None:
     except SpeechError as error:
         pytest.skip(f"ALSA is not usable here: {error}")
     samples = (8000 * np.sin(np.arange(RATE) * 0.3)).astype(np.int16)
-    loudspeaker.play(Sound(samples, RATE), wanted)
+    stream = loudspeaker.open(RATE)
+    position = 0
+    while position < RATE:
+        position += stream.write(samples[position : position + 160])
+    stream.finish()
+    stream.close()
     np.testing.assert_array_equal(np.fromfile(file, np.int16)[:RATE], samples)
-    loudspeaker.play(Sound(samples, RATE), lambda: True)
-    assert len(np.fromfile(file, np.int16)) <= RATE
+
+
+def test_a_device_that_takes_no_more_sound_is_given_up() -> None:
+    try:
+        loudspeaker = Loudspeaker("null")
+    except SpeechError as error:
+        pytest.skip(f"ALSA is not usable here: {error}")
+    stream = loudspeaker.open(RATE)
+    samples = np.zeros(160, np.int16)
+    assert stream.write(samples) == 160
+
+    class Stuck:
+        """ALSA, for whom the device's buffer is full for ever."""
+
+        def __init__(self, alsa: Any) -> None:
+            self.alsa = alsa
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.alsa, name)
+
+        def snd_pcm_writei(self, *_: Any) -> int:
+            return -11
+
+    monkey: Any = stream
+    monkey._alsa = Stuck(monkey._alsa)
+    began = time.monotonic()
+    with pytest.raises(SpeechError, match="sound device 'null': .*timed out"):
+        while time.monotonic() < began + 5.0:
+            assert stream.write(samples) == 0
+    assert time.monotonic() - began < 2.0
+    stream.close()
 
 
 def test_a_recording_is_complete_after_every_sentence(tmp_path: Path) -> None:
@@ -159,7 +121,9 @@ class Tone:
     def language(self, locale: str) -> str:
         return locale
 
-    def synthesise(self, text: str, _language: str, _unwanted: Callable[[], bool]) -> Sound:
+    def synthesise(
+        self, text: str, _language: str, prosody: Prosody, _unwanted: Callable[[], bool]
+    ) -> Sound:
         if text == "mute":
             raise SpeechError("lost its voice")
         return Sound(np.full(len(text.split()) * RATE // 10, 9000, np.int16), RATE)
@@ -217,20 +181,152 @@ def test_a_voice_that_fails_says_why_and_the_next_sentence_is_said(said: tuple) 
     assert utterance.error == ""
 
 
-def test_a_device_that_fails_is_told_once_and_time_goes_on(tmp_path: Path) -> None:
-    class Broken(Loudspeaker):
-        def __init__(self) -> None:
-            pass
+class Unplugged(Loudspeaker):
+    """A device that can be pulled out and put back in."""
 
-        def play(self, sound: Sound, unwanted: Callable[[], bool]) -> None:
+    def __init__(self, works_for: int = 0) -> None:
+        self.left = works_for  # writes
+
+    def open(self, rate: int) -> Stream:
+        if self.left <= 0:
             raise SpeechError("unplugged")
+        return self.Opened(self)
 
+    class Opened(Silence):
+        def __init__(self, device: Unplugged) -> None:
+            self.device = device
+
+        def write(self, samples: np.ndarray) -> int:
+            self.device.left -= 1
+            if self.device.left < 0:
+                raise SpeechError("unplugged")
+            return len(samples)
+
+
+@pytest.mark.parametrize("works_for", [0, 5])
+def test_a_device_that_fails_is_told_once_and_time_goes_on(works_for: int) -> None:
     warnings: list[str] = []
-    speaker = Speaker(Tone(), Broken(), None, warnings.append)
+    speaker = Speaker(Tone(), Unplugged(works_for), None, warnings.append)
     for _ in range(2):
         began = time.monotonic()
         utterance = speaker.say("one two", "en")
         until(lambda u=utterance: u.is_over)  # type: ignore[misc]
-        assert time.monotonic() - began >= 0.2
+        assert 0.2 <= time.monotonic() - began < 1.0 and utterance.error == ""
     speaker.close()
     assert warnings == ["nothing can be heard from now on: unplugged"]
+
+
+def test_a_device_that_comes_back_is_used_again() -> None:
+    warnings: list[str] = []
+    device = Unplugged()
+    speaker = Speaker(Tone(), device, None, warnings.append)
+    until(speaker.say("one", "en").over.is_set)
+    device.left = 1000
+    until(speaker.say("one", "en").over.is_set)
+    speaker.close()
+    assert warnings[1:] == ["the sound device works again"] and device.left < 1000
+
+
+def test_a_long_text_begins_before_all_of_it_is_synthesised() -> None:
+    made: list[str] = []
+
+    class Counting(Tone):
+        def synthesise(self, text: str, *rest: Any) -> Sound:
+            made.append(text)
+            return super().synthesise(text, *rest)
+
+    speaker = Speaker(Counting(), None, None, str)
+    utterance = speaker.say("It goes on and on and on. " * 400, "en")
+    until(lambda: utterance.started is not None)
+    assert len(made) <= 3 and utterance.progress(time.monotonic()) < 0.01
+    speaker.close()
+    assert utterance.is_over and len(made) <= 3
+
+
+def test_pieces_follow_each_other_and_progress_never_goes_back() -> None:
+    speaker = Speaker(Tone(), None, None, str)
+    began = time.monotonic()
+    utterance = speaker.say("This is the first sentence. This is the second one.", "en")
+    progress = [0.0]
+    until(lambda: progress.append(utterance.progress(time.monotonic())) or utterance.is_over)
+    speaker.close()
+    assert progress == sorted(progress) and progress[-1] > 0.95
+    assert 1.3 < time.monotonic() - began < 2.0  # ten words, and the pause between
+
+
+def test_the_mouth_moves_with_the_sound() -> None:
+    class Halves(Tone):
+        """Loud for 0.3 s, then nothing for 0.3 s."""
+
+        def synthesise(self, *_: Any) -> Sound:
+            samples = np.zeros(6 * RATE // 10, np.int16)
+            samples[: 3 * RATE // 10] = 9000
+            return Sound(samples, RATE)
+
+    speaker = Speaker(Halves(), None, None, str)
+    utterance = speaker.say("one", "en")
+    assert utterance.mouth(time.monotonic()) == 0.0
+    until(lambda: utterance.started is not None)
+    start = utterance.started
+    assert start is not None
+    until(lambda: time.monotonic() > start + 0.45)
+    assert utterance.mouth(start + 0.1) == pytest.approx(1.0)
+    assert utterance.mouth(start + 0.28) == pytest.approx(1.0)
+    assert utterance.mouth(start + 0.33) == 0.0
+    utterance.stop()
+    assert utterance.mouth(start + 0.1) == 0.0
+    speaker.close()
+
+
+class Delayed(Loudspeaker):
+    """A device in real time with a buffer of a tenth of a second, as ALSA's."""
+
+    BUFFER_S = 0.1
+
+    def __init__(self) -> None:
+        self.silent_at = 0.0
+
+    def open(self, rate: int) -> Stream:
+        return self.Opened(self, rate)
+
+    class Opened(Silence):
+        def __init__(self, device: Delayed, rate: int) -> None:
+            self.device, self.rate, self.written, self.began = device, rate, 0, time.monotonic()
+
+        @property
+        def delay_s(self) -> float:  # type: ignore[override]
+            return max(self.began + self.written / self.rate - time.monotonic(), 0.0)
+
+        def write(self, samples: np.ndarray) -> int:
+            if self.delay_s > Delayed.BUFFER_S:
+                threading.Event().wait(0.02)
+                return 0
+            self.written += len(samples)
+            return len(samples)
+
+        def close(self) -> None:
+            self.device.silent_at = time.monotonic()
+
+
+def test_a_stop_silences_the_device_at_once() -> None:
+    device = Delayed()
+    speaker = Speaker(Tone(), device, None, str)
+    delays = []
+    for _ in range(5):
+        utterance = speaker.say("word " * 100, "en")
+        until(lambda u=utterance: u.progress(time.monotonic()) > 0.01)  # type: ignore[misc]
+        stopped = time.monotonic()
+        speaker.stop()
+        until(utterance.over.is_set)
+        delays.append(device.silent_at - stopped)
+    speaker.close()
+    assert sorted(delays)[2] < 0.05
+
+
+def test_what_is_in_the_buffer_counts_as_not_heard_yet() -> None:
+    device = Delayed()
+    speaker = Speaker(Tone(), device, None, str)
+    began = time.monotonic()
+    until(speaker.say("one two three", "en").over.is_set)
+    assert device.silent_at - began >= 0.3  # closed when all has been heard
+    speaker.close()

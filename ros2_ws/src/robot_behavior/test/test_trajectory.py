@@ -33,6 +33,7 @@ def states(shares: list[float], speeds: list[float]) -> JointStates:
 
 
 def assert_within_limits(trajectory: Trajectory, start: JointStates) -> None:
+    """Also of acceleration, but for joints that no braking could keep within their range."""
     fastest = np.array([LIMITS[joint].velocity for joint in trajectory.joints])
     lower = np.array([LIMITS[joint].lower for joint in trajectory.joints])
     upper = np.array([LIMITS[joint].upper for joint in trajectory.joints])
@@ -43,6 +44,13 @@ def assert_within_limits(trajectory: Trajectory, start: JointStates) -> None:
     assert (positions >= lower - 1e-9).all() and (positions <= upper + 1e-9).all()
     assert (np.abs(trajectory.velocities) <= fastest * 1.01).all()
     assert (np.abs(steps) <= fastest * 1.01).all()
+    moving = np.array([start.velocities.get(joint, 0.0) for joint in trajectory.joints])
+    strongest = np.array([LIMITS[joint].acceleration for joint in trajectory.joints])
+    room = np.where(moving > 0.0, upper - here, here - lower)
+    can_stop = moving**2 <= 2.0 * strongest * room
+    velocities = np.vstack([moving, trajectory.velocities])
+    changes = np.diff(velocities, axis=0) / np.diff([0.0, *trajectory.times])[:, None]
+    assert (np.abs(changes) <= strongest * 1.01)[:, can_stop].all()
 
 
 @settings(max_examples=60)
@@ -66,23 +74,6 @@ def test_the_way_to_rest_is_short_enough_for_a_stop(
     trajectory = plan(LIBRARY.rest, LIBRARY.rest, LIMITS, start, 0.1, approach_within_s=2.8)
     assert_within_limits(trajectory, start)
     assert trajectory.duration < 3.3
-
-
-@settings(max_examples=40)
-@given(name=names, shares=shares, speeds=shares)
-def test_it_is_smooth(name: str, shares: list[float], speeds: list[float]) -> None:
-    start = states(shares, speeds)
-    trajectory = plan(LIBRARY.motions[name], LIBRARY.rest, LIMITS, start)
-    velocities = np.vstack(
-        [[start.velocities[j] for j in trajectory.joints], trajectory.velocities]
-    )
-    fastest = np.array([LIMITS[joint].velocity for joint in trajectory.joints])
-    inside = [
-        0.1 < share < 0.9
-        for share in shares  # at a limit, a joint may have to stop at once
-    ]
-    change = np.abs(np.diff(velocities, axis=0)) / fastest
-    assert change[:, inside].max(initial=0.0) < 0.35
 
 
 def test_from_rest_a_motion_takes_its_own_time() -> None:
@@ -116,16 +107,10 @@ def test_joints_that_a_motion_does_not_name_go_to_rest() -> None:
     values=st.lists(st.floats(-2, 2), min_size=2, max_size=8),
     gaps=st.lists(st.floats(0.05, 2), min_size=8, max_size=8),
 )
-def test_a_spline_stays_between_its_points_and_knows_its_peaks(
-    values: list[float], gaps: list[float]
-) -> None:
+def test_a_spline_stays_between_its_points(values: list[float], gaps: list[float]) -> None:
     times = np.cumsum(gaps[: len(values)])
     spline = Spline.through(times, np.array(values)[:, None])
-    for i, peak in enumerate(spline.peak_speeds()[:, 0]):
-        inner = np.linspace(times[i], times[i + 1], 60)
-        positions, velocities = spline.at(inner)
+    for i in range(len(times) - 1):
+        positions, _ = spline.at(np.linspace(times[i], times[i + 1], 60))
         low, high = sorted(values[i : i + 2])
         assert positions.min() >= low - 1e-9 and positions.max() <= high + 1e-9
-        assert np.abs(velocities[:-1]).max() <= peak + 1e-9
-        slope = np.abs(np.diff(positions[:, 0]) / np.diff(inner)).max()
-        assert slope <= peak + 1e-9

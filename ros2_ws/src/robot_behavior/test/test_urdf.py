@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from robot_behavior.robot_model import RobotModel
-from robot_behavior.urdf import UrdfError, load
+from robot_behavior.urdf import FULL_SPEED_S, UrdfError, load
 
 HUMANOID = Path(__file__).parents[2] / "fer_bringup" / "urdf" / "humanoid.urdf"
 
@@ -45,6 +45,7 @@ def test_humanoid_has_a_humanoids_joints_with_limits(humanoid: RobotModel) -> No
     for limits in humanoid.limits.values():
         assert limits.lower < 0.0 < limits.upper
         assert 0.5 < limits.velocity < 10 and 1 <= limits.effort < 200
+        assert 5 < limits.acceleration < 100
 
 
 def test_humanoid_stands_on_the_floor_and_looks_ahead(humanoid: RobotModel) -> None:
@@ -119,7 +120,22 @@ def test_forward_kinematics_of_one_joint(tmp_path: Path) -> None:
     np.testing.assert_allclose(pose[:3, 0], [0, 0, -1], atol=1e-12)
     limits = model.limits["bend"]
     assert (limits.lower, limits.upper, limits.velocity, limits.effort) == (-1, 2, 3, 4)
+    assert limits.acceleration == pytest.approx(3 / FULL_SPEED_S)  # when the URDF tells none
     assert model.shapes["base"][0].size == (1, 2, 3)
+    assert not model.collisions and not model.masses
+
+
+def test_acceleration_collision_and_mass_are_read(tmp_path: Path) -> None:
+    text = ARM.replace('effort="4"', 'effort="4" acceleration="7"').replace(
+        '<link name="tip"/>',
+        '<link name="tip"><inertial><origin xyz="0 0 1"/><mass value="2"/></inertial>'
+        '<collision><geometry><sphere radius="0.1"/></geometry></collision></link>',
+    )
+    model = load(arm(tmp_path, text))
+    assert model.limits["bend"].acceleration == 7
+    assert model.collisions["tip"][0].size == (0.1,)
+    assert model.masses["tip"].kilograms == 2
+    np.testing.assert_allclose(model.masses["tip"].centre, [0, 0, 1])
 
 
 @pytest.mark.parametrize(
@@ -129,6 +145,12 @@ def test_forward_kinematics_of_one_joint(tmp_path: Path) -> None:
         ('velocity="3"', "", "velocity=None, expected a number"),
         ('velocity="3"', 'velocity="nan"', "velocity='nan', expected a number"),
         ('velocity="3"', 'velocity="0"', "expected more than 0"),
+        ('effort="4"', 'acceleration="0"', "acceleration limit 0, expected above 0"),
+        (
+            '<link name="tip"/>',
+            '<link name="tip"><inertial><mass value="-1"/></inertial></link>',
+            "link 'tip' has the mass -1, expected at least 0",
+        ),
         ('lower="-1"', 'lower="5"', "limits 5..2, expected lower < upper"),
         ('type="revolute"', 'type="ball"', "type 'ball', expected one of revolute"),
         ('<child link="tip"/>', '<child link="hand"/>', "link 'hand', which does not exist"),

@@ -13,13 +13,19 @@ from typing import Any
 
 import numpy as np
 
+from robot_behavior.speech.prosody import Prosody
 from robot_behavior.speech.sound import Sound
-from robot_behavior.speech.voice import SpeechError
+from robot_behavior.speech.voice import SpeechError, best_language
 
 _SYNCHRONOUS = 2  # espeak_AUDIO_OUTPUT: samples are handed to a callback, before Synth returns
 _DONT_EXIT = 0x8000  # espeakINITIALIZE: report a missing voice folder instead of exit()
-_RATE, _VOLUME = 1, 2  # espeak_PARAMETER
+_RATE, _VOLUME, _PITCH = 1, 2, 3  # espeak_PARAMETER
+_SLOWEST, _FASTEST, _LOUDEST = 80, 450, 200
 _CHARACTERS, _UTF8 = 1, 1  # espeak_POSITION_TYPE, espeakCHARS_UTF8
+
+# What the parameter "pitch" does to the fundamental frequency, as measured.
+_PITCHES = (0, 25, 42, 50, 58, 75, 100)
+_SEMITONES = (-5.3, -3.25, -1.0, 0.0, 1.0, 4.1, 8.6)
 
 _Callback = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
@@ -59,29 +65,25 @@ class EspeakVoice:
         self.rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, folder, _DONT_EXIT)
         if self.rate <= 0:
             raise SpeechError(f"espeak-ng finds no voices in {data or 'its own folder'}")
-        self._library.espeak_SetParameter(_RATE, words_per_minute, 0)
-        self._library.espeak_SetParameter(_VOLUME, volume, 0)
+        self._words_per_minute, self._volume = words_per_minute, volume
         self._voices = dict(self._list_voices())
         self._chunks: list[bytes] = []
         self._unwanted: Callable[[], bool] = lambda: False
         self._callback = _Callback(self._collect)  # the library keeps no reference
-        self._library.espeak_SetSynthCallback(self._callback)
 
     def language(self, locale: str) -> str:
-        """See `Voice.language`; a tag falls back as in RFC 4647: ``en-IE`` to ``en``."""
-        parts = locale.lower().replace("_", "-").split("-")
-        for length in range(len(parts), 0, -1):
-            language = "-".join(parts[:length])
-            if language in self._voices:
-                return language
-        available = ", ".join(sorted(self._voices))
-        raise SpeechError(f"no voice speaks '{locale}', expected one of {available}")
+        """See `Voice.language`."""
+        return best_language(locale, self._voices)
 
-    def synthesise(self, text: str, language: str, unwanted: Callable[[], bool]) -> Sound:
+    def synthesise(
+        self, text: str, language: str, prosody: Prosody, unwanted: Callable[[], bool]
+    ) -> Sound:
         """See `Voice.synthesise`."""
         self._chunks, self._unwanted = [], unwanted
         if self._library.espeak_SetVoiceByName(self._voices[language]) != 0:
             raise SpeechError(f"espeak-ng cannot load its voice for '{language}'")
+        self._apply(prosody)
+        self._library.espeak_SetSynthCallback(self._callback)  # there may have been another voice
         data = text.encode("utf-8", "replace")
         status = self._library.espeak_Synth(
             data, ctypes.c_size_t(len(data) + 1), 0, _CHARACTERS, 0, _UTF8, None, None
@@ -89,6 +91,13 @@ class EspeakVoice:
         if status != 0:
             raise SpeechError(f"espeak-ng failed with status {status}")
         return Sound(np.frombuffer(b"".join(self._chunks), np.int16), self.rate)
+
+    def _apply(self, prosody: Prosody) -> None:
+        rate = min(max(self._words_per_minute * prosody.rate, _SLOWEST), _FASTEST)
+        pitch = float(np.interp(prosody.pitch_st, _SEMITONES, _PITCHES))
+        volume = min(self._volume * prosody.gain, _LOUDEST)
+        for parameter, value in ((_RATE, rate), (_PITCH, pitch), (_VOLUME, volume)):
+            self._library.espeak_SetParameter(parameter, round(value), 0)
 
     def _collect(self, samples: Any, count: int, _events: Any) -> int:
         if samples and count:
@@ -103,7 +112,8 @@ class EspeakVoice:
         index = 0
         while records[index]:
             record = records[index].contents
-            for priority, language in _languages(record.languages):
+            for priority, tag in _languages(record.languages):
+                language = tag.lower()
                 best = found.get(language)
                 if best is None or priority < best[0]:
                     found[language] = (priority, record.identifier)

@@ -3,24 +3,68 @@
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Callable
+from typing import Protocol
 
-from robot_behavior.speech.sound import Sound
+import numpy as np
+
 from robot_behavior.speech.voice import SpeechError
 
 _PLAYBACK, _NONBLOCKING = 0, 1  # snd_pcm_stream_t, mode
 _S16, _INTERLEAVED = 2, 3  # SND_PCM_FORMAT_S16_LE, SND_PCM_ACCESS_RW_INTERLEAVED
 _LATENCY_US = 100_000
+_WAIT_MS = 20
+_PATIENCE_S = 1.0
+_BUSY = -11  # EAGAIN
 
 _Quiet = ctypes.CFUNCTYPE(
     None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p
 )
 
 
-class Loudspeaker:
-    """Plays sounds on an ALSA device.
+class Stream(Protocol):
+    """An open sound device."""
 
-    The device is opened per sound, so that other programs can use it in between.
+    @property
+    def delay_s(self) -> float:
+        """How long it takes until the sample that is written next is heard."""
+
+    def write(self, samples: np.ndarray) -> int:
+        """Takes samples, int16 [N], as many as fit in within some hundredths of a second.
+
+        Returns:
+            How many it has taken.
+
+        Raises:
+            SpeechError: the device does not work any more.
+        """
+
+    def finish(self) -> None:
+        """Tells it that nothing will follow; returns at once."""
+
+    def close(self) -> None:
+        """Falls silent at once and frees the device."""
+
+
+class Silence:
+    """Stands in for a device where there is none: takes everything, plays nothing."""
+
+    delay_s = 0.0
+
+    def write(self, samples: np.ndarray) -> int:
+        """See `Stream.write`."""
+        return len(samples)
+
+    def finish(self) -> None:
+        """See `Stream.finish`."""
+
+    def close(self) -> None:
+        """See `Stream.close`."""
+
+
+class Loudspeaker:
+    """Opens an ALSA device per utterance, so that others can use it in between.
 
     Args:
         device: an ALSA name; ``default`` is the desktop's (PulseAudio, PipeWire) or the
@@ -43,44 +87,69 @@ class Loudspeaker:
         self._alsa.snd_lib_error_set_handler(self._quiet)
         self._alsa.snd_pcm_close(self._open())
 
-    def play(self, sound: Sound, unwanted: Callable[[], bool]) -> None:
-        """Plays a sound to its end, or until ``unwanted()``; blocks.
+    def open(self, rate: int) -> Stream:
+        """Opens the device for sound of one channel.
+
+        Args:
+            rate: samples per second.
 
         Raises:
-            SpeechError: the device does not take it.
+            SpeechError: it is not there, is held by another program, or refuses the sound.
         """
         pcm = self._open()
-        try:
-            self._checked(
-                self._alsa.snd_pcm_set_params(
-                    pcm, _S16, _INTERLEAVED, 1, sound.rate, 1, _LATENCY_US
-                )
-            )
-            step, position = sound.rate // 50, 0
-            while position < len(sound.samples):
-                if unwanted():
-                    self._alsa.snd_pcm_drop(pcm)
-                    return
-                chunk = sound.samples[position : position + step]
-                written = int(self._alsa.snd_pcm_writei(pcm, chunk.tobytes(), len(chunk)))
-                if written < 0:  # an underrun after a pause of this process
-                    self._checked(self._alsa.snd_pcm_recover(pcm, written, 1))
-                position += max(written, 0)
-            self._alsa.snd_pcm_drain(pcm)
-        finally:
+        status = self._alsa.snd_pcm_set_params(pcm, _S16, _INTERLEAVED, 1, rate, 1, _LATENCY_US)
+        if status < 0:
             self._alsa.snd_pcm_close(pcm)
+        self._checked(status)
+        return _AlsaStream(self._alsa, pcm, rate, self._checked)
 
     def _open(self) -> ctypes.c_void_p:
         pcm = ctypes.c_void_p()
-        # A device that another program holds must not make this one wait: hence not blocking,
-        # which is taken back once it is open.
+        # Not blocking: neither a device that another program holds nor one that has stopped
+        # to take sound may make this one wait.
         self._checked(
             self._alsa.snd_pcm_open(ctypes.byref(pcm), self._device, _PLAYBACK, _NONBLOCKING)
         )
-        self._checked(self._alsa.snd_pcm_nonblock(pcm, 0))
         return pcm
 
     def _checked(self, status: int) -> None:
         if status < 0:
             reason = self._alsa.snd_strerror(status).decode(errors="replace")
             raise SpeechError(f"sound device '{self._device.decode()}': {reason}")
+
+
+class _AlsaStream:
+    """An open ALSA device; see `Stream`."""
+
+    def __init__(
+        self, alsa: ctypes.CDLL, pcm: ctypes.c_void_p, rate: int, checked: Callable[[int], None]
+    ) -> None:
+        self._alsa, self._pcm, self._rate, self._checked = alsa, pcm, rate, checked
+        self._alive = time.monotonic()  # when it has last taken something
+
+    @property
+    def delay_s(self) -> float:
+        frames = ctypes.c_long(0)
+        if self._alsa.snd_pcm_delay(self._pcm, ctypes.byref(frames)) < 0:
+            return 0.0  # it is not running: nothing waits
+        return max(frames.value, 0) / self._rate
+
+    def write(self, samples: np.ndarray) -> int:
+        written = int(self._alsa.snd_pcm_writei(self._pcm, samples.tobytes(), len(samples)))
+        now = time.monotonic()
+        if written > 0:
+            self._alive = now
+            return written
+        if written not in (0, _BUSY):  # an underrun after a pause of this process
+            self._checked(self._alsa.snd_pcm_recover(self._pcm, written, 1))
+        if now - self._alive > _PATIENCE_S:
+            self._checked(-110)  # ETIMEDOUT
+        self._alsa.snd_pcm_wait(self._pcm, _WAIT_MS)
+        return 0
+
+    def finish(self) -> None:
+        self._alsa.snd_pcm_drain(self._pcm)  # also starts what is shorter than the buffer
+
+    def close(self) -> None:
+        self._alsa.snd_pcm_drop(self._pcm)
+        self._alsa.snd_pcm_close(self._pcm)

@@ -1,57 +1,30 @@
-"""Says one sentence after the other on a thread of its own."""
+"""Says one text after the other on a thread of its own."""
 
 from __future__ import annotations
 
 import queue
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
-from robot_behavior.speech.loudspeaker import Loudspeaker
+import numpy as np
+
+from robot_behavior.speech.loudspeaker import Loudspeaker, Silence, Stream
+from robot_behavior.speech.pieces import pause_after, pieces, speakable
+from robot_behavior.speech.prosody import PLAIN, Prosody
 from robot_behavior.speech.recorder import Recorder
 from robot_behavior.speech.sound import Sound
+from robot_behavior.speech.utterance import Utterance
 from robot_behavior.speech.voice import SpeechError, Voice
 
-
-@dataclass
-class Utterance:
-    """A sentence on its way; written by the speaker's thread, read by others.
-
-    Attributes:
-        text: what is said.
-        language: of the voice.
-        started: monotonic seconds; None before it can be heard.
-        duration: s; known once it has started.
-        error: why it could not be said; empty if it could.
-    """
-
-    text: str
-    language: str
-    started: float | None = None
-    duration: float = 0.0
-    error: str = ""
-    _unwanted: threading.Event = field(default_factory=threading.Event)
-    _over: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it has ended, in whichever way."""
-        return self._over.is_set()
-
-    def stop(self) -> None:
-        """Ends it now, within a few hundredths of a second."""
-        self._unwanted.set()
-
-    def progress(self, now: float) -> float:
-        """Share that has been said, 0..1."""
-        if self.started is None:
-            return 0.0
-        return min((now - self.started) / self.duration, 1.0) if self.duration > 0 else 1.0
+_LEAD_S = 0.15  # sound that a device may take before it is heard
 
 
 class Speaker:
-    """Synthesises, plays and records; each sentence takes as long as its sound.
+    """Synthesises, plays and records; each text takes as long as its sound.
+
+    While a piece of the text is heard the next one is synthesised, on a second thread.
 
     Args:
         voice: makes the sound.
@@ -71,8 +44,10 @@ class Speaker:
     ) -> None:
         self._voice, self._loudspeaker, self._recorder = voice, loudspeaker, recorder
         self._warn, self._clock, self._epoch = warn, clock, clock()
+        self._muted = False  # the sound device has failed
         self._queue: queue.SimpleQueue[Utterance | None] = queue.SimpleQueue()
         self._current: Utterance | None = None
+        self._studio = ThreadPoolExecutor(max_workers=1, thread_name_prefix="voice")
         self._thread = threading.Thread(target=self._work, name="speaker", daemon=True)
         self._thread.start()
 
@@ -81,10 +56,14 @@ class Speaker:
         """Whether nothing is being said."""
         return self._current is None or self._current.is_over
 
-    def say(self, text: str, language: str) -> Utterance:
+    def warm_up(self, language: str) -> None:
+        """Makes the voice load what it needs for a language, in the background."""
+        self._studio.submit(self._voice.synthesise, "a", language, PLAIN, lambda: False)
+
+    def say(self, text: str, language: str, prosody: Prosody = PLAIN) -> Utterance:
         """Says a text; stops what was being said."""
         self.stop()
-        self._current = Utterance(text, language)
+        self._current = Utterance(text, language, prosody)
         self._queue.put(self._current)
         return self._current
 
@@ -94,53 +73,125 @@ class Speaker:
             self._current.stop()
 
     def close(self) -> None:
-        """Stops, ends the thread and completes the recording."""
+        """Stops, ends the threads and completes the recording."""
         self.stop()
         self._queue.put(None)
         self._thread.join(timeout=2.0)
+        self._studio.shutdown(wait=False, cancel_futures=True)
         if self._recorder is not None:
             self._recorder.close()
 
     def _work(self) -> None:
         while (utterance := self._queue.get()) is not None:
             try:
-                self._say(utterance)
+                if not utterance.unwanted.is_set():
+                    self._say(utterance)
             except SpeechError as error:
                 utterance.error = str(error)
             finally:
-                utterance._over.set()
+                utterance.over.set()
 
     def _say(self, utterance: Utterance) -> None:
-        unwanted = utterance._unwanted
-        if unwanted.is_set():
-            return
-        sound = self._voice.synthesise(utterance.text, utterance.language, unwanted.is_set)
-        started = self._clock()
-        utterance.duration, utterance.started = sound.duration, started
-        self._play(sound, unwanted)
-        # Also paces a device that takes the sound faster than it can be heard.
-        unwanted.wait(max(started + sound.duration - self._clock(), 0.0))
-        if self._recorder is not None:
-            said = sound
-            if unwanted.is_set():
-                count = round((self._clock() - started) * sound.rate)
-                said = Sound(sound.samples[:count], sound.rate)
-            self._record(said, started - self._epoch)
+        stream: Stream | None = None
+        try:
+            written_s = 0.0
+            for sound, share in self._sounds(utterance):
+                if stream is None:
+                    stream = self._open(sound.rate)
+                utterance.add(sound, share)
+                stream = self._play(stream, sound, written_s, utterance)
+                self._record(sound, written_s, utterance)
+                written_s += sound.duration
+            if stream is not None and not utterance.unwanted.is_set():
+                stream.finish()
+                utterance.unwanted.wait(written_s - utterance.heard(self._clock()))
+        finally:
+            if stream is not None:
+                stream.close()
 
-    def _play(self, sound: Sound, unwanted: threading.Event) -> None:
+    def _sounds(self, utterance: Utterance) -> Iterator[tuple[Sound, float]]:
+        """The sound of each piece, in whole steps, and the share of the text at its end."""
+        text = speakable(utterance.text)
+        unwanted, said, parts = utterance.unwanted.is_set, 0, list(pieces(text))
+
+        def begin(index: int) -> Future[Sound]:
+            return self._studio.submit(
+                self._voice.synthesise,
+                parts[index],
+                utterance.language,
+                utterance.prosody,
+                unwanted,
+            )
+
+        pending = begin(0) if parts else None
+        for index, part in enumerate(parts):
+            assert pending is not None
+            sound = pending.result()
+            if unwanted():
+                return
+            last = index + 1 == len(parts)
+            pending = None if last else begin(index + 1)
+            said += len(part)
+            pause_s = 0.0 if last else pause_after(part) / utterance.prosody.rate
+            yield _padded(sound, pause_s), said / sum(map(len, parts))
+
+    def _open(self, rate: int) -> Stream:
         if self._loudspeaker is None:
-            return
+            return Silence()
         try:
-            self._loudspeaker.play(sound, unwanted.is_set)
+            stream = self._loudspeaker.open(rate)
         except SpeechError as error:
-            self._loudspeaker = None
-            self._warn(f"nothing can be heard from now on: {error}")
+            return self._mute(error)
+        if self._muted:
+            self._muted = False
+            self._warn("the sound device works again")
+        return stream
 
-    def _record(self, sound: Sound, at_s: float) -> None:
-        if self._recorder is None:
+    def _mute(self, error: SpeechError) -> Stream:
+        if not self._muted:
+            self._muted = True
+            self._warn(f"nothing can be heard from now on: {error}")
+        return Silence()
+
+    def _play(self, stream: Stream, sound: Sound, at_s: float, utterance: Utterance) -> Stream:
+        """Gives a sound to the device, not much sooner than it is heard."""
+        position = 0
+        while position < len(sound.samples) and not utterance.unwanted.is_set():
+            try:
+                position += stream.write(sound.samples[position : position + sound.step])
+                delay_s = stream.delay_s
+            except SpeechError as error:
+                stream.close()
+                stream, delay_s = self._mute(error), 0.0
+            written_s = at_s + position / sound.rate
+            utterance.lags(self._clock(), written_s - delay_s)
+            # A device without a clock of its own, or none at all, takes everything at once.
+            ahead_s = written_s - utterance.heard(self._clock())
+            if ahead_s > _LEAD_S:
+                utterance.unwanted.wait(ahead_s - _LEAD_S)
+        return stream
+
+    def _record(self, sound: Sound, at_s: float, utterance: Utterance) -> None:
+        if self._recorder is None or utterance.started is None:
             return
+        if utterance.unwanted.is_set():
+            heard_s = max(utterance.heard(self._clock()) - at_s, 0.0)
+            sound = Sound(sound.samples[: round(heard_s * sound.rate)], sound.rate)
         try:
-            self._recorder.add(sound, at_s)
+            self._recorder.add(sound, utterance.started - self._epoch + at_s)
         except SpeechError as error:
             self._recorder = None
             self._warn(f"nothing is recorded from now on: {error}")
+
+
+def _padded(sound: Sound, pause_s: float) -> Sound:
+    """With a pause after it, and the rest of the last step."""
+    pause = round(pause_s * sound.rate)
+    count = -(-(len(sound.samples) + pause) // sound.step) * sound.step
+    samples = np.zeros(count, np.int16)
+    samples[: len(sound.samples)] = sound.samples
+    if sound.mouth is None:
+        return Sound(samples, sound.rate)
+    mouth = np.zeros(count // sound.step, np.float32)
+    mouth[: len(sound.mouth)] = sound.mouth[: len(mouth)]
+    return Sound(samples, sound.rate, mouth)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+import time
 import wave
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -18,14 +21,23 @@ from rclpy.action import ActionClient
 from rclpy.executors import Executor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from std_msgs.msg import String
+from std_msgs.msg import Float32, String
 
 from fer_common.runner import StartError
 from fer_common.testing import spin_until, spinning
+from robot_behavior.sentences import Sentences
+from robot_behavior.speech import mock_piper
 from robot_behavior.speech_node import SpeechNode
 
+SENTENCES = Path(__file__).parents[2] / "config" / "sentences"
 SUCCEEDED, CANCELED, ABORTED = 4, 5, 6
 LONG = "This sentence has so many words that nobody waits for its end. " * 5
+
+
+def read(file: Path) -> tuple[np.ndarray, int]:
+    with wave.open(str(file)) as recording:
+        data = recording.readframes(recording.getnframes())
+        return np.frombuffer(data, np.int16) / 32768, recording.getframerate()
 
 
 class Listener(Node):
@@ -34,8 +46,15 @@ class Listener(Node):
     def __init__(self) -> None:
         super().__init__("listener")
         self.heard: list[str] = []
+        self.mouth: list[float] = []
+        self.times: list[float] = []
         self.client = ActionClient(self, Say, "say")
         self.create_subscription(String, "speech", lambda m: self.heard.append(m.data), 10)
+        self.create_subscription(Float32, "mouth", self._on_mouth, 10)
+
+    def _on_mouth(self, message: Float32) -> None:
+        self.mouth.append(message.data)
+        self.times.append(time.monotonic())
 
 
 class World:
@@ -62,7 +81,8 @@ def speaking(send_goal: Callable) -> Speaking:
         with spinning(Listener, lambda: SpeechNode(parameter_overrides=overrides)) as made:
             world = World(*made, send_goal)
             world.until(world.listener.client.server_is_ready)
-            world.until(lambda: world.speech.count_subscribers("speech"))
+            for topic in ("speech", "mouth"):
+                world.until(lambda t=topic: world.speech.count_subscribers(t))  # type: ignore[misc]
             yield world
 
     return start
@@ -113,7 +133,9 @@ def test_a_cancelled_sentence_stops_at_once(world: World) -> None:
     world.until(lambda: world.listener.heard == [LONG.strip(), ""])
 
 
-@pytest.mark.parametrize("text", ["", "  \n\t "])
+@pytest.mark.parametrize(
+    "text", ["", "  \n\t ", "...", "\U0001f600", "\x07\x1b", "<prosody rate='80%'> </prosody>"]
+)
 def test_an_empty_text_is_refused_and_disturbs_nobody(world: World, text: str) -> None:
     playing = world.ask("One two three.")
     world.until(lambda: world.listener.heard)
@@ -146,6 +168,94 @@ def test_an_unknown_language_is_named(speaking: Speaking) -> None:
         pass
 
 
+def test_the_mouth_moves_while_the_robot_speaks_and_closes_in_the_end(world: World) -> None:
+    goal = world.ask("You look happy! I am glad to see that, and I want to dance.")
+    world.until(lambda: goal.over and world.listener.heard[-1:] == [""])
+    mouth, times = world.listener.mouth, world.listener.times
+    assert max(mouth) > 0.4 and min(mouth) >= 0.0 and max(mouth) <= 1.0 and mouth[-1] == 0.0
+    assert len({round(opening, 2) for opening in mouth}) > 5
+    assert (len(times) - 1) / (times[-1] - times[0]) >= 20.0
+
+
+def test_the_mouth_closes_when_the_sentence_is_cut_off(world: World) -> None:
+    goal = world.ask(LONG)
+    world.until(lambda: max(world.listener.mouth, default=0.0) > 0.2)
+    goal.handle.cancel_goal_async()
+    world.until(lambda: goal.over and world.listener.mouth[-1] == 0.0, 2.0)
+    count = len(world.listener.mouth)
+    world.until(lambda: world.speech.is_stopped())
+    assert len(world.listener.mouth) <= count + 1
+
+
+def test_the_prosody_is_heard_and_not_spoken(speaking: Speaking) -> None:
+    durations = []
+    with speaking(backend="log", rate_wpm=300) as world:
+        for text in ("You look happy!", '<prosody rate="50%">You look happy!</prosody>'):
+            began, goal = time.monotonic(), world.ask(text)
+            world.until(lambda g=goal: g.over)  # type: ignore[misc]
+            assert goal.status == SUCCEEDED
+            durations.append(time.monotonic() - began)
+        world.until(lambda: world.listener.heard == ["You look happy!", ""] * 2)
+    assert durations[1] > durations[0] + 0.3
+
+
+def test_a_malformed_prosody_is_said_plainly_with_a_warning(
+    speaking: Speaking, capfd: pytest.CaptureFixture
+) -> None:
+    with speaking(backend="log", rate_wpm=450) as world:
+        goal = world.ask("<prosody rate='85%'>Hello!")
+        world.until(lambda: goal.over and world.listener.heard == ["Hello!", ""])
+        assert goal.status == SUCCEEDED
+    assert 'says "Hello!" plainly: malformed prosody' in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "word " * 2000,
+        "a" * 10_000,
+        "您好" * 5000,
+        "\x01\x02hello\x1b[2J" * 50,
+        "\U0001f600ok " * 99,
+    ],
+)
+def test_any_text_begins_and_can_be_stopped(world: World, text: str) -> None:
+    began = time.monotonic()
+    goal = world.ask(text)
+    world.until(lambda: world.listener.heard)
+    assert time.monotonic() - began < 2.0 and world.listener.heard == [text.strip()]
+    goal.handle.cancel_goal_async()
+    world.until(lambda: goal.over and world.speech.is_stopped(), 2.0)
+
+
+def test_without_a_sound_device_the_robot_goes_on(
+    speaking: Speaking, capfd: pytest.CaptureFixture
+) -> None:
+    pytest.importorskip("espeakng_loader")
+    with speaking(backend="espeak", audio_device="no_such_device") as world:
+        goal = world.ask("Ja.")
+        world.until(lambda: goal.over)
+        assert goal.status == SUCCEEDED and max(world.listener.mouth) > 0.1
+    assert "nothing will be heard: " in capfd.readouterr().err
+
+
+def test_a_piper_voice_speaks(
+    tmp_path: Path, speaking: Speaking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "piper", mock_piper)
+    voice = tmp_path / "en.onnx"
+    voice.touch()
+    description = {"audio": {"sample_rate": 16000}, "espeak": {"voice": "en-us"}}
+    Path(f"{voice}.json").write_text(json.dumps(description))
+    with speaking(backend="piper", piper_voice=str(voice)) as world:
+        goal = world.ask("You look happy!")
+        world.until(lambda: goal.over)
+        assert goal.status == SUCCEEDED and max(world.listener.mouth) > 0.5
+        french = world.ask("Bonjour", locale="fr")
+        world.until(lambda: french.over)
+        assert "no voice speaks 'fr', expected one of en, en-us" in french.result.message
+
+
 def test_what_is_said_is_recorded_at_its_time(tmp_path: Path, speaking: Speaking) -> None:
     pytest.importorskip("espeakng_loader")
     file = tmp_path / "said.wav"
@@ -155,10 +265,7 @@ def test_what_is_said_is_recorded_at_its_time(tmp_path: Path, speaking: Speaking
             world.until(lambda g=goal: g.over)  # type: ignore[misc]
             pause = world.speech.get_clock().now().nanoseconds + 6 * 10**8
             world.until(lambda p=pause: world.speech.get_clock().now().nanoseconds > p)  # type: ignore[misc]
-    with wave.open(str(file)) as recording:
-        rate = recording.getframerate()
-        data = recording.readframes(recording.getnframes())
-    samples = np.frombuffer(data, np.int16) / 32768
+    samples, rate = read(file)
     step = rate // 10
     levels = np.array(
         [np.sqrt(np.mean(samples[i : i + step] ** 2)) for i in range(0, len(samples), step)]
@@ -172,10 +279,29 @@ def test_what_is_said_is_recorded_at_its_time(tmp_path: Path, speaking: Speaking
     assert loud[-10:].any()
 
 
+@pytest.mark.parametrize("locale", ["en", "zh", "de", "fr", "es"])
+def test_every_language_of_the_sentence_files_is_heard(
+    tmp_path: Path, speaking: Speaking, locale: str
+) -> None:
+    pytest.importorskip("espeakng_loader")
+    sentences = Sentences.load(SENTENCES, locale)
+    line = sentences.line(sentences.of("farewell")[1], "farewell", 12)
+    file = tmp_path / "said.wav"
+    with speaking(backend="espeak", record_to=str(file)) as world:
+        goal = world.ask(line.marked, line.locale)
+        world.until(lambda: goal.over)
+        assert goal.status == SUCCEEDED
+    samples, rate = read(file)
+    loud = np.flatnonzero(np.abs(samples) > 0.02)
+    assert 0.4 < (loud[-1] - loud[0]) / rate < 2.0
+    assert np.sqrt(np.mean(samples[loud[0] : loud[-1]] ** 2)) > 0.03
+
+
 @pytest.mark.parametrize(
     ("parameters", "complaint"),
     [
-        ({"backend": "piper"}, "'backend' is 'piper', expected one of espeak, log"),
+        ({"backend": "cello"}, "'backend' is 'cello', expected one of espeak, piper, log"),
+        ({"backend": "piper"}, "'piper_voice' is empty, expected the path of a voice"),
         ({"backend": "log", "rate_wpm": 5}, "'rate_wpm' is 5, expected 80..450"),
         ({"backend": "log", "record_to": "/proc/no/said.wav"}, "cannot record to /proc/no"),
     ],

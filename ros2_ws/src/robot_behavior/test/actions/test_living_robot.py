@@ -1,0 +1,294 @@
+"""The player between two motions, and its stop, over DDS with the simulated robot."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rclpy")
+
+from fer_interfaces.action import PlayMotion
+from fer_interfaces.msg import BehaviorState, Emotion
+from rcl_interfaces.srv import SetParameters
+from rclpy.action import ActionClient
+from rclpy.executors import Executor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import CameraInfo, JointState
+from std_msgs.msg import ColorRGBA
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from fer_common.qos import EVENTS, LATCHED
+from fer_common.testing import spin_until, spinning
+from robot_behavior.motion_player import MotionPlayer
+from robot_behavior.sim_robot import SimRobot
+
+URDF = Path(__file__).parents[3] / "fer_bringup" / "urdf" / "humanoid.urdf"
+ARM, YAW, BREATH = "left_shoulder_pitch_joint", "head_yaw_joint", "left_shoulder_roll_joint"
+MOTIONS = f"""
+/motion_player:
+  ros__parameters:
+    motions:
+      rest: {{joints: [{ARM}, {YAW}, {BREATH}], positions: [0, 0, 0], times_from_start: [0.3]}}
+      raise: {{joints: [{ARM}], positions: [0.1, 0.8, 0.8], times_from_start: [0.3, 0.9, 1.5]}}
+"""
+
+
+class Somebody(Node):
+    """Shows a face, asks for motions, and watches the robot."""
+
+    def __init__(self) -> None:
+        super().__init__("somebody")
+        self.position: dict[str, float] = {}
+        self.speed: dict[str, float] = {}
+        self.told: list[JointTrajectory] = []
+        self.eyes: list[ColorRGBA] = []
+        self.face_x: int | None = None
+        self.client = ActionClient(self, PlayMotion, "play_motion")
+        self.states = self.create_publisher(JointState, "joint_states", 10)
+        self.behavior = self.create_publisher(BehaviorState, "behavior_state", LATCHED)
+        self.info = self.create_publisher(CameraInfo, "camera_info", 10)
+        self._emotion = self.create_publisher(Emotion, "emotion", EVENTS)
+        self.create_subscription(JointState, "joint_states", self._on_state, 10)
+        self.create_subscription(JointTrajectory, "joint_trajectory", self.told.append, EVENTS)
+        self.create_subscription(ColorRGBA, "eyes", self.eyes.append, LATCHED)
+        self.create_timer(0.05, self._show)
+
+    def _show(self) -> None:
+        if self.face_x is None:
+            return
+        message = Emotion(label=Emotion.HAPPY)
+        message.header.stamp = self.get_clock().now().to_msg()
+        roi = message.roi
+        roi.x_offset, roi.y_offset, roi.width, roi.height = self.face_x - 50, 190, 100, 100
+        self._emotion.publish(message)
+
+    def _on_state(self, message: JointState) -> None:
+        self.position.update(zip(message.name, message.position, strict=False))
+        self.speed.update(zip(message.name, message.velocity, strict=False))
+
+    @property
+    def stands_still(self) -> bool:
+        return not any(self.speed.values())
+
+
+class Room:
+    def __init__(self, executor: Executor, nodes: list[Any], send: Callable) -> None:
+        self.executor, self._send = executor, send
+        self.who, self.player, self.sim = nodes
+
+    def play(self, motion: str) -> Any:
+        return self._send(self.who.client, PlayMotion.Goal(motion=motion, priority=128))
+
+    def until(self, condition: Callable[[], object], timeout_s: float = 15.0) -> None:
+        assert spin_until(self.executor, condition, timeout_s)
+
+    def call(self, kind: Any, name: str, request: Any) -> Any:
+        client = self.who.create_client(kind, name)
+        self.until(client.service_is_ready)
+        future = client.call_async(request)
+        self.until(future.done)
+        return future.result()
+
+    def stop(self) -> str:
+        answer = self.call(Trigger, "/motion_player/stop", Trigger.Request())
+        assert answer.success
+        return answer.message
+
+    def set(self, name: str, value: Any) -> Any:
+        parameters = [Parameter(name, value=value).to_parameter_msg()]
+        request = SetParameters.Request(parameters=parameters)
+        return self.call(SetParameters, "/motion_player/set_parameters", request).results[0]
+
+    def breathes(self) -> None:
+        self.until(lambda: self.who.position.get(BREATH, 0.0) > 0.015)
+
+    def falls_silent(self) -> None:
+        """Whether 15 joint states in a row see neither a command nor a movement."""
+        quiet = 0
+        told, seen = len(self.who.told), dict(self.who.position)
+
+        def long_enough() -> bool:
+            nonlocal quiet, told, seen
+            now = len(self.who.told), dict(self.who.position)
+            quiet = quiet + 1 if now == (told, seen) else 0
+            told, seen = now
+            return quiet > 60
+
+        self.until(long_enough)
+
+
+@pytest.fixture
+def room(tmp_path: Path, send_goal: Callable) -> Iterator[Room]:
+    file = tmp_path / "motions.yaml"
+    file.write_text(MOTIONS)
+    robot = {"urdf": str(URDF)}
+    with spinning(
+        Somebody,
+        lambda: MotionPlayer(parameter_overrides=overrides(motions_file=str(file), **robot)),
+        lambda: SimRobot(parameter_overrides=overrides(**robot)),
+    ) as (executor, nodes):
+        built = Room(executor, nodes, send_goal)
+        built.until(built.who.client.server_is_ready)
+        built.until(lambda: not built.player._unreachable())
+        yield built
+
+
+def overrides(**values: Any) -> list[Parameter]:
+    return [Parameter(name, value=value) for name, value in values.items()]
+
+
+def test_it_breathes_and_a_motion_takes_over_and_gives_back(room: Room) -> None:
+    room.breathes()
+    goal = room.play("raise")
+    room.until(lambda: goal.over)
+    assert goal.result.success
+    room.until(lambda: abs(room.who.position[ARM]) < 0.05)
+    room.until(lambda: room.who.position[BREATH] < -0.01)
+    for message in room.who.told:  # a controller takes only what names all, and ends at rest
+        assert message.joint_names == [ARM, YAW, BREATH]
+        assert not any(message.points[-1].velocities)
+
+
+def test_the_head_turns_to_the_face_and_back(room: Room) -> None:
+    room.who.face_x = 520  # right in the image: the robot's right
+    room.until(lambda: room.who.position[YAW] < -0.3)
+    info = CameraInfo(width=1040, height=480)
+    info.k[0] = 900.0
+    room.who.info.publish(info)  # now it is in the middle
+    room.until(lambda: abs(room.who.position[YAW]) < 0.05)
+    room.who.face_x = 100
+    room.until(lambda: room.who.position[YAW] > 0.35)
+    room.who.face_x = None
+    room.until(lambda: abs(room.who.position[YAW]) < 0.15)
+
+
+def test_the_head_stays_with_the_face_during_a_motion(room: Room) -> None:
+    room.who.face_x = 520
+    room.until(lambda: room.who.position[YAW] < -0.3)
+    goal = room.play("raise")
+    room.until(lambda: room.who.position[ARM] > 0.5)
+    assert room.who.position[YAW] < -0.25
+    room.who.face_x = 120
+    room.until(lambda: goal.over)
+    assert goal.result.success
+    room.until(lambda: room.who.position[YAW] > 0.25)
+
+
+def test_a_stop_ends_the_goal_and_everything_else(room: Room) -> None:
+    goal = room.play("raise")
+    room.until(lambda: room.who.position.get(ARM, 0.0) > 0.3)
+    assert room.stop().startswith("stands still in 0.")
+    room.until(lambda: goal.over)
+    assert goal.result.message == "stopped by ~/stop"
+    room.until(lambda: room.who.stands_still)
+    held = dict(room.who.position)
+    assert held[ARM] > 0.2
+    room.who.face_x = 520
+    room.until(lambda: room.who.eyes[-1].g < 0.7 and room.who.eyes[-1].r == 1.0)  # amber
+    room.falls_silent()
+    assert room.who.position == held
+    rest = room.play("rest")
+    room.until(lambda: rest.over)
+    assert rest.result.success and abs(room.who.position[ARM]) < 0.05
+    room.until(lambda: room.who.position[YAW] < -0.2)  # and it lives again
+
+
+def test_a_stop_holds_beyond_the_end_of_the_program(room: Room) -> None:
+    room.play("raise")
+    room.until(lambda: room.who.position.get(ARM, 0.0) > 0.3)
+    room.stop()
+    room.until(lambda: room.who.stands_still)
+    held = room.who.position[ARM]
+    room.player.begin_stop()
+    room.until(room.player.is_stopped)
+    room.falls_silent()
+    assert room.who.position[ARM] == held
+
+
+def test_a_behaviour_that_is_disabled_leaves_the_robot_alone(room: Room) -> None:
+    room.breathes()
+    room.who.face_x = 520
+    room.who.behavior.publish(BehaviorState(state=BehaviorState.DISABLED))
+    room.falls_silent()
+    room.who.behavior.publish(BehaviorState(state=BehaviorState.IDLE))
+    room.until(lambda: room.who.position[YAW] < -0.2)
+
+
+def test_a_robot_that_disappears_is_taken_up_again_when_it_is_back(room: Room) -> None:
+    room.until(lambda: room.who.position)
+    goal = room.play("raise")
+    room.until(lambda: room.who.position.get(ARM, 0.0) > 0.3)
+    room.executor.remove_node(room.sim)
+    room.until(lambda: goal.over)
+    assert "no joint states for 1." in goal.result.message
+    room.until(lambda: (room.who.eyes[-1].r, room.who.eyes[-1].b) == (1.0, pytest.approx(0.1)))
+    again = room.play("raise")
+    room.until(lambda: again.over)
+    assert "no joint states" in again.result.message
+    room.executor.add_node(room.sim)
+    room.until(lambda: abs(room.who.position[ARM]) < 0.05)  # from where it was, to rest
+    room.breathes()
+    last = room.play("raise")
+    room.until(lambda: last.over)
+    assert last.result.success
+
+
+def test_joint_states_without_sense_move_nothing(room: Room) -> None:
+    nonsense = JointState(
+        name=["tail", ARM, YAW], position=[1.0, math.nan, math.inf], velocity=[0.0, 0.0, 0.0]
+    )
+    for _ in range(5):
+        room.who.states.publish(nonsense)
+    goal = room.play("raise")
+    room.until(lambda: goal.over)
+    assert goal.result.success
+
+
+def test_speed_and_idling_change_while_the_robot_runs(room: Room) -> None:
+    room.breathes()
+    assert room.set("idle", 0.0).successful
+    room.falls_silent()
+    assert abs(room.who.position[BREATH]) < 0.005
+
+    def seconds() -> float:
+        told = len(room.who.told)
+        goal = room.play("raise")
+        room.until(lambda: goal.over and len(room.who.told) > told)
+        stamp = room.who.told[told].points[-1].time_from_start
+        return float(stamp.sec + stamp.nanosec * 1e-9)
+
+    whole = seconds()
+    room.falls_silent()
+    assert room.set("speed_scale", 0.5).successful
+    assert seconds() == pytest.approx(2.0 * whole, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("speed_scale", "fast", "parameter 'speed_scale' is 'fast', expected a number"),
+        ("speed_scale", 7.0, "out of range"),
+        ("idle", -1.0, "out of range"),
+        ("gaze", 3, "parameter 'gaze' is 3, expected true or false"),
+        ("urdf", "/other.urdf", "read-only"),
+    ],
+)
+def test_a_value_that_is_not_allowed_changes_nothing(
+    room: Room, name: str, value: Any, complaint: str
+) -> None:
+    before = room.player.get_parameter(name).value
+    result = room.set(name, value)
+    assert not result.successful and complaint in result.reason
+    assert room.player.get_parameter(name).value == before
+
+
+def test_the_eyes_blink_and_whoever_comes_late_sees_them(room: Room) -> None:
+    room.until(lambda: any(light.a < 0.5 for light in room.who.eyes))
+    room.until(lambda: room.who.eyes[-1].a == 1.0)
+    assert all(0.0 <= light.a <= 1.0 for light in room.who.eyes)
