@@ -89,9 +89,10 @@ class Observer:
         self.states: list[BehaviorState] = []
         self.said: list[str] = []
         self.poses: list[np.ndarray] = []
+        self._bodies: list[np.ndarray] = []
         self.node = Node("observer")
         self._emotion = self.node.create_publisher(Emotion, "emotion", EVENTS)
-        self._images = self.node.create_publisher(Image, "eyes", STREAM)
+        self._images = self.node.create_publisher(Image, "pictures", STREAM)
         subscribe = self.node.create_subscription
         subscribe(Emotion, "emotion", lambda m: self.labels.add(m.label), EVENTS)
         subscribe(BehaviorState, "behavior_state", self.states.append, LATCHED)
@@ -100,6 +101,9 @@ class Observer:
 
     def _on_joints(self, message: JointState) -> None:
         self.poses.append(np.array(message.position))
+        pairs = zip(message.name, message.position, strict=True)
+        # The head also turns to a face without any gesture.
+        self._bodies.append(np.array([p for name, p in pairs if not name.startswith("head_")]))
 
     def show(self, label: str) -> None:
         """What ``ros2 topic pub /emotion`` does."""
@@ -117,8 +121,9 @@ class Observer:
 
     @property
     def largest_movement(self) -> float:
-        """Of any joint so far, rad."""
-        return max((float(np.abs(pose - self.poses[0]).max()) for pose in self.poses), default=0.0)
+        """Of any joint below the head so far, rad; breathing stays below 0.1."""
+        start = self._bodies[:1]
+        return max((float(np.abs(body - start[0]).max()) for body in self._bodies), default=0.0)
 
     @property
     def distance_from_start(self) -> float:

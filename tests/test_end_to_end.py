@@ -14,9 +14,9 @@ BUNDLES = Path(get_package_share_directory("fer_models")).glob("*/bundle.json")
 def test_frames_in_gesture_and_sentence_out(
     robot, observer, parameters, smile, wait_for, model
 ) -> None:
-    quiet = parameters(behavior_node={"notice": False})
+    quiet = parameters(behavior_node={"notice": False, "greet": False})
     process = robot(
-        "--camera", "none", "--image_topic", "eyes", "--params_file", str(quiet), "--model", model
+        "--camera", "none", "--image_topic", "pictures", "--params_file", str(quiet), "--model", model
     )  # fmt: skip
     wait_for(lambda: observer.is_connected, "the robot")
 
@@ -42,7 +42,7 @@ def test_frames_in_gesture_and_sentence_out(
 def test_a_video_is_watched_to_its_end_and_recorded(
     robot, parameters, video: Path, tmp_path: Path
 ) -> None:
-    quiet = parameters(behavior_node={"notice": False})
+    quiet = parameters(behavior_node={"notice": False, "greet": False})
     folder = tmp_path / "recording"
     process = robot("--camera", str(video), "--params_file", str(quiet), "--record", str(folder))
     assert process.end() == 0, process.output
@@ -69,7 +69,7 @@ def test_a_video_is_watched_to_its_end_and_recorded(
 def test_an_emotion_from_anywhere_is_answered_until_ctrl_c(
     robot, observer, parameters, wait_for
 ) -> None:
-    quiet = parameters(behavior_node={"notice": False})
+    quiet = parameters(behavior_node={"notice": False, "greet": False})
     process = robot("--camera", "none", "--params_file", str(quiet))
     wait_for(lambda: observer.is_connected, "the robot")
 

@@ -58,7 +58,7 @@ def test_ctrl_c_during_start_up(robot, moment: str) -> None:
 
 
 def test_a_second_ctrl_c_ends_at_once(robot, observer, parameters, wait_for) -> None:
-    quiet = parameters(behavior_node={"notice": False})
+    quiet = parameters(behavior_node={"notice": False, "greet": False})
     process = robot("--camera", "none", "--params_file", str(quiet))
     wait_for(lambda: observer.is_connected, "the robot")
 
@@ -88,7 +88,7 @@ def test_sigterm_is_as_good_as_ctrl_c(robot) -> None:
     [
         (["--camera", "gone.mp4"], "camera 'gone.mp4' does not exist"),
         (["--camera", "none", "--model", "no_such_model"], "no model 'no_such_model'"),
-        (["--robot", "dog"], "argument 'robot' is 'dog', expected one of sim, trajectory, none"),
+        (["--robot", "dog"], "argument 'robot' is 'dog', expected one of sim, trajectory, controller"),
         (["--params_file", "gone.yaml"], "there is no file gone.yaml"),
     ],
     ids=["camera", "model", "robot", "params_file"],

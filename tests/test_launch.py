@@ -30,7 +30,7 @@ def launch(run):
 
 
 def test_the_robot_reacts_and_stops_upon_ctrl_c(launch, observer, parameters, wait_for) -> None:
-    quiet = parameters(**{"/**/behavior_node": {"notice": False}})
+    quiet = parameters(**{"/**/behavior_node": {"notice": False, "greet": False}})
     process = launch("camera:=none", "speech:=log", f"params_file:={quiet}")
     wait_for(lambda: observer.is_connected, "the robot")
 

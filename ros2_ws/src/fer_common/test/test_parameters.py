@@ -6,7 +6,7 @@ import pytest
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from fer_common.parameters import ParameterError, declare, parameter
+from fer_common.parameters import ParameterError, declare, on_change, parameter
 from fer_common.testing import spinning
 
 
@@ -17,6 +17,7 @@ class Params:
     robot: str = parameter("sim", "Which robot.", choices=("sim", "none"))
     camera: str = parameter("auto", "Which camera.")
     loop: bool = parameter(False, "Start again at the end.")
+    gain: float = parameter(1.0, "How loud.", low=0.0, high=1.0, live=True)
 
 
 def node_with(**values):
@@ -67,3 +68,16 @@ def test_described_for_ros2_param_describe_and_read_only():
         assert node.describe_parameter("robot").additional_constraints == "sim, none"
         (result,) = node.set_parameters([Parameter("rate", value=10.0)])
         assert not result.successful
+
+
+def test_a_live_parameter_changes_if_the_value_is_allowed():
+    changes = []
+    with spinning(node_with()) as (_, (node,)):
+        declare(node, Params)
+        on_change(node, Params, changes.append)
+        for value in (0.5, 0, "loud", 7.0):
+            node.set_parameters([Parameter("gain", value=value)])
+        refused = node.set_parameters([Parameter("gain", value="loud")])[0]
+        assert node.get_parameter("gain").value == 0
+    assert changes == [{"gain": 0.5}, {"gain": 0.0}]
+    assert refused.reason == "parameter 'gain' is 'loud', expected a number"

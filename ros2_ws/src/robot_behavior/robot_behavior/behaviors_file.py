@@ -168,9 +168,7 @@ class _Reader:
     def _priority(self, section: Section) -> int:
         return section.integer("priority", 0, 255)
 
-    def _variants(
-        self, section: Section, name: str, key: str = "variants"
-    ) -> tuple[Variant, ...]:
+    def _variants(self, section: Section, name: str, key: str = "variants") -> tuple[Variant, ...]:
         variants: list[Variant] = []
         said: set[str] = set()
         for entry in section.sections(key):
@@ -178,7 +176,9 @@ class _Reader:
             entry.close()
             for sentence in variant.say:
                 if sentence in said and sentence not in self._keys:
-                    raise entry.error("say", sentence, f"sentences that differ within {section.key}")
+                    raise entry.error(
+                        "say", sentence, f"sentences that differ within {section.key}"
+                    )
                 said.add(sentence)
             if variant in variants:
                 raise entry.error("motion", variant.motion, "a variant that is not listed twice")

@@ -181,12 +181,15 @@ class Conductor:
         if due is None:
             return ""
         refusal = self._arbiter.refusal(due.priority)
-        if not refusal and latest is not None and latest.face_id != decision.face_id:
-            if self.policy.sees(latest.face_id):
-                refusal = f"somebody else is being answered ({latest.name})"
-        if not refusal and not self._chooser.has_words(due, decision.never):
-            refusal = self._faults.pause
-        return refusal
+        if refusal:
+            return refusal
+        if latest is not None and self._is_somebody_else(latest.face_id, decision.face_id):
+            return f"somebody else is being answered ({latest.name})"
+        return "" if self._chooser.has_words(due, decision.never) else self._faults.pause
+
+    def _is_somebody_else(self, answered: str, face: str) -> bool:
+        """Whether a face would interrupt another one that is still in view."""
+        return answered != face and self.policy.sees(answered)
 
     def _response(self, decision: Decision, due: Behavior, rival: Response | None) -> Response:
         reason, pause = decision.reason, self._faults.pause

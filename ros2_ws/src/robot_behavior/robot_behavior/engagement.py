@@ -112,16 +112,22 @@ class Engagement:
         """Lets encounters begin and end, and occasions expire."""
         now = self._clock()
         self._expire(now)
-        visit = self._visits.get(self._attended) if self._attended is not None else None
-        if self._attended is not None and visit is not None and now - visit.last <= GAP_S:
-            if visit.last - visit.since >= self._rules.dwell_s and not self._is_busy(now):
-                self._meet(self._attended, visit, now)
+        if self._attended is not None and not self._is_busy(now):
+            self._consider(self._attended, now)
         if self.partner is not None and not self._near_within(self._rules.leave_s, now):
             self._part(now)
         longest = max(GAP_S, self._rules.leave_s)
         for face in [f for f, visit in self._visits.items() if now - visit.last > longest]:
             if face != self.partner:
                 del self._visits[face]
+
+    def _consider(self, face: str, now: float) -> None:
+        """Meets a face that has been near for a while."""
+        visit = self._visits.get(face)
+        if visit is None or now - visit.last > GAP_S:
+            return
+        if visit.last - visit.since >= self._rules.dwell_s:
+            self._meet(face, visit, now)
 
     def _is_busy(self, now: float) -> bool:
         """Whether the encounter is with somebody who is still near, or has been met already."""

@@ -126,8 +126,9 @@ class JointMonitor:
 
     def problem(self, now: float) -> str:
         """Why the joint states cannot be relied upon; empty if they can."""
-        missing = [joint for joint in self.joints if joint not in self.positions]
-        if missing:
+        if not self.is_complete:
+            known = self.positions
+            missing = [joint for joint in self.joints if joint not in known]
             return f"no joint state yet of {_some(missing)}: is the robot running?"
         silent = now - self._seen
         if (silent > SILENCE_S).all():

@@ -143,7 +143,9 @@ class MockServer(Node):
 
     async def _on_goal(self, request: Any) -> GoalResponse:
         text = request.text if self._action is Say else request.motion
-        goal = MockGoal(text, request.priority, getattr(request, "locale", ""), "rejected", time.monotonic())
+        goal = MockGoal(
+            text, request.priority, getattr(request, "locale", ""), "rejected", time.monotonic()
+        )
         self.goals.append(goal)
         self.get_logger().info(f"{text!r}, priority {goal.priority}: {self.mode}")
         if self.mode == "mute" or self._params.answer_after_s:

@@ -54,7 +54,7 @@ class MotionPlayer(Node):
     def __init__(self, clock: Callable[[], float] = time.monotonic, **options: Any) -> None:
         super().__init__("motion_player", **options)
         params = declare(self, PlayerParams)
-        self._monotonic, self._stopping = clock, False
+        self._monotonic = clock
         model = read_model(params.urdf)
         self._library = read_motions(params.motions_file, model)
         for name, reason in self._library.refused.items():
@@ -77,7 +77,7 @@ class MotionPlayer(Node):
 
     def begin_stop(self) -> None:
         """Ends what is under way and goes to rest, unless somebody stopped the robot."""
-        self._stopping = self._mover.quiet = True
+        self._mover.quiet = self._mover.ending = True
         self._action.finish(False, "the motion player stops")
         if not self._mover.held:
             self._rest(within_s=STOP_S)
@@ -107,7 +107,7 @@ class MotionPlayer(Node):
         if name not in known:
             close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
             return f"no motion '{name}', expected one such as {', '.join(close or sorted(known))}"
-        return "the motion player stops" if self._stopping else self._unreachable()
+        return "the motion player stops" if self._mover.ending else self._unreachable()
 
     def _unreachable(self) -> str:
         """Why the robot cannot be moved; empty if it can."""
@@ -191,7 +191,7 @@ class MotionPlayer(Node):
         self._mover.see(self._camera.bearing(*middle), taken, now)
 
     def _on_behavior(self, message: BehaviorState) -> None:
-        self._mover.quiet = self._stopping or message.state == BehaviorState.DISABLED
+        self._mover.quiet = self._mover.ending or message.state == BehaviorState.DISABLED
 
     def _list_motions(
         self, _request: Trigger.Request, response: Trigger.Response

@@ -12,7 +12,7 @@ from robot_behavior.course import Course, State
 from robot_behavior.follower import Follower
 from robot_behavior.gaze import Direction, Gaze
 from robot_behavior.idle import Idle
-from robot_behavior.joint_monitor import JointMonitor
+from robot_behavior.joint_monitor import SILENCE_S, JointMonitor
 from robot_behavior.motion import Motion
 from robot_behavior.playback import MARGIN_S, TOLERANCE_RAD, Playback, Tracking, farthest
 from robot_behavior.robot_model import JointLimits
@@ -92,6 +92,8 @@ class Mover:
         fault: what is wrong with the robot; empty if nothing is.
         held: whether it was stopped; lasts until the next motion.
         quiet: whether only motions may move it.
+        ending: whether it is brought to rest for the last time. Its driver may do the
+            same by itself, so that it need not be where it was told to be.
     """
 
     def __init__(
@@ -102,7 +104,8 @@ class Mover:
         head: Head,
         seed: int = 0,
     ) -> None:
-        self.settings, self.fault, self.held, self.quiet = settings, "", False, False
+        self.settings, self.fault = settings, ""
+        self.held = self.quiet = self.ending = False
         self.monitor = JointMonitor(rest.joints, limits)
         self._rest, self._limits, self._joints = rest, limits, rest.joints
         self._home = np.array([rest.end[joint] for joint in self._joints])
@@ -116,6 +119,7 @@ class Mover:
         self._course: Course | None = None
         self._playback: Playback | None = None
         self._calm: float | None = None
+        self._ticked = -math.inf
 
     @property
     def playing(self) -> bool:
@@ -201,8 +205,9 @@ class Mover:
 
     def tick(self, now: float) -> Turn:
         """Goes on; to be called every 0.05 s or so."""
-        if not self.monitor.is_complete:
-            return Turn()
+        asleep, self._ticked = now - self._ticked > SILENCE_S / 2.0, now
+        if asleep or not self.monitor.is_complete:
+            return Turn()  # who has slept has not listened, and cannot tell who was silent
         problem = self.monitor.problem(now) or self._astray(now)
         if self.fault:
             return self._recover(problem, now)
@@ -220,7 +225,7 @@ class Mover:
         return trajectory
 
     def _astray(self, now: float) -> str:
-        if self._course is None:
+        if self._course is None or self.ending:
             return ""
         told, measured = self._course.at(now).positions, self.monitor.measured()
         if self._playback is None and self._course.is_over(now, MARGIN_S):

@@ -190,11 +190,9 @@ class Policy:
         greeting = self._occasion(Occasion.GREETING, running)
         if greeting is not None:
             return greeting
-        if self._doubt:
-            return self._attending(self._doubt)
         held = self._held
-        if held is None or self._is_old(held.last):
-            return self._attending("waiting for an expression")
+        if self._doubt or held is None or self._is_old(held.last):
+            return self._attending(self._doubt or "waiting for an expression")
         return self._consider(held, running)
 
     def _occasion(self, occasion: Occasion, running: str) -> Decision | None:

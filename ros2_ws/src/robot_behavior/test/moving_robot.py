@@ -25,7 +25,9 @@ YAW, PITCH, ARM = 1, 2, 4
 STEP_S, TICK, STATES = 0.01, 5, 2
 
 
-def motion(name: str, joints: tuple[str, ...], times: list[float], rows: list[list[float]]) -> Motion:
+def motion(
+    name: str, joints: tuple[str, ...], times: list[float], rows: list[list[float]]
+) -> Motion:
     return Motion(name, joints, np.array(times), np.array(rows))
 
 
@@ -44,6 +46,7 @@ class MovingRobot:
         turns: what the mover has decided.
         told: every trajectory, with the time of its arrival.
         deaf: whether the robot ignores what it is told.
+        asleep: whether the mover's computer does nothing.
         mute: whether its joint states get lost.
         offset: [J] added to the joint states, rad: someone holds a joint.
     """
@@ -57,7 +60,7 @@ class MovingRobot:
         self.turns: list[Turn] = []
         self.told: list[tuple[float, Trajectory]] = []
         self._underway: list[tuple[int, Trajectory]] = []
-        self.deaf = self.mute = False
+        self.deaf = self.mute = self.asleep = False
         self.offset = np.zeros(len(JOINTS))
 
     def tell(self, trajectory: Trajectory | None) -> None:
@@ -86,10 +89,10 @@ class MovingRobot:
         self._count += 1
         self.sim.step(STEP_S)
         self._deliver()
-        if self._count % STATES == 0 and not self.mute:
+        if self._count % STATES == 0 and not self.mute and not self.asleep:
             positions = self.sim.positions + self.offset
             self.mover.monitor.update(JOINTS, positions, self.sim.velocities, self.now)
-        if self._count % TICK == 0:
+        if self._count % TICK == 0 and not self.asleep:
             turn = self.mover.tick(self.now)
             self.turns.append(turn)
             self.tell(turn.trajectory)
@@ -116,4 +119,6 @@ class MovingRobot:
             hardest = np.abs(np.diff(speeds[:, joint])).max() / STEP_S
             assert hardest <= limit.acceleration * 1.1 + 0.2, (JOINTS[joint], hardest)
         way = np.abs(np.diff(poses, axis=0)).max(axis=0)
-        assert (way <= np.array([limit.velocity for limit in LIMITS.values()]) * STEP_S * 1.001).all()
+        assert (
+            way <= np.array([limit.velocity for limit in LIMITS.values()]) * STEP_S * 1.001
+        ).all()

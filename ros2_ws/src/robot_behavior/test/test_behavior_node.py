@@ -166,9 +166,7 @@ def test_a_stop_before_the_goal_is_accepted_is_not_lost(files: Files) -> None:
         scene.until(lambda: scene.motion.texts == ["nod", "rest"])
 
 
-@pytest.mark.parametrize(
-    ("mode", "motions"), [("reject", ["palms"]), ("abort", ["palms", "rest"])]
-)
+@pytest.mark.parametrize(("mode", "motions"), [("reject", ["palms"]), ("abort", ["palms", "rest"])])
 def test_a_failing_motion_leaves_the_sentence_alone(
     files: Files, mode: str, motions: list[str]
 ) -> None:

@@ -24,7 +24,11 @@ HEADER = ",".join(COLUMNS)
 
 
 def run(*arguments: object) -> int:
-    files = {"--behaviors": "behaviors.yaml", "--motions": "motions.yaml", "--sentences": "sentences"}
+    files = {
+        "--behaviors": "behaviors.yaml",
+        "--motions": "motions.yaml",
+        "--sentences": "sentences",
+    }
     defaults = [word for name, file in files.items() for word in (name, str(CONFIG / file))]
     return main([*defaults, "--urdf", str(URDF), *map(str, arguments)])
 

@@ -11,6 +11,7 @@ import yaml
 from ec_rfernet.labels import LABELS
 from robot_behavior.behaviors import Behaviors, Variant
 from robot_behavior.behaviors_file import load
+from robot_behavior.wording import Wording
 from robot_behavior.yaml_file import ConfigError
 
 SHIPPED = Path(__file__).parents[1] / "config" / "behaviors.yaml"
@@ -58,6 +59,94 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     )
     assert behaviors.notice is not None
     assert behaviors.notice.variants == (Variant("greet", ("A camera looks at you.",)),)
+
+
+RICH = (
+    GOOD
+    + """    again: [{motion: nod, say: Still smiling!}]
+    limit: 3
+    then: {cooldown_s: 15, variants: [{motion: nod}]}
+memory_s: 30
+engagement:
+  near: 0.15
+  far: 0.1
+  dwell_s: 1
+  leave_s: 2
+  greeting: {cooldown_s: 20, priority: 180, variants: [{motion: wave, say: Hello.}]}
+  farewell: {cooldown_s: 20, priority: 170, variants: [{motion: wave, say: Goodbye.}]}
+"""
+)
+
+
+def test_moods_and_engagement_are_read(tmp_path: Path) -> None:
+    behaviors = from_text(tmp_path, RICH)
+    happy, engagement = behaviors.emotions["happy"], behaviors.engagement
+    assert (happy.limit, behaviors.memory_s) == (3, 30.0)
+    assert happy.again == (Variant("nod", ("Still smiling!",)),)
+    assert happy.then is not None
+    assert (happy.then.cooldown_s, happy.then.priority) == (15.0, 120)
+    assert engagement is not None
+    assert (engagement.near, engagement.far) == (0.15, 0.1)
+    assert engagement.greeting is not None
+    assert engagement.greeting.variants == (Variant("wave", ("Hello.",)),)
+
+
+def test_a_file_without_them_stays_valid(tmp_path: Path) -> None:
+    behaviors = from_text(tmp_path, GOOD)
+    happy = behaviors.emotions["happy"]
+    assert behaviors.engagement is None
+    assert (happy.limit, happy.again, happy.then) == (0, (), None)
+
+
+RICH_MALFORMED = [
+    ("limit: 3", "limit: 0", "emotions.happy.limit is 0, expected a whole number 1..1000"),
+    ("    limit: 3\n", "", "emotions.happy.limit is missing"),
+    ("{motion: nod, say: Still", "{motion: nid, say: Still", "happy.again[0].motion is 'nid'"),
+    ("[{motion: nod}]}\nmemory", "[]}\nmemory", "emotions.happy.then.variants is []"),
+    ("cooldown_s: 15", "dwell_s: 15", "emotions.happy.then.dwell_s is not known"),
+    ("memory_s: 30", "memory_s: long", "memory_s is 'long', expected a number 0..3600"),
+    ("near: 0.15", "near: 15", "engagement.near is 15, expected a number 0.001..1"),
+    ("far: 0.1", "far: 0.2", "engagement.far is 0.2, expected a number 0..0.15"),
+    ("  leave_s: 2\n", "", "engagement.leave_s is missing"),
+    ("greeting:", "greetings:", "engagement.greetings is not known"),
+    ("priority: 170", "priority: high", "engagement.farewell.priority is 'high'"),
+    ("say: Hello.", "say: ['']", "engagement.greeting.variants[0].say is ''"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), RICH_MALFORMED)
+def test_a_mistake_in_moods_or_engagement_is_named(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    assert old in RICH
+    with pytest.raises(ConfigError) as caught:
+        from_text(tmp_path, RICH.replace(old, new, 1))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_keys_stand_for_the_sentences_of_the_language(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(GOOD.replace("say: Nice to see you smile.", "say: [happy, Nice!]"))
+    for locale in ("", "de"):
+        behaviors = load(file, MOTIONS, SHIPPED.parent / "sentences", locale)
+        say = behaviors.emotions["happy"].variants[1].say
+        assert behaviors.sentences is not None
+        assert say == (*behaviors.sentences.of("happy"), "Nice!")
+        wording = Wording(behaviors)
+        assert wording.text(say[0], "happy") == say[0]
+        assert wording.line(say[0]).locale == (locale or "en")
+        assert wording.line(say[0]).marked.startswith("<prosody")
+    file.write_text(GOOD.replace("say: Nice to see you smile.", "say: hapy"))
+    with pytest.raises(ConfigError, match=r"variants\[1\]\.say: .*did you mean happy"):
+        load(file, MOTIONS, SHIPPED.parent / "sentences")
+
+
+def test_a_greeting_knows_the_time_of_day() -> None:
+    behaviors = shipped()
+    template = next(sentence for sentence in behaviors.keys if "{time_of_day}" in sentence)
+    assert "Good morning" in Wording(behaviors, lambda: 8).text(template, "greeting")
+    assert "Good evening" in Wording(behaviors, lambda: 21).text(template, "greeting")
 
 
 def test_the_notice_can_be_left_out(tmp_path: Path) -> None:

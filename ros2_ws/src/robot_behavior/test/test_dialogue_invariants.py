@@ -88,6 +88,7 @@ class Dialogue(RuleBasedStateMachine):
     def begin(self, seed: int, notice: bool) -> None:
         self.now = 0.0
         self.faces: dict[str, tuple[str, float, float]] = {}
+        self.observed: tuple[str, str, float] | None = None
         self.speaking = True
         self.manners: dict[str, dict] = {}
         self.available = {MOTION: True, SPEECH: True}
@@ -123,9 +124,9 @@ class Dialogue(RuleBasedStateMachine):
             cooldown = 10.0 if response.name == NOTICE else 2.0
             known = self.ended.get(response.name, -99.0)
             assert self.now - known >= min(cooldown, 2.0) - 1e-6, f"cool-down of {response.name}"
-            label = self.faces.get(response.face_id, (UNKNOWN, 0.0, 0.0))[0]
             if response.emotion:
-                assert label == response.emotion, "answers what is not shown"
+                seen = (response.face_id, response.emotion, 0.9)
+                assert self.observed == seen, "answers what was not seen for certain"
         if response.name == GREETING:
             assert response.face_id not in self.greeted_since_farewell
             self.greeted_since_farewell.append(response.face_id)
@@ -205,20 +206,12 @@ class Dialogue(RuleBasedStateMachine):
             if self.speaking:
                 self.conductor.watchdog.feed()
                 for face, (label, size, sure) in list(self.faces.items())[:1]:
+                    self.observed = (face, label, sure)
                     self.conductor.policy.observe(face, label, sure, size)
                 self.conductor.policy.see({face: seen[1] for face, seen in self.faces.items()})
             self.serve()
             self.status = self.conductor.tick(self.available)
             assert self.status.reason
-            self.check_person()
-
-    def check_person(self) -> None:
-        """Nobody is answered who shows nothing certain."""
-        if not self.started or self.started[-1][0] != self.now:
-            return
-        response = self.started[-1][1]
-        if response.emotion:
-            assert self.faces[response.face_id][2] >= 0.5
 
     @rule()
     def stop(self) -> None:

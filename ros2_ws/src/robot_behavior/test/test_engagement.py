@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -161,5 +163,5 @@ def test_every_encounter_has_at_most_one_greeting_per_face_and_one_farewell(step
             assert face not in greeted
             greeted.add(face)
     kinds = [occasion for occasion, _ in door.said]
-    for one, other in zip(kinds, kinds[1:], strict=False):
+    for one, other in pairwise(kinds):
         assert (one, other) != (Occasion.FAREWELL, Occasion.FAREWELL)

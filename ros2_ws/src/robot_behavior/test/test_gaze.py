@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from moving_robot import PITCH, STEP_S, YAW, MovingRobot
-
 from robot_behavior.gaze import DEAD_ZONE, HOLD_S, Camera, Direction, Gaze
 from robot_behavior.mover import Settings
 from robot_behavior.robot_model import rotation
+from ros2_ws.src.robot_behavior.test.moving_robot import PITCH, STEP_S, YAW, MovingRobot
 
 angles = st.floats(-0.9, 0.9)
 pitches = st.floats(-0.4, 0.5)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from moving_robot import (
+from robot_behavior.mover import Settings
+from ros2_ws.src.robot_behavior.test.moving_robot import (
     ARM,
     JOINTS,
     MOTIONS,
@@ -26,8 +23,6 @@ from moving_robot import (
     YAW,
     MovingRobot,
 )
-
-from robot_behavior.mover import Settings
 
 STILL = Settings(idle=0.0, gaze=False)
 angles = st.floats(-0.7, 0.7)
@@ -285,6 +280,18 @@ def test_a_slow_robot_is_not_taken_for_a_broken_one() -> None:
     robot.play(WAVE)
     robot.go_on(4.0)
     assert robot.failures == []
+
+
+def test_a_busy_computer_is_not_taken_for_a_silent_robot() -> None:
+    robot = MovingRobot()
+    robot.go_on(1.0)
+    robot.asleep = True
+    robot.go_on(2.5)
+    assert not robot.speeds[-1].any()  # what it was told last ended in a stop
+    robot.asleep = False
+    robot.go_on(2.0)
+    assert robot.failures == []
+    robot.assert_smooth()
 
 
 def test_the_speed_counts_from_the_next_motion_on() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from robot_behavior.robot_model import JointLimits
 from robot_behavior.simulation import HOME_S, Simulation, TrajectoryError
+from robot_behavior.spline import Spline
 
 LIMITS = {"neck": JointLimits(-1.0, 1.0, 2.0), "arm": JointLimits(0.2, 2.0, 3.0)}
 numbers = st.floats(-20, 20)
@@ -73,6 +74,22 @@ def test_a_newer_trajectory_takes_over_without_a_jump() -> None:
     assert simulation.velocities[0] == pytest.approx(speed, abs=0.3)
     run(simulation, 1.1)
     assert simulation.positions[0] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_course_that_is_told_anew_at_any_moment_stays_the_same_course() -> None:
+    told, again = Simulation(LIMITS), Simulation(LIMITS)
+    path = Spline(np.array([0.0, 1.0]), np.zeros((2, 1)), np.zeros((2, 1)))
+    path.positions[1] = 0.8
+    for simulation in (told, again):
+        simulation.follow(("neck",), np.array([1.0]), path.positions[1:], np.zeros((1, 1)))
+    for step in range(1, 100):
+        told.step(0.01)
+        again.step(0.01)
+        left = np.arange(0.01 * step + 0.013, 1.06, 0.05)
+        positions, velocities = path.at(left)
+        again.follow(("neck",), left - 0.01 * step, positions, velocities)
+        assert again.positions[0] == pytest.approx(told.positions[0], abs=1e-6)
+        assert again.velocities[0] == pytest.approx(told.velocities[0], abs=1e-4)
 
 
 def test_an_empty_trajectory_stops_it() -> None:

@@ -60,7 +60,8 @@ class Body:
         if trajectory is None:
             return self._start
         times = np.concatenate(([0.0], trajectory.times))
-        positions, velocities = {}, {}
+        positions: dict[str, float] = {}
+        velocities: dict[str, float] = {}
         for column, joint in enumerate(trajectory.joints):
             for values, start, found in (
                 (trajectory.positions, self._start.positions[joint], positions),

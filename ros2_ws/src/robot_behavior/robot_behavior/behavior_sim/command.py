@@ -79,18 +79,18 @@ def _play(given: argparse.Namespace) -> None:
         expected = "a language tag such as en, de or en-GB"
         raise ConfigError(f"--locale is {given.locale!r}, expected {expected}")
     model = urdf.load(given.urdf or _installed("fer_bringup", "urdf/humanoid.urdf"))
-    library = load_motions(given.motions or _installed("robot_behavior", _config("motions.yaml")), model.limits)
+    library = load_motions(given.motions or _config("motions.yaml"), model.limits)
     for name, reason in library.refused.items():
         print(f"behavior-sim: cannot play '{name}': {reason}", file=sys.stderr)
     known = behaviors_file.load(
-        given.behaviors or _installed("robot_behavior", _config("behaviors.yaml")),
+        given.behaviors or _config("behaviors.yaml"),
         set(library.motions) | set(library.refused),
-        given.sentences or _installed("robot_behavior", _config("sentences")),
+        given.sentences or _config("sentences"),
         given.locale,
     )
     if known.sentences is not None and known.sentences.fallback:
         print(f"behavior-sim: {known.sentences.fallback}", file=sys.stderr)
-    views = read(given.script or _installed("robot_behavior", _config(f"scripts/{EXAMPLE}")))
+    views = read(given.script or _config(f"scripts/{EXAMPLE}"))
     stage = Stage(known, Body(model, library), given.seed, Options(notice=not given.no_notice))
     film = Film(given.video, model) if given.video else None
     timeline = Timeline()
@@ -125,8 +125,8 @@ def _record(file: Path) -> int:
     return run(lambda: RecorderNode(file), [])
 
 
-def _config(name: str) -> str:
-    return f"config/{name}"
+def _config(name: str) -> Path:
+    return _installed("robot_behavior", f"config/{name}")
 
 
 def _installed(package: str, path: str) -> Path:

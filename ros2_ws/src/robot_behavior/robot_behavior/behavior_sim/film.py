@@ -37,7 +37,9 @@ class Film:
 
     def __init__(self, path: Path, model: RobotModel) -> None:
         if path.suffix.lower() not in KINDS:
-            raise ConfigError(f"{path}: ends in {path.suffix!r}, expected one of {', '.join(KINDS)}")
+            raise ConfigError(
+                f"{path}: ends in {path.suffix!r}, expected one of {', '.join(KINDS)}"
+            )
         self._path, self._model = path, model
         self._small, self._large = ImageFont.load_default(14), ImageFont.load_default(17)
         self._due = 0.0
@@ -55,7 +57,9 @@ class Film:
         if moment.time < self._due - 1e-9:
             return
         self._due += 1.0 / RATE_HZ
-        picture = np.vstack([robot_figure.render(self._model, moment.pose, SIZE), self._text(moment)])
+        picture = np.vstack(
+            [robot_figure.render(self._model, moment.pose, SIZE), self._text(moment)]
+        )
         if self._writer is not None:
             self._writer.write(picture)
         else:
@@ -84,7 +88,9 @@ class Film:
         strip = Image.new("RGB", (SIZE[0], _STRIP_PX), _DARK)
         draw, status = ImageDraw.Draw(strip), moment.status
         doing = " ".join(filter(None, (status.state.value, status.motion)))
-        draw.text((12, 8), f"{moment.time:5.1f} s   sees {describe(moment.view)}", _DIM, self._small)
+        draw.text(
+            (12, 8), f"{moment.time:5.1f} s   sees {describe(moment.view)}", _DIM, self._small
+        )
         draw.text((12, 27), doing, _DIM, self._small)
         speech = "\n".join(textwrap.wrap(status.speech, _LETTERS))
         draw.text((12, 47), speech, _LIGHT, self._large)

@@ -64,7 +64,9 @@ class RecorderNode(Node):
         if self._start is None:
             self._start = now
         faces = tuple(
-            Sighting(face.face_id, face.label, face.confidence, min(face.roi.width / self._width, 1))
+            Sighting(
+                face.face_id, face.label, face.confidence, min(face.roi.width / self._width, 1)
+            )
             for face in msg.emotions
             if face.face_id and face.label in (*LABELS, UNKNOWN)
         )

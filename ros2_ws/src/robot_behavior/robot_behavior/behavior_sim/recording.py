@@ -15,7 +15,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterable
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 
 from ec_rfernet.labels import LABELS, UNKNOWN
@@ -123,7 +123,7 @@ def _check_header(file: Path, header: Iterable[str]) -> None:
 def _views(file: Path, entries: list[_Row], told: bool) -> list[View]:
     if not entries:
         raise ConfigError(f"{file}: has no rows, expected at least one image")
-    for before, entry in zip(entries, entries[1:], strict=False):
+    for before, entry in pairwise(entries):
         entry.check_order(before.time)
     start, attention, views = entries[0].time, Attention(), []
     for moment, group in groupby(entries, key=lambda entry: entry.time):

@@ -95,7 +95,7 @@ def test_ctrl_c_in_the_middle_of_everything(tmp_path: Path, send_goal: Callable)
     [
         (command("sim_robot", urdf="/nowhere.urdf"), "/nowhere.urdf: cannot be read"),
         (command("motion_player", motions_file="/nowhere"), "/nowhere: cannot be read"),
-        (command("speech_node", backend="piper"), "expected one of espeak, log"),
+        (command("speech_node", backend="cello"), "expected one of espeak, piper, log"),
     ],
 )
 def test_a_mistake_ends_with_one_clear_line(arguments: list[str], complaint: str) -> None:
@@ -111,6 +111,8 @@ def test_a_mistake_ends_with_one_clear_line(arguments: list[str], complaint: str
         "trajectory",
         "simulation",
         "playback",
+        "mover",
+        "eyes",
         "priority_slot",
         "urdf",
         "robot_figure",

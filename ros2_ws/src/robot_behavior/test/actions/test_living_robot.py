@@ -22,6 +22,7 @@ from sensor_msgs.msg import CameraInfo, JointState
 from std_msgs.msg import ColorRGBA
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
+from visualization_msgs.msg import Marker, MarkerArray
 
 from fer_common.qos import EVENTS, LATCHED
 from fer_common.testing import spin_until, spinning
@@ -50,6 +51,7 @@ class Somebody(Node):
         self.eyes: list[ColorRGBA] = []
         self.face_x: int | None = None
         self.client = ActionClient(self, PlayMotion, "play_motion")
+        self.eyes_light = self.create_publisher(ColorRGBA, "eyes", LATCHED)
         self.states = self.create_publisher(JointState, "joint_states", 10)
         self.behavior = self.create_publisher(BehaviorState, "behavior_state", LATCHED)
         self.info = self.create_publisher(CameraInfo, "camera_info", 10)
@@ -135,7 +137,7 @@ def room(tmp_path: Path, send_goal: Callable) -> Iterator[Room]:
     ) as (executor, nodes):
         built = Room(executor, nodes, send_goal)
         built.until(built.who.client.server_is_ready)
-        built.until(lambda: not built.player._unreachable())
+        built.until(lambda: built.who.position and not built.player._unreachable())
         yield built
 
 
@@ -286,6 +288,21 @@ def test_a_value_that_is_not_allowed_changes_nothing(
     result = room.set(name, value)
     assert not result.successful and complaint in result.reason
     assert room.player.get_parameter(name).value == before
+
+
+def test_the_eyes_of_the_simulated_robot_blink(room: Room) -> None:
+    arrays: list[MarkerArray] = []
+    room.who.create_subscription(MarkerArray, "/sim_robot/markers", arrays.append, 10)
+    room.who.eyes_light.publish(ColorRGBA(r=1.0, g=0.5, b=0.0, a=0.0))
+    room.until(lambda: any(shut(array) == 2 for array in arrays))
+    room.who.eyes_light.publish(ColorRGBA(r=1.0, g=0.5, b=0.0, a=1.0))
+    room.until(lambda: arrays and shut(arrays[-1]) == 0)
+
+
+def shut(array: MarkerArray) -> int:
+    """How many of the eyes are shut."""
+    spheres = [marker for marker in array.markers if marker.type == Marker.SPHERE]
+    return sum(marker.scale.z < 0.5 * marker.scale.x for marker in spheres)
 
 
 def test_the_eyes_blink_and_whoever_comes_late_sees_them(room: Room) -> None:
