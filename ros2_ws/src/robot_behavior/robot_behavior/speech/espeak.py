@@ -1,7 +1,7 @@
 """The voice of eSpeak NG, through its C library (``speak_lib.h``).
 
 The library comes with the Python package ``espeakng-loader`` or with the system. It has
-one state per process, so there can be one `EspeakVoice` at a time.
+one state per process, which several voices share by taking turns.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 from collections.abc import Callable, Iterator
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,9 @@ _CHARACTERS, _UTF8 = 1, 1  # espeak_POSITION_TYPE, espeakCHARS_UTF8
 # What the parameter "pitch" does to the fundamental frequency, as measured.
 _PITCHES = (0, 25, 42, 50, 58, 75, 100)
 _SEMITONES = (-5.3, -3.25, -1.0, 0.0, 1.0, 4.1, 8.6)
+
+_TURN = Lock()
+"""Held while the library works: it is not made for several threads."""
 
 _Callback = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
@@ -62,11 +66,12 @@ class EspeakVoice:
     def __init__(self, words_per_minute: int, volume: int) -> None:
         self._library, data = _load()
         folder = data.encode() if data else None
-        self.rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, folder, _DONT_EXIT)
-        if self.rate <= 0:
-            raise SpeechError(f"espeak-ng finds no voices in {data or 'its own folder'}")
+        with _TURN:
+            self.rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, folder, _DONT_EXIT)
+            if self.rate <= 0:
+                raise SpeechError(f"espeak-ng finds no voices in {data or 'its own folder'}")
+            self._voices = dict(self._list_voices())
         self._words_per_minute, self._volume = words_per_minute, volume
-        self._voices = dict(self._list_voices())
         self._chunks: list[bytes] = []
         self._unwanted: Callable[[], bool] = lambda: False
         self._callback = _Callback(self._collect)  # the library keeps no reference
@@ -80,14 +85,15 @@ class EspeakVoice:
     ) -> Sound:
         """See `Voice.synthesise`."""
         self._chunks, self._unwanted = [], unwanted
-        if self._library.espeak_SetVoiceByName(self._voices[language]) != 0:
-            raise SpeechError(f"espeak-ng cannot load its voice for '{language}'")
-        self._apply(prosody)
-        self._library.espeak_SetSynthCallback(self._callback)  # there may have been another voice
         data = text.encode("utf-8", "replace")
-        status = self._library.espeak_Synth(
-            data, ctypes.c_size_t(len(data) + 1), 0, _CHARACTERS, 0, _UTF8, None, None
-        )
+        with _TURN:
+            if self._library.espeak_SetVoiceByName(self._voices[language]) != 0:
+                raise SpeechError(f"espeak-ng cannot load its voice for '{language}'")
+            self._apply(prosody)
+            self._library.espeak_SetSynthCallback(self._callback)  # the last may be another's
+            status = self._library.espeak_Synth(
+                data, ctypes.c_size_t(len(data) + 1), 0, _CHARACTERS, 0, _UTF8, None, None
+            )
         if status != 0:
             raise SpeechError(f"espeak-ng failed with status {status}")
         return Sound(np.frombuffer(b"".join(self._chunks), np.int16), self.rate)
