@@ -10,5 +10,7 @@ else
 fi
 if [ -f "$_root/ros2_ws/install/local_setup.bash" ]; then
     . "$_root/ros2_ws/install/local_setup.bash"
+    # motion-check and behavior-sim, where there is no `ros2 run`.
+    PATH="$PATH:$_root/ros2_ws/install/robot_behavior/lib/robot_behavior"
 fi
 unset _root

@@ -16,7 +16,8 @@ def test_frames_in_gesture_and_sentence_out(
 ) -> None:
     quiet = parameters(behavior_node={"notice": False, "greet": False})
     process = robot(
-        "--camera", "none", "--image_topic", "pictures", "--params_file", str(quiet), "--model", model
+        "--camera", "none", "--image_topic", "pictures", "--params_file", str(quiet),
+        "--model", model,
     )  # fmt: skip
     wait_for(lambda: observer.is_connected, "the robot")
 
