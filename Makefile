@@ -27,7 +27,7 @@ run: setup       ## the robot with options of your own: make run ARGS="--camera 
 	@$(ENV) $(ROBOT) $(ARGS)
 
 test: setup-dev lint  ## linters and all tests
-	@$(ENV) python -m pytest
+	@$(ENV) OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile
 
 bench: setup-bench  ## speed of the networks beside others, in five minutes; leaves bench_output/
 	@$(ENV) ec-rfernet benchmark --compile --json $(BENCH)/benchmark.json \

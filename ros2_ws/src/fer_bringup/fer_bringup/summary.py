@@ -32,7 +32,7 @@ class Answer:
     def what(self) -> str:
         """In one line: to what, with which motion, with which words."""
         words = f" “{self.speech}”" if self.speech else ""
-        return f"{self.emotion or 'a newcomer'}: {self.motion}{words}"
+        return f"{self.emotion or 'people'}: {self.motion}{words}"
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from fer_common.transport import VARIABLE
 
 PROGRAM = """
 import sys
@@ -49,6 +52,7 @@ def start(base="Node", body="    def tick(self): pass", arguments=()):
     return subprocess.Popen(
         [sys.executable, "-c", source, *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={name: value for name, value in os.environ.items() if name != VARIABLE},
     )  # fmt: skip
 
 
