@@ -30,7 +30,7 @@ test: setup-dev lint  ## linters and all tests
 	@$(ENV) OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile
 
 bench: setup-bench  ## speed of the networks beside others, in five minutes; leaves bench_output/
-	@$(ENV) ec-rfernet benchmark --compile --json $(BENCH)/benchmark.json \
+	@$(ENV) ec-rfernet benchmark --json $(BENCH)/benchmark.json \
 		--text $(BENCH)/benchmark.txt --plot $(BENCH)/benchmark.png $(ARGS)
 	@$(ENV) python -m tests.benchmarks --json $(BENCH)/pipeline.json
 
