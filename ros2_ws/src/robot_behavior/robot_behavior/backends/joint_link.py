@@ -9,10 +9,6 @@ from typing import Protocol
 from robot_behavior.robot_model import JointLimits
 
 
-class LinkError(RuntimeError):
-    """A robot cannot be set up; the message is one line for its owner."""
-
-
 @dataclass(frozen=True)
 class Report:
     """Where a robot is.

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from robot_behavior.backends.joint_table import read_joints
 from robot_behavior.robot_model import JointLimits
-from robot_behavior.yaml_file import ConfigError, Section, read
+from robot_behavior.yaml_file import Section
 
 
 @dataclass(frozen=True)
@@ -51,21 +52,7 @@ def load_nao(file: Path, joints: Mapping[str, JointLimits]) -> NaoMap:
     Raises:
         ConfigError: the file is unusable.
     """
-    whole = read(file)
-    section = whole.section("joints")
-    found: dict[str, NaoJoint] = {}
-    taken: dict[str, str] = {}
-    for joint, entry in section.items():
-        if joint not in joints:
-            raise section.error(joint, "a joint", f"one of {', '.join(joints)}")
-        nao = _joint(entry, joints[joint])
-        if taken.setdefault(nao.name, joint) != joint:
-            raise entry.error("joint", nao.name, f"another one than {taken[nao.name]} has")
-        found[joint] = nao
-    whole.close()
-    if not found:
-        raise ConfigError(f"{file}: joints is empty, expected at least one")
-    return found
+    return read_joints(file, "joints", joints, _joint, "joint", lambda joint: joint.name)
 
 
 def _joint(entry: Section, model: JointLimits) -> NaoJoint:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from robot_behavior.backends.frames import Frame
+from robot_behavior.backends.joint_table import read_joints
 from robot_behavior.backends.servo_protocol import (
     CHANNELS,
     FASTEST,
@@ -18,7 +19,7 @@ from robot_behavior.backends.servo_protocol import (
     Type,
 )
 from robot_behavior.robot_model import JointLimits
-from robot_behavior.yaml_file import ConfigError, Section, read
+from robot_behavior.yaml_file import Section
 
 
 @dataclass(frozen=True)
@@ -77,22 +78,7 @@ def load_servos(file: Path, joints: Mapping[str, JointLimits]) -> ServoMap:
     Raises:
         ConfigError: the file is unusable.
     """
-    whole = read(file)
-    servos: dict[str, Servo] = {}
-    channels: dict[int, str] = {}
-    section = whole.section("servos")
-    for joint, entry in section.items():
-        if joint not in joints:
-            raise section.error(joint, "a joint", f"one of {', '.join(joints)}")
-        servo = _servo(entry, joints[joint])
-        taken = channels.setdefault(servo.channel, joint)
-        if taken != joint:
-            raise entry.error("channel", servo.channel, f"another one than {taken} has")
-        servos[joint] = servo
-    whole.close()
-    if not servos:
-        raise ConfigError(f"{file}: servos is empty, expected at least one joint")
-    return servos
+    return read_joints(file, "servos", joints, _servo, "channel", lambda servo: servo.channel)
 
 
 def _servo(entry: Section, model: JointLimits) -> Servo:
