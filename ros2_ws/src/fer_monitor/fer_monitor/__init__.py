@@ -1,0 +1,1 @@
+"""Watching the robot: viewer, recording and replay, reports, a check of the machine."""

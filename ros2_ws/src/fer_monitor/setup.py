@@ -1,0 +1,18 @@
+from setuptools import find_packages, setup
+
+setup(
+    name="fer_monitor",
+    version="0.1.0",
+    description="Watching the robot: viewer, recording, report, doctor.",
+    license="Apache-2.0",
+    packages=find_packages(exclude=["test"]),
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/fer_monitor"]),
+        ("share/fer_monitor", ["package.xml"]),
+    ],
+    install_requires=["setuptools"],
+    zip_safe=False,
+    entry_points={
+        "console_scripts": [],
+    },
+)
