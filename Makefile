@@ -21,7 +21,7 @@ setup-bench:     ## the same, and the other runtimes that the benchmark compares
 	@scripts/setup.sh bench
 
 demo: setup      ## camera (or the built-in clip), simulated robot, voice; leaves demo_output/
-	@$(ENV) $(ROBOT) --camera auto --robot sim --speech espeak --record demo_output
+	@$(ENV) $(ROBOT) --camera auto --robot sim --speech espeak --video demo_output
 
 run: setup       ## the robot with options of your own: make run ARGS="--camera 0"
 	@$(ENV) $(ROBOT) $(ARGS)

@@ -45,7 +45,7 @@ def test_a_video_is_watched_to_its_end_and_recorded(
 ) -> None:
     quiet = parameters(behavior_node={"notice": False, "greet": False})
     folder = tmp_path / "recording"
-    process = robot("--camera", str(video), "--params_file", str(quiet), "--record", str(folder))
+    process = robot("--camera", str(video), "--params_file", str(quiet), "--video", str(folder))
     assert process.end() == 0, process.output
     assert "Traceback" not in process.output
 

@@ -22,6 +22,7 @@ from fer_bringup import screen
 from fer_bringup.arguments import Settings
 from fer_bringup.assembly import Part, parameter_file, parts
 from fer_bringup.clip.make_clip import clip_path, ensure_clip
+from fer_bringup.companions import Companions, command
 from fer_bringup.journal import Journal
 from fer_bringup.options import Options
 from fer_bringup.recorder_node import RecorderNode
@@ -61,11 +62,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def _perform(options: Options, urdf: Path) -> list[str]:
     """Runs the robot; what to tell at the end."""
-    settings, folder = options.settings, options.record
-    robot = parts(settings, clip_path(), folder / VOICE if folder else None)
+    settings, folder = options.settings, options.video
+    everybody = parts(settings, clip_path(), folder / VOICE if folder else None)
+    robot = [part for part in everybody if part.target]
+    watching = {p.executable: command(p, settings) for p in everybody if not p.target}
     with ExitStack() as stack:
         show = stack.enter_context(screen.opened(options.view))
         executor, stop = stack.enter_context(_ros(settings, robot))
+        companions = stack.enter_context(closing(Companions(watching, show.line)))
         crew = stack.enter_context(closing(_Crew(executor)))
         view = ViewNode(show)
         crew.add(view)
@@ -75,7 +79,7 @@ def _perform(options: Options, urdf: Path) -> list[str]:
             crew.add(recorder)
             stack.enter_context(closing(recorder))
         for part in robot:
-            if stop:
+            if stop or companions.have_failed():
                 break
             show.line(f"starting {part.executable}")
             node = _create(part)
@@ -83,11 +87,12 @@ def _perform(options: Options, urdf: Path) -> list[str]:
             if part.lifecycle and settings.autostart:
                 start(node)
         settle_memory()
-        finish = _Finish(crew, view.journal)
+        finish = _Finish(crew, companions, view.journal)
         # The behaviour's last order, to rest, is carried out by nodes that still work.
         spin(executor, crew.named("behavior_node"), stop, finish)
         if stop.count < 2:
             spin(executor, crew.nodes, stop, finish)
+        companions.check()
         lines = view.journal.summary().lines()
         if options.profile:
             lines += ["", *crew.profile()]
@@ -162,13 +167,18 @@ class _Crew:
 
 
 class _Finish:
-    """Tells when there is nothing more to do: no more frames, and no response under way."""
+    """Tells when there is nothing more to do: no more frames, and no response under way.
 
-    def __init__(self, crew: _Crew, journal: Journal) -> None:
-        self._crew, self._journal = crew, journal
+    It is also the end when what should watch could not start.
+    """
+
+    def __init__(self, crew: _Crew, companions: Companions, journal: Journal) -> None:
+        self._crew, self._companions, self._journal = crew, companions, journal
         self._since: float | None = None
 
     def __call__(self) -> bool:
+        if self._companions.have_failed():
+            return True
         if self._since is None:
             if any(camera.has_ended() for camera in self._crew.named("camera_node")):
                 self._since = time.monotonic()

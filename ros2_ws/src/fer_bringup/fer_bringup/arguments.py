@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ec_rfernet.errors import InputError
 
@@ -61,6 +62,19 @@ ARGUMENTS = (
         ("espeak", "piper", "log"),
     ),
     Argument("model", "ec_rfernet", "name of a model bundle, or path of one"),
+    Argument(
+        "viewer",
+        "false",
+        "whether to show, in a browser on this machine, what the robot sees and does",
+        ("true", "false"),
+    ),
+    Argument(
+        "record",
+        "false",
+        "whether to record everything but images, as an MCAP bag",
+        ("true", "false"),
+    ),
+    Argument("record_images", "false", "whether to record the images as well", ("true", "false")),
     Argument("params_file", "", "YAML with the parameters of the nodes; empty: the installed one"),
     Argument("autostart", "true", "whether lifecycle nodes activate themselves", ("true", "false")),
     Argument("namespace", "", "namespace of all nodes"),
@@ -73,6 +87,8 @@ ARGUMENTS = (
 )
 """In the order in which they are documented."""
 
+_SWITCHES = ("viewer", "record", "record_images", "autostart")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -84,6 +100,9 @@ class Settings:
     port: str
     speech: str
     model: str
+    viewer: bool
+    record: bool
+    record_images: bool
     params_file: Path
     autostart: bool
     namespace: str
@@ -100,9 +119,9 @@ class Settings:
         Raises:
             InputError: a value is not allowed, or the parameter file does not exist.
         """
-        texts = {argument.name: argument.checked(values[argument.name]) for argument in ARGUMENTS}
-        params_file = Path(texts.pop("params_file") or config).expanduser()
+        found: dict[str, Any] = {a.name: a.checked(values[a.name]) for a in ARGUMENTS}
+        params_file = Path(found["params_file"] or config).expanduser()
         if not params_file.is_file():
             raise InputError(f"argument 'params_file': there is no file {params_file}")
-        autostart = texts.pop("autostart") == "true"
-        return cls(params_file=params_file, autostart=autostart, **texts)
+        switches = {name: found[name] == "true" for name in _SWITCHES}
+        return cls(**found | switches | {"params_file": params_file})

@@ -22,7 +22,8 @@ class Part:
     Attributes:
         package: where its executable is.
         executable: its name, which is also the node's name.
-        target: its class, as ``module:name``.
+        target: its class, as ``module:name``; empty when it always is a process of its own,
+            because it only watches.
         parameters: set by the settings; they win over the parameter file.
         remappings: (from, to) of topic names.
         lifecycle: whether it is a lifecycle node.
@@ -30,21 +31,21 @@ class Part:
 
     package: str
     executable: str
-    target: str
+    target: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
     remappings: tuple[tuple[str, str], ...] = ()
     lifecycle: bool = False
 
 
 def parts(settings: Settings, clip: Path, voice: Path | None = None) -> list[Part]:
-    """The nodes, in the order in which they start: who is listened to comes last.
+    """The nodes, in the order in which they start: who watches first, who is listened to last.
 
     Args:
         settings: which robot.
         clip: path of the demo clip, for cameras that use it.
         voice: file in which to keep what is said; None for none.
     """
-    nodes = _body(settings)
+    nodes = [*_watching(settings), *_body(settings)]
     nodes += [_speech(settings, voice), _behaviour(settings), _perception(settings)]
     if settings.camera != "none":
         nodes.append(_camera(settings, clip))
@@ -55,6 +56,17 @@ def parameter_file(nodes: Iterable[Part]) -> str:
     """The parameters of the parts as a ROS parameter file, for any namespace."""
     blocks = {f"/**/{part.executable}": {"ros__parameters": part.parameters} for part in nodes}
     return yaml.safe_dump(blocks)
+
+
+def _watching(settings: Settings) -> list[Part]:
+    nodes = []
+    images = (("image", settings.image_topic),)
+    if settings.viewer:
+        nodes.append(Part("fer_monitor", "viewer_node", remappings=images))
+    if settings.record or settings.record_images:
+        parameters = {"images": settings.record_images}
+        nodes.append(Part("fer_monitor", "bag_recorder", "", parameters, images))
+    return nodes
 
 
 def _body(settings: Settings) -> list[Part]:

@@ -19,13 +19,13 @@ class Options:
     Attributes:
         settings: which robot.
         view: one of `VIEWS`.
-        record: folder for a recording; None for none.
+        video: folder for an annotated video; None for none.
         profile: whether to tell at the end where the time of an image went.
     """
 
     settings: Settings
     view: str
-    record: Path | None
+    video: Path | None
     profile: bool
 
 
@@ -60,7 +60,7 @@ def read(arguments: Sequence[str] | None, config: Path) -> Options:
         help="panel: stays in place; lines: one line per change; auto: panel on a terminal",
     )
     parser.add_argument(
-        "--record",
+        "--video",
         type=Path,
         metavar="FOLDER",
         help="write an annotated video, the voice and a summary there; off unless asked for, "
@@ -72,5 +72,5 @@ def read(arguments: Sequence[str] | None, config: Path) -> Options:
         help="at the end, a table of where the time of the last images went, by stage",
     )
     values = vars(parser.parse_args(arguments))
-    view, record, profile = (values.pop(name) for name in ("view", "record", "profile"))
-    return Options(Settings.read(values, config), view, record, profile)
+    view, video, profile = (values.pop(name) for name in ("view", "video", "profile"))
+    return Options(Settings.read(values, config), view, video, profile)

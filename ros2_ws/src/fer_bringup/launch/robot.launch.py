@@ -18,6 +18,7 @@ from launch_ros.actions import LifecycleNode, Node
 from fer_bringup.arguments import ARGUMENTS, Settings
 from fer_bringup.assembly import Part, parts
 from fer_bringup.clip.make_clip import clip_path, ensure_clip
+from fer_bringup.companions import COULD_NOT_START
 from launch import LaunchContext, LaunchDescription
 
 RVIZ = DeclareLaunchArgument(
@@ -65,8 +66,13 @@ def node(part: Part, settings: Settings) -> Node:
         remappings=list(part.remappings),
         arguments=["--ros-args", "--log-level", settings.log_level],
         output="both",
-        on_exit=end,
+        on_exit=end if part.target else end_unless_started,
     )
+
+
+def end_unless_started(event: ProcessExited, context: LaunchContext) -> list:
+    """Of nodes that only watch: the robot goes on when they end, but must start with them."""
+    return end(event, context) if event.returncode == COULD_NOT_START else []
 
 
 def end(event: ProcessExited, context: LaunchContext) -> list:

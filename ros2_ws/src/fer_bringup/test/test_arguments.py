@@ -22,7 +22,7 @@ def test_defaults_are_those_of_the_arguments(config: Path) -> None:
     assert read.settings.model == "ec_rfernet"
     assert read.settings.params_file == config
     assert read.settings.autostart is True
-    assert read.record is None
+    assert read.video is None
     assert read.profile is False
     assert options.read(["--profile"], config).profile is True
 

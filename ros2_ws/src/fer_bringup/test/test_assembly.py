@@ -85,3 +85,18 @@ def test_every_part_is_a_class_of_an_installed_node(settings: Settings) -> None:
     for part in parts(settings, CLIP):
         module, name = part.target.split(":")
         assert isinstance(getattr(importlib.import_module(module), name), type)
+
+
+def test_what_watches_starts_first_and_sees_the_same_images(settings: Settings) -> None:
+    asked = replace(settings, viewer=True, record=True, image_topic="eye")
+    viewer, recorder, *rest = parts(asked, CLIP)
+    assert (viewer.executable, recorder.executable) == ("viewer_node", "bag_recorder")
+    assert viewer.remappings == recorder.remappings == (("image", "eye"),)
+    assert rest == parts(replace(settings, image_topic="eye"), CLIP)
+
+
+def test_images_are_recorded_only_when_asked_for(settings: Settings) -> None:
+    recorder, *_ = parts(replace(settings, record=True), CLIP)
+    assert recorder.parameters == {"images": False}
+    recorder, *_ = parts(replace(settings, record_images=True), CLIP)
+    assert recorder.parameters == {"images": True}
