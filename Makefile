@@ -6,7 +6,7 @@ ENV := . scripts/env.sh &&
 BENCH := bench_output
 ROBOT := ros2_ws/install/fer_bringup/lib/fer_bringup/robot
 
-.PHONY: help setup setup-dev setup-bench demo run test bench size lint format clean
+.PHONY: help setup setup-dev demo run test bench doctor size lint format clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -14,14 +14,12 @@ help:            ## this list
 setup:           ## install ROS and what the robot needs, build the workspace
 	@scripts/setup.sh robot
 
-setup-dev:       ## the same, and what training and tests need
+setup-dev:       ## the same, and what viewer, training, tests and benchmarks need
 	@scripts/setup.sh dev
 
-setup-bench:     ## the same, and the other runtimes that the benchmark compares
-	@scripts/setup.sh bench
-
-demo: setup      ## camera (or the built-in clip), simulated robot, voice; leaves demo_output/
-	@$(ENV) $(ROBOT) --camera auto --robot sim --speech espeak --video demo_output
+demo:            ## camera (or the built-in clip), simulated robot, voice; leaves demo_output/. VIEWER=1: in the browser too
+	@scripts/setup.sh $(if $(VIEWER),viewer,robot)
+	@$(ENV) $(ROBOT) --camera auto --robot sim --speech espeak --video demo_output $(if $(VIEWER),--viewer true)
 
 run: setup       ## the robot with options of your own: make run ARGS="--camera 0"
 	@$(ENV) $(ROBOT) $(ARGS)
@@ -29,10 +27,13 @@ run: setup       ## the robot with options of your own: make run ARGS="--camera 
 test: setup-dev lint  ## linters and all tests
 	@$(ENV) OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile
 
-bench: setup-bench  ## speed of the networks beside others, in five minutes; leaves bench_output/
+bench: setup-dev  ## speed of the networks beside others, in five minutes; leaves bench_output/
 	@$(ENV) ec-rfernet benchmark --json $(BENCH)/benchmark.json \
 		--text $(BENCH)/benchmark.txt --plot $(BENCH)/benchmark.png $(ARGS)
 	@$(ENV) python -m tests.benchmarks --json $(BENCH)/pipeline.json
+
+doctor:          ## what is wrong with this machine, and how to mend it
+	@python3 ros2_ws/src/fer_monitor/fer_monitor/doctor
 
 size:            ## what the robot has installed, how large it is, and why
 	@$(ENV) python scripts/size.py $(ARGS)

@@ -10,7 +10,10 @@ else
 fi
 if [ -f "$_root/ros2_ws/install/local_setup.bash" ]; then
     . "$_root/ros2_ws/install/local_setup.bash"
-    # motion-check and behavior-sim, where there is no `ros2 run`.
-    PATH="$PATH:$_root/ros2_ws/install/robot_behavior/lib/robot_behavior"
+    # motion-check, behavior-sim, fer-report and fer-doctor, where there is no `ros2 run`.
+    for _package in robot_behavior fer_monitor; do
+        PATH="$PATH:$_root/ros2_ws/install/$_package/lib/$_package"
+    done
+    unset _package
 fi
 unset _root

@@ -33,8 +33,8 @@ find_python() {
 
 check_machine() {
     case "$WHAT" in
-        robot | dev | bench) ;;
-        *) fail "'$WHAT' is not known, expected robot, dev or bench" ;;
+        robot | viewer | dev) ;;
+        *) fail "'$WHAT' is not known, expected robot, viewer or dev" ;;
     esac
     "$PYTHON" -c 'import venv, ensurepip' 2>/dev/null ||
         fail "$PYTHON has no venv module; on Debian or Ubuntu: apt install python3-venv"
@@ -44,7 +44,7 @@ check_machine() {
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")))' ||
         fail "$PYTHON has no header files (Python.h); on Debian or Ubuntu: apt install python3-dev"
     local needed_mb=2000 free_mb
-    [ "$WHAT" = robot ] || needed_mb=9000 # PyTorch; its build for GPUs is the larger part
+    [ "$WHAT" != dev ] || needed_mb=9000 # PyTorch; its build for GPUs is the larger part
     free_mb=$(df -Pm . | awk 'NR == 2 { print $4 }')
     [ -f "$VENV/.done-$WHAT" ] || [ "$free_mb" -ge "$needed_mb" ] ||
         fail "needs $needed_mb MB of disk space in $PWD, $free_mb MB are free"
@@ -107,14 +107,14 @@ install_runtime() {
     install --no-deps -r requirements/no-deps.txt
 }
 
-install_dev() {
-    say "What training and tests need (PyTorch, pytest, ruff, mypy)"
-    install -r requirements/train.txt -r requirements/dev.txt
+install_viewer() {
+    say "Viewer in the browser (Rerun)"
+    install -r requirements/runtime.txt -r requirements/viewer.txt
 }
 
-install_bench() {
-    say "What the benchmark compares with (OpenVINO)"
-    install -r requirements/bench.txt
+install_dev() {
+    say "What training, tests and benchmarks need (PyTorch, OpenVINO, pytest, ruff, mypy)"
+    install -r requirements/train.txt -r requirements/dev.txt -r requirements/bench.txt
 }
 
 build() {
@@ -154,8 +154,8 @@ MACHINE="$("$PYTHON" -c 'import sys; print(sys.version)') ${ROS_DISTRO:-pypi}"
 once venv "$MACHINE" make_venv
 once robot "$(hash_of requirements/{build,runtime,no-deps}.txt)" install_runtime
 [ -n "${ROS_DISTRO:-}" ] || once ros "$(hash_of requirements/ros-jazzy.txt)" install_ros
-[ "$WHAT" = robot ] || once dev "$(hash_of requirements/{train,dev}.txt)" install_dev
-[ "$WHAT" != bench ] || once bench "$(hash_of requirements/bench.txt)" install_bench
+[ "$WHAT" = robot ] || once viewer "$(hash_of requirements/viewer.txt)" install_viewer
+[ "$WHAT" != dev ] || once dev "$(hash_of requirements/{train,dev,bench}.txt)" install_dev
 once build "$(build_inputs)" build
 set +u
 . scripts/env.sh

@@ -106,7 +106,7 @@ def test_a_machine_without_ros_wheels(machine):
 
 def test_an_unknown_word(machine):
     python_that_passes(machine / "bin")
-    refused(run(machine, "everything"), "expected robot, dev or bench")
+    refused(run(machine, "everything"), "expected robot, viewer or dev")
 
 
 def test_the_makefile_has_the_commands_of_the_readme():
