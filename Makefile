@@ -33,7 +33,8 @@ bench: setup-dev  ## speed of the networks beside others, in five minutes; leave
 	@$(ENV) python -m tests.benchmarks --json $(BENCH)/pipeline.json
 
 doctor:          ## what is wrong with this machine, and how to mend it
-	@python3 ros2_ws/src/fer_monitor/fer_monitor/doctor
+	@if [ -f .venv/bin/activate ]; then $(ENV) true; fi; \
+		PYTHONPATH=ros2_ws/src/fer_monitor$${PYTHONPATH:+:$$PYTHONPATH} python3 -m fer_monitor.doctor $(ARGS)
 
 size:            ## what the robot has installed, how large it is, and why
 	@$(ENV) python scripts/size.py $(ARGS)

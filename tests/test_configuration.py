@@ -8,8 +8,6 @@ import pytest
 import yaml
 from ament_index_python.packages import get_package_share_directory
 
-from fer_common.testing import spinning
-
 SHARE = Path(get_package_share_directory("fer_bringup"))
 PARAMETERS = {
     "camera_node": ["fer_node.camera_node:CameraParameters"],
@@ -18,6 +16,8 @@ PARAMETERS = {
     "motion_player": ["robot_behavior.motion_player:PlayerParams"],
     "speech_node": ["robot_behavior.speech_node:SpeechParams"],
     "sim_robot": ["robot_behavior.sim_robot:SimParams"],
+    "viewer_node": ["fer_monitor.viewer.viewer_parameters:ViewerParameters"],
+    "bag_recorder": ["fer_monitor.recording.bag_recorder:RecorderParameters"],
     "play_motion2_bridge": ["robot_behavior.backends.play_motion2:PlayMotion2Params"],
     "robot_bridge": [
         "robot_behavior.backends.robot_bridge:BridgeParams",
@@ -31,6 +31,7 @@ BY_ARGUMENT = {
     "fer_node": {"model", "autostart"},
     "behavior_node": {"autostart"},
     "speech_node": {"backend"},
+    "bag_recorder": {"images"},
     "robot_bridge": {"backend", "port"},
 }
 
@@ -54,32 +55,3 @@ def test_the_parameter_file_has_every_parameter_and_default(node: str, robot_yam
     for parameter in BY_ARGUMENT.get(node, ()):
         del declared[parameter]
     assert robot_yaml[f"/**/{node}"]["ros__parameters"] == declared
-
-
-def test_rviz_shows_topics_that_exist() -> None:
-    from fer_node.fer_node import FerNode
-    from robot_behavior.sim_robot import SimRobot
-
-    config = yaml.safe_load((SHARE / "rviz" / "robot.rviz").read_text())["Visualization Manager"]
-    shown = {
-        display["Topic"]["Value"]: display["Class"].split("/")[1]
-        for display in config["Displays"]
-        if "Topic" in display
-    }
-    with spinning(FerNode, SimRobot) as (_, (perception, simulation)):
-        published = {
-            topic.removeprefix("/"): types[0].split("/")[-1]
-            for node in (perception, simulation)
-            for topic, types in node.get_publisher_names_and_types_by_node(node.get_name(), "/")
-        }
-    assert len(shown) == 3
-    for topic, kind in shown.items():
-        assert published[topic] == kind
-
-
-def test_rviz_looks_at_the_robot_from_its_root() -> None:
-    from robot_behavior import urdf
-
-    config = yaml.safe_load((SHARE / "rviz" / "robot.rviz").read_text())["Visualization Manager"]
-    model = urdf.load(SHARE / "urdf" / "humanoid.urdf")
-    assert config["Global Options"]["Fixed Frame"] == model.root

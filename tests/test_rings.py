@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 SOURCES = Path(__file__).parents[1] / "ros2_ws" / "src"
-PACKAGES = ("ec_rfernet", "fer_node", "robot_behavior", "fer_bringup")
+PACKAGES = ("ec_rfernet", "fer_node", "robot_behavior", "fer_bringup", "fer_monitor")
 MIDDLE = (
     "rclpy",
     "ament_index_python",

@@ -14,13 +14,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ec_rfernet.errors import InputError
-from tests.benchmarks import report
+from tests.benchmarks import behaviour, report
 from tests.benchmarks.cases import Case, short_matrix, whole_matrix
 from tests.benchmarks.crew import MeasurementError, crew
 from tests.benchmarks.pipeline import Pipeline
 from tests.benchmarks.transport import PROFILES, discovery_s, loss
 
-PARTS = ("pipeline", "start", "transport", "faces")
+PARTS = ("pipeline", "start", "transport", "faces", "behaviour")
 _START_UPS = 5
 _PATIENCE_S = 60.0
 
@@ -89,6 +89,7 @@ def measure(values: argparse.Namespace, say: Callable[[str], object]) -> dict[st
             ("transport", "lost", lambda: {p: loss(folder, domain, p) for p in PROFILES}),
             ("transport", "discovery_s", lambda: {p: discovery_s(domain, p) for p in PROFILES}),
             ("faces", "smallest_face_px", lambda: _smallest_faces(domain)),
+            ("behaviour", "behaviour_ms", lambda: behaviour.measure(domain)),
         ]
         for part, key, job in jobs:
             if part in wanted:

@@ -72,6 +72,18 @@ class Crew:
         binding = [] if core is None else ["taskset", "--cpu-list", str(core)]
         return self.start([*binding, str(program), *options], ready)
 
+    def program(self, package: str, name: str, *options: str, ready: str = "") -> Process:
+        """Starts a node as ``ros2 run`` does, see `start`.
+
+        Args:
+            package: of the node.
+            name: of its executable.
+            options: after ``--ros-args``.
+            ready: see `start`.
+        """
+        path = Path(get_package_prefix(package), "lib", package, name)
+        return self.start([str(path), "--ros-args", *options], ready)
+
     def answer(self, process: Process, limit_s: float) -> dict:
         """Waits for the JSON that a program prints.
 

@@ -26,6 +26,7 @@ _COLUMNS = (  # key of the figures, heading, format
 _OTHERS = {  # key of the report: a line for each of its values
     "lost": "raw images lost between processes, {name}: {value:.1%}",
     "discovery_s": "six processes find each other, {name}: {value:.2f} s",
+    "behaviour_ms": "{name}: {value[0]:.0f} ms, at most {value[1]:.0f} ms",
     "smallest_face_px": "smallest face found in 640x480, detector {name}: {value:.0f} pixels wide",
 }
 

@@ -14,6 +14,7 @@ setup(
         ("share/fer_bringup/launch", glob("launch/*.launch.py")),
         ("share/fer_bringup/config", glob("config/*")),
         ("share/fer_bringup/rviz", glob("rviz/*")),
+        ("share/fer_bringup/foxglove", glob("foxglove/*")),
         ("share/fer_bringup/urdf", glob("urdf/*")),
     ],
     install_requires=["setuptools"],

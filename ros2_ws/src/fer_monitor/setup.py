@@ -6,6 +6,10 @@ setup(
     description="Watching the robot: viewer, recording, report, doctor.",
     license="Apache-2.0",
     packages=find_packages(exclude=["test"]),
+    package_data={
+        "fer_monitor.report": ["*.css", "*.js"],
+        "fer_monitor.viewer": ["page.html", "page.js"],
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/fer_monitor"]),
         ("share/fer_monitor", ["package.xml"]),
@@ -13,6 +17,11 @@ setup(
     install_requires=["setuptools"],
     zip_safe=False,
     entry_points={
-        "console_scripts": [],
+        "console_scripts": [
+            "fer-doctor = fer_monitor.doctor.program:main",
+            "bag_recorder = fer_monitor.recording.executable:bag_recorder",
+            "viewer_node = fer_monitor.viewer.executable:viewer_node",
+            "fer-report = fer_monitor.report.command:main",
+        ],
     },
 )

@@ -43,7 +43,8 @@ ARGUMENTS = (
         "camera",
         "auto",
         "auto (a webcam, or else the clip), clip, a device index, the path of a video, a "
-        "picture or a folder of pictures, or none when another driver publishes the images",
+        "picture or a folder of pictures, bag:FILE for a recording, or none when another driver "
+        "publishes the images",
     ),
     Argument("image_topic", "image_raw", "topic of the images"),
     Argument(

@@ -14,6 +14,7 @@ from std_msgs.msg import String
 
 from fer_bringup.journal import Journal
 from fer_bringup.screen import Screen
+from fer_common.diagnostics import node_of
 from fer_common.qos import EVENTS, LATCHED
 
 _PERIOD_S = 0.1
@@ -58,7 +59,7 @@ class ViewNode(Node):
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            if status.name != self._perception:
+            if node_of(status.name) != self._perception:
                 continue
             values = {pair.key: pair.value for pair in status.values}
             working = status.level == DiagnosticStatus.OK or values.get("state") != "active"

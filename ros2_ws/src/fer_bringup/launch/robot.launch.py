@@ -48,7 +48,7 @@ def robot(context: LaunchContext) -> list:
     if settings.camera in ("auto", "clip"):
         ensure_clip(print)
     actions = [node(part, settings) for part in parts(settings, clip_path())]
-    if settings.robot == "sim":
+    if settings.robot in ("sim", "serial"):
         actions += state_publisher(share / "urdf" / "humanoid.urdf", settings)
     if LaunchConfiguration("rviz").perform(context) == "true":
         actions += rviz(share / "rviz" / "robot.rviz", settings)
@@ -102,14 +102,29 @@ def rviz(config: Path, settings: Settings) -> list:
     if not installed("rviz2"):
         hint = "sudo apt install ros-jazzy-rviz2"
         return [LogInfo(msg=f"rviz:=true has no effect, rviz2 is not installed: {hint}")]
+    actions = [] if installed("robot_state_publisher") else [camera_frame(settings)]
     return [
+        *actions,
         Node(
             package="rviz2",
             executable="rviz2",
             namespace=settings.namespace,
             arguments=["-d", str(config)],
-        )
+        ),
     ]
+
+
+def camera_frame(settings: Settings) -> Node:
+    """Where the camera is: RViz complains of a frame that no transform names."""
+    return Node(
+        package="tf2_ros",
+        executable="static_transform_publisher",
+        namespace=settings.namespace,
+        arguments=[
+            *("--x", "0.14", "--z", "1.15"),
+            *("--frame-id", "base_link", "--child-frame-id", "camera_link"),
+        ],
+    )
 
 
 def installed(package: str) -> bool:

@@ -57,7 +57,7 @@ def test_keeps_the_journal_of_what_is_published() -> None:
             BehaviorState(state="responding", emotion="happy", motion="nod", speech="Hello!")
         )
         wrong = DiagnosticStatus(
-            name="/fer_node",
+            name="fer_node: expressions",
             level=DiagnosticStatus.WARN,
             message="too dark",
             values=[
@@ -66,7 +66,7 @@ def test_keeps_the_journal_of_what_is_published() -> None:
                 KeyValue(key="latency, median [ms]", value="30.0"),
             ],
         )
-        health.publish(DiagnosticArray(status=[DiagnosticStatus(name="/other"), wrong]))
+        health.publish(DiagnosticArray(status=[DiagnosticStatus(name="other: thing"), wrong]))
 
         journal = view.journal
         assert spin_until(executor, lambda: screen.answers and journal.moment.health)

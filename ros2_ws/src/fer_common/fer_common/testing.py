@@ -8,8 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.node import Node
+
+from fer_common.diagnostics import node_of
+from fer_common.qos import EVENTS
 
 
 def spin_until(
@@ -48,3 +52,35 @@ def spinning(*factories: Callable[[], Node]) -> Iterator[tuple[Executor, list[No
             node.destroy_node()
         rclpy.try_shutdown()
         gc.collect()  # what is left of a context stays visible to the next one
+
+
+class Physician(Node):
+    """Listens to ``/diagnostics``.
+
+    Attributes:
+        statuses: the newest one by full name of the node.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("physician")
+        self.statuses: dict[str, DiagnosticStatus] = {}
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._hear, EVENTS)
+
+    def message(self, node: str) -> str:
+        """What a node says of itself; empty before it says anything."""
+        status = self.statuses.get(node)
+        return status.message if status is not None else ""
+
+    def level(self, node: str) -> int | None:
+        """How well it is: 0 to 2; None before it says anything."""
+        status = self.statuses.get(node)
+        return status.level[0] if status is not None else None
+
+    def values(self, node: str) -> dict[str, str]:
+        """Its figures by name."""
+        status = self.statuses.get(node)
+        return {value.key: value.value for value in status.values} if status is not None else {}
+
+    def _hear(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            self.statuses[node_of(status.name)] = status

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ec_rfernet.errors import InputError
+from fer_node.bag_images import BagImages
 from fer_node.pictures import SUFFIXES, Pictures
 from fer_node.source import Source, Wait
 from fer_node.video import Video
 from fer_node.webcam import Device, Webcam, open_device
 
 _DEVICE = re.compile(r"(?:/dev/video)?(\d+)")
+_BAG = re.compile(r"bag:(.+?)(?:@(/\S+))?")
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class CameraChoice:
     """What the user asked for.
 
     Attributes:
-        camera: ``auto``, ``clip``, a device index or path, a video, a picture or a folder.
+        camera: ``auto``, ``clip``, a device index or path, a video, a picture or a folder, or
+            ``bag:FILE`` or ``bag:FILE@/topic``.
         clip: path of the built-in clip; may be empty.
         width: asked of a webcam, pixels; 0: its own.
         height: likewise.
@@ -77,6 +80,11 @@ def open_source(
         video = Video(path, choice.loop, choice.rate, clock, wait)
         return video, f"video {path} at {video.rate:.3g} frames/s"
 
+    def bag(file: str, topic: str) -> tuple[Source, str]:
+        path = Path(file).expanduser()
+        images = BagImages(path, topic, choice.loop, clock, wait, log)
+        return images, f"{images.topic} of the bag {path}"
+
     if choice.camera == "auto":
         for index in (devices or _devices)():
             try:
@@ -91,6 +99,9 @@ def open_source(
                 else "camera 'clip': the parameter 'clip' is empty, expected the path of a video"
             )
         return file(Path(choice.clip).expanduser())
+    recorded = _BAG.fullmatch(choice.camera)
+    if recorded:
+        return bag(recorded[1], recorded[2] or "")
     device = _DEVICE.fullmatch(choice.camera)
     if device:
         return webcam(int(device[1]))
@@ -98,7 +109,7 @@ def open_source(
     if not choice.camera or not path.exists():
         raise InputError(
             f"camera '{choice.camera}' does not exist; expected auto, clip, a device index, "
-            "a video, a picture or a folder of pictures"
+            "a video, a picture, a folder of pictures or bag:FILE"
         )
     return file(path)
 

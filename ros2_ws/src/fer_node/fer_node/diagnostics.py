@@ -1,47 +1,52 @@
-"""How the perception is doing, for ``/diagnostics``."""
+"""How the perception is doing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
-
+from fer_common.diagnostics import Finding, Limits, Report, age, error, figures, slowness, warn
+from fer_common.statistics import Summary
+from fer_common.topic_words import Remedies
 from fer_node.stages import Figures
-from fer_node.statistics import Summary
 
-SILENCE_S = 2.0
-"""No image for so long is worth a warning."""
+RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 
 
 @dataclass(frozen=True)
 class Health:
-    """What a status is made of.
+    """What a report is made of.
 
     Attributes:
         state: of the lifecycle.
         enabled: whether `~/enable` lets it look.
-        model: name and hash; empty while none is loaded.
+        model: name; empty while none is loaded.
+        model_hash: first digits of that of the network.
         runtime: what computes it, and its precision; empty until then.
         topic: where images are expected.
-        silent_s: seconds since the last image, or since activation.
-        summary: rate and latency.
+        size: of the last image, such as ``640x480``; empty before the first.
+        arrivals: of images.
+        summary: rate and latency of those that were processed.
         stages: where the time goes.
         dropped_busy: images that newer ones replaced.
         dropped_old: images that were older than allowed.
         undecodable: images that could not be decoded or processed.
         faces: in the last image.
         complaint: about the stamps of the images; empty when they are good.
+        wiring: what is wrong with the topic of the images.
+        readers: who cannot hear what is told.
         error: of the last seconds; empty when there was none.
-        last_error: the last one there ever was.
+        mishaps: see `fer_common.diagnostics.Mishaps`.
     """
 
     state: str
     enabled: bool
     model: str
+    model_hash: str
     runtime: str
     topic: str
-    silent_s: float
+    size: str
+    arrivals: Summary
     summary: Summary
     stages: Sequence[Figures]
     dropped_busy: int
@@ -49,55 +54,97 @@ class Health:
     undecodable: int
     faces: int
     complaint: str
+    wiring: Sequence[Finding]
+    readers: Sequence[Finding]
     error: str
-    last_error: str
-
-    @property
-    def silence(self) -> str:
-        """The warning that no images come; empty when they do."""
-        if self.state != "active" or self.silent_s <= SILENCE_S:
-            return ""
-        return f"no images on {self.topic} for {self.silent_s:.0f} s: is the camera running?"
+    mishaps: dict[str, object]
 
 
-def status(name: str, health: Health) -> DiagnosticStatus:
-    """The message of a node called ``name``."""
-    level, text = _verdict(health)
+def report(health: Health, rate: Limits, latency: Limits) -> Report:
+    """The report of `fer_node`.
+
+    Args:
+        health: see there.
+        rate: of the images, per second.
+        latency: median, seconds.
+    """
     summary = health.summary
     values = {
         "state": health.state,
         "enabled": "yes" if health.enabled else "no",
         "model": health.model or "none",
+        "model hash": health.model_hash or "none",
         "runtime": health.runtime or "none",
         "image topic": health.topic,
-        "images processed": summary.processed,
-        "rate [1/s]": f"{summary.rate:.1f}",
-        "latency, median [ms]": f"{1000 * summary.median_s:.1f}",
-        "latency, 99th percentile [ms]": f"{1000 * summary.p99_s:.1f}",
+        "image size": health.size or "unknown",
+        "images received [1/s]": f"{health.arrivals.rate:.1f}",
+        "images processed": summary.count,
+        **figures(summary),
         **{f"{row.stage} [ms]": f"{1000 * row.median_s:.2f}" for row in health.stages},
+        "age of the newest image [s]": age(health.arrivals.age_s),
         "dropped, busy": health.dropped_busy,
         "dropped, too old": health.dropped_old,
         "not decodable": health.undecodable,
         "faces": health.faces,
-        "last error": health.last_error or "none",
+        **health.mishaps,
     }
-    return DiagnosticStatus(
-        level=level,
-        name=name,
-        message=text,
-        hardware_id="",
-        values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+    text = f"{summary.rate:.1f} images/s, {health.faces} faces"
+    if not health.enabled:
+        text = "disabled: not looking"
+    return Report(text, values, _findings(health, rate, latency))
+
+
+def _findings(health: Health, rate: Limits, latency: Limits) -> list[Finding]:
+    if health.state != "active":
+        return [error(health.error), warn(health.state)]
+    found = [error(health.error), *health.wiring, *health.readers, warn(health.complaint)]
+    if health.enabled and not health.wiring:
+        found += [_slowness(health, rate), _lateness(health.summary, latency)]
+    return found
+
+
+def _slowness(health: Health, rate: Limits) -> Finding:
+    question = "is the camera slow, or in the dark?"
+    slow = slowness(health.arrivals, rate, "images", question)
+    if slow.text:
+        return slow
+    question = f"{health.arrivals.rate:.1f} images/s come, is the machine busy?"
+    return slowness(health.summary, rate, "processed images", question)
+
+
+def _lateness(summary: Summary, latency: Limits) -> Finding:
+    took, allowed = 1000 * summary.median_s, 1000 * latency.warn
+    return latency.above(
+        summary.median_s,
+        f"expressions are known {took:.0f} ms after the image, expected at most {allowed:g}",
     )
 
 
-def _verdict(health: Health) -> tuple[bytes, str]:
-    if health.error:
-        return DiagnosticStatus.ERROR, health.error
-    if health.state != "active":
-        return DiagnosticStatus.WARN, health.state
-    warning = health.silence or health.complaint
-    if warning:
-        return DiagnosticStatus.WARN, warning
-    if not health.enabled:
-        return DiagnosticStatus.OK, "disabled: not looking"
-    return DiagnosticStatus.OK, f"{health.summary.rate:.1f} images/s, {health.faces} faces"
+def remedies(topic: str, transport: str) -> Remedies:
+    """What to do when the images that are expected on a topic come elsewhere.
+
+    Args:
+        topic: full name of the images, without ``/compressed``.
+        transport: of `FerParameters`.
+    """
+
+    def raw(other: str) -> str:
+        switch = "set image_transport to raw" if transport != "raw" else ""
+        return _both(switch, _remap(other) if other != topic else "")
+
+    def compressed(other: str) -> str:
+        switch = "set image_transport to compressed" if transport != "compressed" else ""
+        where = other.removesuffix("/compressed")
+        if where == other:
+            return _both(switch, f"remap {topic}/compressed:={other}")
+        return _both(switch, _remap(where) if where != topic else "")
+
+    return {RAW: raw, COMPRESSED: compressed}
+
+
+def _remap(topic: str) -> str:
+    return f"remap with image_topic:={topic}"
+
+
+def _both(first: str, second: str) -> str:
+    return " and ".join(part for part in (first, second) if part)

@@ -22,6 +22,7 @@ class EmotionEstimate:
         arousal: derived from the probabilities, -1..1.
         box: of the face, pixels of the image.
         flaw: why this view of the face could not be judged; empty when it could.
+        score: how sure the detector was that this is a face, 0..1.
     """
 
     face_id: str
@@ -32,3 +33,4 @@ class EmotionEstimate:
     arousal: float
     box: Box
     flaw: str = ""
+    score: float = 1.0

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.subscription import Subscription
@@ -21,24 +20,28 @@ from ec_rfernet.detection import MediaPipeDetector
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces import FaceDetector
 from ec_rfernet.runtimes import open_classifier
+from fer_common.diagnostics import Finding, Limits, Mishaps, Report
+from fer_common.diagnostics_publisher import DiagnosticsPublisher
+from fer_common.graph_watch import InputWatch, OutputWatch
 from fer_common.parameters import declare
-from fer_common.qos import EVENTS, NEWEST
+from fer_common.qos import NEWEST
+from fer_common.statistics import Statistics
 from fer_node.age_gate import AgeGate
-from fer_node.diagnostics import Health, status
+from fer_node.diagnostics import Health, remedies, report
 from fer_node.fer_parameters import FerParameters
 from fer_node.images import to_frame
 from fer_node.jpeg import DecodeError
+from fer_node.markers import FaceMarkers
 from fer_node.model import load_bundle
 from fer_node.outputs import Outputs
 from fer_node.perception import ExpressionClassifier, Perception
 from fer_node.stages import Stages, table
-from fer_node.statistics import Statistics
 from fer_node.worker import Worker
 
 Arrival = tuple["Image | CompressedImage", float]
 """A message, and when it came on the monotonic clock."""
 
-_ERROR_SHOWN_S = 5.0
+_SAY_AGAIN_S = 5.0
 _PROFILE_S = 5.0
 
 
@@ -48,7 +51,8 @@ class FerNode(LifecycleNode):
     Configured: the bundle is read and verified. Active: the model is in memory and
     images are subscribed to; deactivation gives back both. Images are processed in a
     thread of their own, which also publishes: rclpy's publishers may be used from any
-    thread as long as nobody destroys them, and the thread is joined before that.
+    thread as long as nobody destroys them, and the thread is joined before that. (The
+    topics of single faces, see `fer_node.ros4hri`, are its own to destroy.)
 
     Args:
         bundle: finds and reads the model named by the parameter.
@@ -79,22 +83,22 @@ class FerNode(LifecycleNode):
         self._looking = Lock()  # held while an image is processed, or the switch turned
         self._enabled = True
         self._state = "unconfigured"
-        self._silence_told = self._complaint_told = ""
-        self._error, self._error_at = "", -_ERROR_SHOWN_S
-        self._runtime = ""
+        self._complaint_told = self._runtime = self._size = ""
+        self._mishaps = Mishaps(time.monotonic)
+        self._watch: InputWatch | None = None
         self._clear()
-        self._outputs = Outputs(self, self._params.fov_deg)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", EVENTS)
+        faces = FaceMarkers(self._params.viewpoint, self._params.fov_deg)
+        self._outputs = Outputs(self, faces, self._params.ros4hri)
         self.create_service(SetBool, "~/enable", self._on_enable)
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
         if self._params.profile:
+            steady = Clock(clock_type=ClockType.STEADY_TIME)
             self.create_timer(_PROFILE_S, self._tell_profile, clock=steady)
-        # Diagnostics must come also while simulated time stands still.
-        self.create_timer(1.0, self._diagnose, clock=steady)
+        self._readers = [OutputWatch(self, publisher) for publisher in self._outputs.told]
+        DiagnosticsPublisher(self, "expressions", self._diagnose)
 
     def _clear(self) -> None:
         self._gate = AgeGate(self._params.max_age_s)
-        self._statistics, self._stages = Statistics(), Stages()
+        self._statistics, self._arrivals, self._stages = Statistics(), Statistics(), Stages()
         self._dropped_busy = self._undecodable = self._faces = 0
         self._last_image = time.monotonic()
         self._header = Header()
@@ -134,6 +138,7 @@ class FerNode(LifecycleNode):
         result = super().on_activate(state)
         kind, topic = self._input()
         self._images = self.create_subscription(kind, topic, self._on_image, NEWEST)
+        self._watch = self._watched(self._images)
         self._state = "active"
         self.get_logger().info(
             f"looking at {self._images.topic_name} with model {self._model()} ({self._runtime})"
@@ -178,6 +183,8 @@ class FerNode(LifecycleNode):
             self._dropped_busy = self._worker.dropped
         if self._detector is not None:
             self._detector.close()
+        now = self.get_clock().now().to_msg()
+        self._outputs.close_faces(Header(stamp=now, frame_id=self._header.frame_id))
         self._images = self._worker = self._detector = self._perception = None
 
     def _input(self) -> tuple[type, str]:
@@ -186,6 +193,18 @@ class FerNode(LifecycleNode):
             return CompressedImage, f"{topic}/compressed"
         return Image, topic
 
+    def _watched(self, images: Subscription) -> InputWatch:
+        topic, transport = self.resolve_topic_name("image"), self._params.image_transport
+        return InputWatch(
+            self,
+            images,
+            "images",
+            "is the camera running?",
+            silence=Limits(self._params.warn_silence_s, self._params.error_silence_s),
+            single=True,
+            remedies=remedies(topic, transport),
+        )
+
     def _model(self) -> str:
         return f"{self._bundle.name} {self._bundle.short_hash}" if self._bundle else ""
 
@@ -193,6 +212,7 @@ class FerNode(LifecycleNode):
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         self._last_image = time.monotonic()
+        self._arrivals.add(0.0, self._last_image)
         self._header.frame_id = message.header.frame_id
         if self._worker is not None and self._enabled:
             self._worker.put((message, self._last_image))
@@ -209,9 +229,11 @@ class FerNode(LifecycleNode):
                 return
             try:
                 frame = to_frame(message, self._stages)
+                self._size = f"{frame.width}x{frame.height}"
                 perceived = self._perception.process(frame, arrived)
                 with self._stages("publish"):
-                    self._outputs.publish(perceived, message.header, frame)
+                    latency = self._latency(stamp, arrived)
+                    self._outputs.publish(perceived, message.header, frame, latency)
             except DecodeError as error:
                 self._undecodable += 1
                 self._fail(str(error))
@@ -220,13 +242,15 @@ class FerNode(LifecycleNode):
         self._count(stamp, arrived)
 
     def _count(self, stamp: float, arrived: float) -> None:
-        now = time.monotonic()
-        latency = now - arrived
+        now, latency = time.monotonic(), self._latency(stamp, arrived)
         if not self._gate.complaint:
-            latency = self._now() - stamp
             self._stages.add("receive", latency - (now - arrived))
         self._stages.finish()
         self._statistics.add(latency, now)
+
+    def _latency(self, stamp: float, arrived: float) -> float:
+        """Seconds since an image was taken; since it came where its stamp is of no use."""
+        return time.monotonic() - arrived if self._gate.complaint else self._now() - stamp
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         with self._looking:
@@ -247,8 +271,8 @@ class FerNode(LifecycleNode):
         return self.get_clock().now().nanoseconds * 1e-9
 
     def _fail(self, text: str) -> None:
-        self._error, self._error_at = text, time.monotonic()
-        self.get_logger().error(text, throttle_duration_sec=_ERROR_SHOWN_S)
+        self._mishaps.note(text)
+        self.get_logger().error(text, throttle_duration_sec=_SAY_AGAIN_S)
 
     def _broken(self, error: Exception) -> None:
         self._undecodable += 1
@@ -256,13 +280,20 @@ class FerNode(LifecycleNode):
 
     def _health(self) -> Health:
         now = time.monotonic()
+        silent_s, bundle = now - self._last_image, self._bundle
+        wiring: list[Finding] = []
+        if self._watch is not None and self._images is not None:
+            wiring = self._watch.findings(silent_s)
+        readers = [finding for watch in self._readers for finding in watch.findings()]
         return Health(
             state=self._state,
             enabled=self._enabled,
-            model=self._model(),
+            model=bundle.name if bundle else "",
+            model_hash=bundle.short_hash if bundle else "",
             runtime=self._runtime,
             topic=self._images.topic_name if self._images else self._input()[1],
-            silent_s=now - self._last_image,
+            size=self._size,
+            arrivals=self._arrivals.summary(now),
             summary=self._statistics.summary(now),
             stages=self._stages.figures(),
             dropped_busy=self._worker.dropped if self._worker else self._dropped_busy,
@@ -270,24 +301,22 @@ class FerNode(LifecycleNode):
             undecodable=self._undecodable,
             faces=self._faces,
             complaint=self._gate.complaint,
-            error=self._error if now - self._error_at < _ERROR_SHOWN_S else "",
-            last_error=self._error,
+            wiring=wiring,
+            readers=readers,
+            error=self._mishaps.recent,
+            mishaps=self._mishaps.values,
         )
 
     def profile(self) -> str:
         """Where the time of the last images went, for people; see `fer_node.stages`."""
         return table(self._stages.figures())
 
-    def _diagnose(self) -> None:
-        health = self._health()
-        if health.silence and not self._silence_told:
-            self.get_logger().warning(health.silence)
+    def _diagnose(self) -> Report:
+        health, params = self._health(), self._params
         if health.complaint and health.complaint != self._complaint_told:
             self.get_logger().warning(health.complaint)
-        self._silence_told, self._complaint_told = health.silence, health.complaint
-        array = DiagnosticArray(status=[status(self.get_fully_qualified_name(), health)])
-        array.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(array)
+        self._complaint_told = health.complaint
+        return report(health, Limits(params.warn_rate), Limits(params.warn_latency_s))
 
     def _tell_profile(self) -> None:
         if self._state == "active":

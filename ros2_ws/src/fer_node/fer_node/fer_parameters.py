@@ -9,6 +9,7 @@ from fer_common.parameters import parameter
 from fer_node.finder import Interval
 from fer_node.perception import Settings
 from fer_node.smoother import Smoothing
+from fer_node.viewpoint import Viewpoint
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,38 @@ class FerParameters:
     )
     threads: int = parameter(1, "Threads of the classification.", low=1, high=64)
     profile: bool = parameter(False, "Whether to log where the time of an image goes.")
+    ros4hri: bool = parameter(
+        False, "Whether to publish the faces on /humans as well (REP-155); needs hri_msgs."
+    )
     fov_deg: float = parameter(
         60.0, "Horizontal field of view, degrees; places the markers.", low=1.0, high=179.0
     )
+    markers_frame: str = parameter(
+        "base_link", "Frame of the markers; empty: that of the images, if tf knows it."
+    )
+    camera_x: float = parameter(
+        0.14, "Where the camera is in markers_frame, forward, m.", low=-10.0, high=10.0
+    )
+    camera_z: float = parameter(
+        1.15, "Where the camera is in markers_frame, up, m.", low=-10.0, high=10.0
+    )
+    warn_rate: float = parameter(
+        10.0, "Diagnostics warns of fewer images per second.", low=0.0, high=240.0
+    )
+    warn_latency_s: float = parameter(
+        0.25, "Diagnostics warns of a longer time from image to answer, s.", low=0.0, high=60.0
+    )
+    warn_silence_s: float = parameter(
+        3.0, "Diagnostics warns when no image comes for so long, s.", low=0.1, high=3600.0
+    )
+    error_silence_s: float = parameter(
+        10.0, "After so long it is an error, s.", low=0.1, high=3600.0
+    )
+
+    @property
+    def viewpoint(self) -> Viewpoint:
+        """Where the camera is, for the markers."""
+        return Viewpoint(self.markers_frame, self.camera_x, self.camera_z)
 
     def settings(self) -> Settings:
         """The part that the perception needs."""

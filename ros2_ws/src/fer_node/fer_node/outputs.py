@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fer_interfaces.msg import Emotion, EmotionArray
-from rclpy.lifecycle import LifecycleNode
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from visualization_msgs.msg import MarkerArray
@@ -12,9 +12,10 @@ from fer_common.qos import EVENTS, STREAM
 from fer_node import messages
 from fer_node.frame import Frame
 from fer_node.images import to_message
-from fer_node.markers import markers
+from fer_node.markers import FaceMarkers
 from fer_node.overlay import draw
 from fer_node.perception import Perceived
+from fer_node.ros4hri import open_humans
 
 
 class Outputs:
@@ -22,33 +23,51 @@ class Outputs:
 
     Args:
         node: that publishes.
-        fov_deg: horizontal field of view of the camera, degrees.
+        faces: makes the markers.
+        ros4hri: whether to publish the faces after REP-155 as well.
     """
 
-    def __init__(self, node: LifecycleNode, fov_deg: float) -> None:
-        self._fov_deg = fov_deg
+    def __init__(self, node: LifecycleNode, faces: FaceMarkers, ros4hri: bool = False) -> None:
+        self._faces = faces
+        self._humans = open_humans(node) if ros4hri else None
         self._emotion = node.create_lifecycle_publisher(Emotion, "emotion", EVENTS)
         self._emotions = node.create_lifecycle_publisher(EmotionArray, "emotions", EVENTS)
         self._overlay = node.create_lifecycle_publisher(Image, "~/overlay", STREAM)
         self._markers = node.create_lifecycle_publisher(MarkerArray, "~/markers", EVENTS)
 
-    def publish(self, perceived: Perceived, header: Header, frame: Frame) -> None:
+    @property
+    def told(self) -> tuple[LifecyclePublisher, LifecyclePublisher]:
+        """The publishers of the emotions."""
+        return self._emotion, self._emotions
+
+    def publish(self, perceived: Perceived, header: Header, frame: Frame, latency_s: float) -> None:
         """Tells what was perceived.
 
         Args:
             perceived: see there.
             header: of the image.
             frame: the image.
+            latency_s: from the image's stamp until now, seconds.
         """
         width, height = frame.width, frame.height
         if perceived.focus is not None:
             self._emotion.publish(messages.emotion(perceived.focus, header, width, height))
         self._emotions.publish(messages.emotions(perceived.estimates, header, width, height))
+        if self._humans is not None:
+            self._humans.publish(perceived, header, frame)
         if self._markers.get_subscription_count():
-            self._markers.publish(markers(perceived, header, width, height, self._fov_deg))
+            self._markers.publish(self._faces.update(perceived, header, width, height))
         if self._overlay.get_subscription_count():
-            self._overlay.publish(to_message(draw(frame.bgr(), perceived), header))
+            self._overlay.publish(to_message(draw(frame.bgr(), perceived, latency_s), header))
 
     def publish_nobody(self, header: Header) -> None:
         """Tells that nobody is looked at any more."""
         self._emotions.publish(EmotionArray(header=header))
+        if self._markers.get_subscription_count():
+            self._markers.publish(self._faces.update(Perceived(), header, 0, 0))
+        self.close_faces(header)
+
+    def close_faces(self, header: Header) -> None:
+        """Ends the topics of single faces; no other thread may publish meanwhile."""
+        if self._humans is not None:
+            self._humans.publish_nobody(header)

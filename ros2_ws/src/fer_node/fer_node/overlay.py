@@ -2,124 +2,124 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
-from ec_rfernet.faces import Box
-from ec_rfernet.labels import LABELS, UNKNOWN
+from ec_rfernet.labels import UNKNOWN
+from fer_node import bars
+from fer_node.drawing import Area, shade, text_size, write
 from fer_node.estimate import EmotionEstimate
-from fer_node.palette import COLOURS
+from fer_node.palette import BLACK, COLOURS, WHITE, Colour, ink
 from fer_node.perception import Perceived
 
-_FONT = cv2.FONT_HERSHEY_DUPLEX
-_LIGHT = (245, 245, 245)
-_DARK = (28, 24, 22)
-_FAINT = (195, 195, 195)
 _REFERENCE = (480, 640)  # height and width that everything is sized for
+_LETTERS, _SMALLEST = 16, 11
+"""Size of the letters for the reference, and for pictures however small; pixels."""
 
 
-def draw(image: np.ndarray, perceived: Perceived) -> np.ndarray:
+def draw(image: np.ndarray, perceived: Perceived, latency_s: float) -> np.ndarray:
     """A picture for people.
 
-    Each face has its box, id, label and confidence; the attended one is drawn strong
-    and has a bar for each of the seven probabilities beside it.
+    Each face has its box, label, confidence and id, and says why it could not be judged
+    where that is so. The attended one has thick corners, a caption on a coloured ground,
+    and a bar for each of the seven probabilities beside it. A line at the bottom tells how
+    many faces there are and how old the image was.
 
     Args:
         image: BGR uint8 [H, W, 3]; stays as it is.
         perceived: in this image.
+        latency_s: from the image's stamp until now, seconds.
 
     Returns:
         BGR uint8 [H, W, 3].
     """
     canvas = np.ascontiguousarray(image).copy()
-    scale = max(0.5, min(image.shape[0] / _REFERENCE[0], image.shape[1] / _REFERENCE[1]))
+    height, width = canvas.shape[:2]
+    picture = Area(0, 0, width, height)
+    scale = min(height / _REFERENCE[0], width / _REFERENCE[1])
+    letters = max(_SMALLEST, round(_LETTERS * scale))
+    small = max(_SMALLEST, round(0.85 * letters))
     focus = perceived.focus
-    for estimate in perceived.estimates:
-        if estimate is not focus:
-            _face(canvas, estimate, scale, strong=False)
+    others = [estimate for estimate in perceived.estimates if estimate is not focus]
+    taken = [_footer(canvas, len(perceived.estimates), latency_s, letters)]
+    own = [_area(focus), _plate(focus, letters, taken, picture)] if focus is not None else []
+    for estimate in others:
+        _frame(canvas, _area(estimate), COLOURS[estimate.label], max(2, letters // 9))
+    for estimate in others:
+        plate = _plate(estimate, small, [*taken, *own], picture)
+        _caption(canvas, estimate, plate, small, strong=False)
+        taken.append(plate)
     if focus is not None:
-        _bars(canvas, focus, scale)
-        _face(canvas, focus, scale, strong=True)
+        _brackets(canvas, own[0], COLOURS[focus.label], max(3, letters // 4))
+        _caption(canvas, focus, own[1], letters, strong=True)
+        taken += map(_area, others)
+        spot = bars.place(own[0], bars.panel_size(letters), own, taken, picture)
+        bars.draw(canvas, focus, spot, letters)
     return canvas
 
 
-def _face(canvas: np.ndarray, estimate: EmotionEstimate, scale: float, strong: bool) -> None:
-    colour = _bgr(estimate.label)
-    box, line = estimate.box, max(1, round((2.6 if strong else 1.4) * scale))
-    left, top = round(box.x), round(box.y)
-    right, bottom = round(box.x + box.width), round(box.y + box.height)
-    _corners(canvas, (left, top, right, bottom), colour, line)
-    size = (0.52 if strong else 0.42) * scale
-    text = _caption(estimate)
-    (width, height), _ = cv2.getTextSize(text, _FONT, size, 1)
-    pad = round(5 * scale)
-    x = int(np.clip(left, 0, max(0, canvas.shape[1] - width - 2 * pad)))
-    y = top - height - 3 * pad
-    y = y if y >= 0 else min(bottom + pad, canvas.shape[0] - height - 2 * pad)
-    ground = (x, y, x + width + 2 * pad, y + height + 2 * pad)
-    _shade(canvas, ground, colour if strong else _DARK, 0.92 if strong else 0.7)
-    ink = _DARK if strong else _LIGHT
-    cv2.putText(canvas, text, (x + pad, y + height + pad), _FONT, size, ink, 1, cv2.LINE_AA)
+def _footer(canvas: np.ndarray, faces: int, latency_s: float, letters: int) -> Area:
+    people = "nobody in view" if not faces else f"{faces} face{'s' if faces > 1 else ''}"
+    text = f"{people} · {1000 * latency_s:.0f} ms"
+    width, height = text_size(text, letters)
+    pad = letters // 2
+    area = Area(0, canvas.shape[0] - height - pad, width + 2 * pad, height + pad)
+    shade(canvas, area, BLACK, 0.7)
+    write(canvas, text, area.left + pad, area.top + pad // 2, letters, WHITE)
+    return area
 
 
-def _caption(estimate: EmotionEstimate) -> str:
+def _plate(estimate: EmotionEstimate, letters: int, taken: Sequence[Area], picture: Area) -> Area:
+    """Where to caption a face: above it, or below where that hides less."""
+    box = _area(estimate)
+    width, height = text_size(_words(estimate), letters)
+    pad, gap = max(2, letters // 4), max(3, letters // 4)
+    above = Area(box.left, box.top - gap - height - pad, width + 2 * pad, height + pad)
+    spots = [above, replace(above, top=box.bottom + gap)]
+    if above.top < 0:
+        spots.reverse()
+    inside = [spot.within(picture.width, picture.height) for spot in spots]
+    return min(inside, key=lambda spot: sum(spot.overlap(other) for other in taken))
+
+
+def _caption(
+    canvas: np.ndarray, estimate: EmotionEstimate, plate: Area, letters: int, strong: bool
+) -> None:
+    colour = COLOURS[estimate.label]
+    shade(canvas, plate, colour if strong else BLACK, 1.0 if strong else 0.7)
+    shown, pad = ink(colour) if strong else WHITE, max(2, letters // 4)
+    write(canvas, _words(estimate), plate.left + pad, plate.top + pad // 2, letters, shown)
+
+
+def _words(estimate: EmotionEstimate) -> str:
     if estimate.label == UNKNOWN:
         reason = f" ({estimate.flaw})" if estimate.flaw else ""
-        return f"{UNKNOWN}{reason}  {estimate.face_id}"
-    return f"{estimate.label} {estimate.confidence:.0%}  {estimate.face_id}"
+        return f"{UNKNOWN}{reason} · {estimate.face_id}"
+    return f"{estimate.label} {estimate.confidence:.0%} · {estimate.face_id}"
 
 
-def _corners(
-    canvas: np.ndarray, box: tuple[int, int, int, int], colour: tuple[int, int, int], line: int
-) -> None:
-    left, top, right, bottom = box
-    cv2.rectangle(canvas, (left, top), (right, bottom), colour, 1, cv2.LINE_AA)
-    arm = max(4, (right - left) // 5)
-    for x, dx in ((left, arm), (right, -arm)):
-        for y, dy in ((top, arm), (bottom, -arm)):
-            cv2.line(canvas, (x, y), (x + dx, y), colour, line, cv2.LINE_AA)
-            cv2.line(canvas, (x, y), (x, y + dy), colour, line, cv2.LINE_AA)
+def _frame(canvas: np.ndarray, box: Area, colour: Colour, line: int) -> None:
+    """A box; its dark edge makes it stand out from bright pictures, its colour from dark ones."""
+    for shown, extra in ((BLACK, 2), (colour, 0)):
+        corners = (box.left, box.top), (box.right, box.bottom)
+        cv2.rectangle(canvas, *corners, shown[::-1], line + extra)
 
 
-def _bars(canvas: np.ndarray, estimate: EmotionEstimate, scale: float) -> None:
-    row, pad, name, bar = (round(v * scale) for v in (18, 8, 78, 74))
-    width, height = name + bar + 3 * pad, len(LABELS) * row + 2 * pad
-    x, y = _beside(canvas, estimate.box, width, height, pad)
-    _shade(canvas, (x, y, x + width, y + height), _DARK, 0.72)
-    for index, label in enumerate(LABELS):
-        top = y + pad + index * row
-        shown = label == estimate.label
-        ink = _LIGHT if shown else _FAINT
-        baseline = (x + pad, top + round(13 * scale))
-        cv2.putText(canvas, label, baseline, _FONT, 0.4 * scale, ink, 1, cv2.LINE_AA)
-        start, end = x + name + 2 * pad, x + name + 2 * pad + bar
-        upper, lower = top + round(5 * scale), top + round(13 * scale)
-        cv2.rectangle(canvas, (start, upper), (end, lower), (70, 66, 64), -1)
-        full = start + round(bar * float(estimate.probabilities[index]))
-        if full > start:
-            cv2.rectangle(canvas, (start, upper), (full, lower), _bgr(label), -1)
+def _brackets(canvas: np.ndarray, box: Area, colour: Colour, line: int) -> None:
+    """A box with thick corners."""
+    _frame(canvas, box, colour, 2)
+    arm = max(2 * line, box.width // 5)
+    for shown, extra in ((BLACK, 2), (colour, 0)):
+        for x, dx in ((box.left, arm), (box.right, -arm)):
+            for y, dy in ((box.top, arm), (box.bottom, -arm)):
+                points = np.array([(x + dx, y), (x, y), (x, y + dy)], np.int32)
+                cv2.polylines(canvas, [points], False, shown[::-1], line + extra)
 
 
-def _beside(canvas: np.ndarray, box: Box, width: int, height: int, gap: int) -> tuple[int, int]:
-    """Upper left corner of a panel beside a box, on the side with more room."""
-    rows, columns = canvas.shape[:2]
-    room_right = columns - (box.x + box.width)
-    x = box.x + box.width + gap if room_right >= box.x else box.x - gap - width
-    y = box.y
-    x = np.clip(x, 0, max(0, columns - width))
-    return int(x), int(np.clip(y, 0, max(0, rows - height)))
-
-
-def _shade(
-    canvas: np.ndarray, area: tuple[int, int, int, int], colour: tuple[int, int, int], alpha: float
-) -> None:
-    left, top, right, bottom = (max(0, value) for value in area)
-    region = canvas[top:bottom, left:right]
-    if region.size:
-        ground = np.full_like(region, colour)
-        canvas[top:bottom, left:right] = cv2.addWeighted(ground, alpha, region, 1 - alpha, 0)
-
-
-def _bgr(label: str) -> tuple[int, int, int]:
-    red, green, blue = COLOURS[label]
-    return blue, green, red
+def _area(estimate: EmotionEstimate) -> Area:
+    box = estimate.box
+    left, top = round(box.x), round(box.y)
+    return Area(left, top, round(box.x + box.width) - left, round(box.y + box.height) - top)

@@ -64,10 +64,12 @@ class Perceived:
     Attributes:
         estimates: one for each face in the image.
         attended: id of the attended face, also while it is lost for a moment.
+        followed: ids of all faces that are followed, also of those lost for a moment; sorted.
     """
 
     estimates: tuple[EmotionEstimate, ...] = ()
     attended: str | None = None
+    followed: tuple[str, ...] = ()
 
     @property
     def focus(self) -> EmotionEstimate | None:
@@ -133,7 +135,7 @@ class Perception:
             )
             known = self._tracker.ids
             self._smoothers = {id_: s for id_, s in self._smoothers.items() if id_ in known}
-        return Perceived(estimates, attended)
+        return Perceived(estimates, attended, tuple(sorted(known)))
 
     def _classify(
         self, frame: Frame, tracks: Sequence[Track]
@@ -177,4 +179,5 @@ class Perception:
             arousal=arousal,
             box=track.face.box,
             flaw=flaw,
+            score=track.face.score,
         )

@@ -65,7 +65,7 @@ class Webcam:
         name: for messages, such as ``/dev/video0``.
         connect: opens the device; returns None while that is not possible.
         wait: interruptible.
-        log: told when the device is lost and when it is back.
+        log: told when the device is lost.
 
     Raises:
         InputError: the device does not answer at the start.
@@ -112,7 +112,6 @@ class Webcam:
         while not self._wait(delay):
             self._device = self._connect()
             if self._device is not None:
-                self._log(f"camera {self._name} is back")
                 return True
             delay = min(2 * delay, _LAST_RETRY_S)
         return False

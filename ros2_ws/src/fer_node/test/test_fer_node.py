@@ -19,6 +19,7 @@ from fer_common.testing import spin_until, spinning
 from fer_node.fakes import FAKE_BUNDLE, FakeClassifier, FakeDetector, frontal_face, surely
 from fer_node.fer_node import FerNode
 from fer_node.images import to_message
+from fer_node.markers import FaceMarkers
 from fer_node.mock_person import MockPerson
 from fer_node.model import load_bundle
 
@@ -65,8 +66,8 @@ def test_a_face_in_an_image_becomes_emotions():
         assert [e.face_id for e in array.emotions] == [emotion.face_id]
         assert spin_until(executor, lambda: person.heard["fer_node/markers"])
         markers = person.last("fer_node/markers").markers
-        assert markers[0].header.frame_id == "camera"
-        assert markers[1].text == f"{emotion.face_id}: happy 94%"
+        assert {marker.header.frame_id for marker in markers} == {"base_link"}
+        assert "happy 94%" in [marker.text for marker in markers]
 
 
 @pytest.mark.parametrize("number", [0, 20])
@@ -93,7 +94,7 @@ def test_the_overlay_is_drawn_only_for_those_who_look():
 
 def test_markers_are_made_only_for_those_who_look(monkeypatch):
     made = []
-    monkeypatch.setattr("fer_node.outputs.markers", lambda *_: made.append(1) or MarkerArray())
+    monkeypatch.setattr(FaceMarkers, "update", lambda *_: made.append(1) or MarkerArray())
     monkeypatch.delitem(MockPerson.TOPICS, "fer_node/markers")
     with spinning(someone, fer()) as (executor, (person, node)):
         start(node)
@@ -316,7 +317,7 @@ def test_an_inactive_node_says_so():
     with spinning(someone, fer()) as (executor, (person, _)):
         assert spin_until(executor, lambda: person.status())
         assert person.status().message == "unconfigured"
-        assert person.status().name == "/fer_node"
+        assert person.status().name == "fer_node: expressions"
 
 
 def test_a_missing_model_is_one_clear_line():

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 INNER = [
-    "age_gate attention camera_choice decode estimate fakes finder follower frame jpeg mailbox",
+    "age_gate attention bars camera_choice decode drawing estimate fakes finder follower frame",
+    "jpeg mailbox",
     "overlay palette perception pictures quality quiet smoother source stages statistics track",
     "tracker video webcam worker",
 ]

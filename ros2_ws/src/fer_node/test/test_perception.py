@@ -88,7 +88,7 @@ def test_the_overlay_draws_on_a_copy_whatever_the_image(number, shape):
     classifier = FakeClassifier(surely("surprised"))
     settings = Settings(attend_after_s=0.0)
     perception = Perception(FakeDetector(lambda _: faces), classifier, settings)
-    drawn = draw(image, perception.process(RawFrame(image), 0.0))
+    drawn = draw(image, perception.process(RawFrame(image), 0.0), 0.02)
     assert drawn.shape == image.shape and drawn.dtype == np.uint8
     assert np.array_equal(image, kept)
 

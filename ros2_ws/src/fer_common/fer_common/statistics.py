@@ -1,7 +1,8 @@
-"""How fast and how steadily images are processed."""
+"""How fast and how steadily something comes or is done."""
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from threading import Lock
@@ -11,19 +12,23 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Summary:
-    """Figures over the last images.
+    """Figures over the last seconds.
 
     Attributes:
-        processed: images since the beginning.
-        rate: images per second.
+        count: since the beginning.
+        rate: per second.
         median_s: median latency, seconds.
         p99_s: 99th percentile of the latency, seconds.
+        age_s: since the last one; infinite when there was none.
+        span_s: over which the rate was taken, seconds.
     """
 
-    processed: int
+    count: int
     rate: float
     median_s: float
     p99_s: float
+    age_s: float
+    span_s: float
 
 
 class Statistics:
@@ -37,15 +42,17 @@ class Statistics:
         self._window_s = window_s
         self._lock = Lock()
         self._samples: deque[tuple[float, float]] = deque()
-        self._processed = 0
+        self._count = 0
         self._began: float | None = None
+        self._last = -math.inf
 
     def add(self, latency_s: float, now: float) -> None:
-        """Counts an image that was finished at ``now``, on a monotonic clock, seconds."""
+        """Counts one that came, or was done, at ``now``, on a monotonic clock, seconds."""
         with self._lock:
             if self._began is None:
                 self._began = now
-            self._processed += 1
+            self._count += 1
+            self._last = now
             self._samples.append((now, latency_s))
             self._forget(now)
 
@@ -54,13 +61,13 @@ class Statistics:
         with self._lock:
             self._forget(now)
             latencies = [latency for _, latency in self._samples]
-            processed, began = self._processed, self._began
-        if not latencies or began is None:
-            return Summary(processed, 0.0, 0.0, 0.0)
+            count, began, age = self._count, self._began, now - self._last
+        span = min(self._window_s, now - began) if began is not None else 0.0
+        if not latencies:
+            return Summary(count, 0.0, 0.0, 0.0, age, span)
         median, p99 = np.percentile(latencies, (50, 99))
-        span = min(self._window_s, now - began)
         rate = len(latencies) / span if span > 0 else 0.0
-        return Summary(processed, rate, float(median), float(p99))
+        return Summary(count, rate, float(median), float(p99), age, span)
 
     def _forget(self, now: float) -> None:
         while self._samples and now - self._samples[0][0] > self._window_s:

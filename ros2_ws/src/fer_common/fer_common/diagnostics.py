@@ -1,0 +1,191 @@
+"""How a node is doing, in words and figures; without ROS, see `diagnostics_publisher`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+
+from fer_common.statistics import Summary
+
+SETTLED_S = 3.0
+"""A rate is known after so long."""
+
+
+class Level(IntEnum):
+    """The levels of ``diagnostic_msgs/DiagnosticStatus``, after REP-107."""
+
+    OK = 0
+    WARN = 1
+    ERROR = 2
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is worth telling.
+
+    Attributes:
+        level: how bad it is.
+        text: one sentence without a full stop; empty when there is nothing to tell.
+    """
+
+    level: Level
+    text: str
+
+    @property
+    def kind(self) -> str:
+        """The sentence without its figures: a silence that grows is no other finding."""
+        return re.sub(r"\d+(\.\d+)?", "#", self.text)
+
+
+def warn(text: str) -> Finding:
+    """Something unexpected, that should be mended; nothing where the text is empty."""
+    return Finding(Level.WARN, text)
+
+
+def error(text: str) -> Finding:
+    """The node cannot do its work; nothing where the text is empty."""
+    return Finding(Level.ERROR, text)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """From where on a value is worth a warning, and an error.
+
+    Attributes:
+        warn: the first.
+        error: the second; nothing is bad enough for an error where it is missing.
+    """
+
+    warn: float
+    error: float | None = None
+
+    def above(self, value: float, text: str) -> Finding:
+        """A finding when the value is larger than that."""
+        return self._finding(value, text, 1.0)
+
+    def below(self, value: float, text: str) -> Finding:
+        """A finding when the value is smaller than that."""
+        return self._finding(value, text, -1.0)
+
+    def _finding(self, value: float, text: str, sign: float) -> Finding:
+        if self.error is not None and sign * value > sign * self.error:
+            return error(text)
+        return Finding(Level.WARN, text if sign * value > sign * self.warn else "")
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a node is doing.
+
+    Attributes:
+        summary: the message while all is well.
+        values: figures and states by name, in the order in which they are shown.
+        findings: what is not well, in any order.
+        hardware: which device this is about; empty for software.
+    """
+
+    summary: str
+    values: Mapping[str, object] = field(default_factory=dict)
+    findings: Sequence[Finding] = ()
+    hardware: str = ""
+
+    def plus(self, findings: Iterable[Finding]) -> Report:
+        """The same with more findings."""
+        return replace(self, findings=[*self.findings, *findings])
+
+    @property
+    def told(self) -> list[Finding]:
+        """The findings that tell something, each once, the worst first."""
+        unique = dict.fromkeys(finding for finding in self.findings if finding.text)
+        return sorted(unique, key=lambda finding: -finding.level)
+
+    @property
+    def level(self) -> Level:
+        """That of the worst finding."""
+        return max((finding.level for finding in self.told), default=Level.OK)
+
+    @property
+    def message(self) -> str:
+        """All that is not well, the worst first; the summary when all is."""
+        return "; ".join(finding.text for finding in self.told) or self.summary
+
+
+class Mishaps:
+    """What has gone wrong, of which the last is remembered.
+
+    Args:
+        clock: monotonic seconds.
+        shown_s: for so long it counts as an error of the node.
+    """
+
+    def __init__(self, clock: Callable[[], float], shown_s: float = 5.0) -> None:
+        self._clock, self._shown_s = clock, shown_s
+        self._text, self._at, self._count = "", -math.inf, 0
+
+    def note(self, text: str) -> None:
+        """Something has gone wrong."""
+        self._count += 1
+        self._text, self._at = text, self._clock()
+
+    @property
+    def recent(self) -> str:
+        """What has gone wrong a moment ago; empty when nothing has."""
+        return self._text if self._clock() - self._at < self._shown_s else ""
+
+    @property
+    def values(self) -> dict[str, object]:
+        """How many there were, and the last one with its age, for `Report`."""
+        last = f"{self._text} ({self._clock() - self._at:.0f} s ago)" if self._text else "none"
+        return {"errors": self._count, "last error": last}
+
+
+def figures(summary: Summary, what: str = "") -> dict[str, object]:
+    """Rate, latency and age of something that comes again and again, for `Report`.
+
+    Args:
+        summary: of it.
+        what: its name, where a node has several.
+    """
+    of = f"{what}, " if what else ""
+    return {
+        f"{of}rate [1/s]": f"{summary.rate:.1f}",
+        f"{of}latency, median [ms]": f"{1000 * summary.median_s:.1f}",
+        f"{of}latency, 99th percentile [ms]": f"{1000 * summary.p99_s:.1f}",
+    }
+
+
+def slowness(summary: Summary, least: Limits, what: str, question: str = "") -> Finding:
+    """Whether something comes too seldom, once that is known.
+
+    Args:
+        summary: of it.
+        least: per second.
+        what: it is, in the plural.
+        question: to ask then.
+    """
+    text = f"only {summary.rate:.1f} {what}/s, expected at least {least.warn:g}"
+    finding = least.below(summary.rate, f"{text}: {question}" if question else text)
+    return finding if summary.span_s > SETTLED_S else warn("")
+
+
+def age(seconds: float) -> str:
+    """An age for `Report`; infinite is never."""
+    return f"{seconds:.1f}" if math.isfinite(seconds) else "never"
+
+
+def status_name(node: str, subject: str) -> str:
+    """The name of a status, after REP-107.
+
+    Args:
+        node: full name of the node, such as ``/robot/fer_node``.
+        subject: what the status is about.
+    """
+    return f"{node.lstrip('/')}: {subject}"
+
+
+def node_of(status: str) -> str:
+    """The full name of the node whose status has this name, see `status_name`."""
+    return "/" + status.split(":")[0].lstrip("/")

@@ -1,0 +1,6 @@
+"""``fer-doctor``: what is wrong with a machine, in words, and how to mend it.
+
+Runs before anything is built or installed, as
+``PYTHONPATH=ros2_ws/src/fer_monitor python3 -m fer_monitor.doctor``: everything but the
+probes, which are programs of their own, needs Python's standard library only.
+"""

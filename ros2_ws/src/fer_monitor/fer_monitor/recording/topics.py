@@ -1,0 +1,51 @@
+"""What is recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One topic to record.
+
+    Attributes:
+        name: relative, or absolute where the name is one for the whole system.
+        type: of its messages.
+        latched: whether its last message is kept for those who come late.
+        depth: messages that may wait to be received.
+        stream: whether a lost message is better than a late one.
+    """
+
+    name: str
+    type: str
+    latched: bool = False
+    depth: int = 50
+    stream: bool = False
+
+
+TOPICS = (
+    Recorded("emotion", "fer_interfaces/msg/Emotion"),
+    Recorded("emotions", "fer_interfaces/msg/EmotionArray"),
+    Recorded("behavior_state", "fer_interfaces/msg/BehaviorState", latched=True),
+    Recorded("speech", "std_msgs/msg/String"),
+    Recorded("mouth", "std_msgs/msg/Float32"),
+    Recorded("joint_trajectory", "trajectory_msgs/msg/JointTrajectory"),
+    Recorded("joint_states", "sensor_msgs/msg/JointState"),
+    Recorded("eyes", "std_msgs/msg/ColorRGBA", latched=True),
+    Recorded("camera_info", "sensor_msgs/msg/CameraInfo"),
+    Recorded("play_motion/_action/status", "action_msgs/msg/GoalStatusArray", latched=True),
+    Recorded("say/_action/status", "action_msgs/msg/GoalStatusArray", latched=True),
+    Recorded("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray"),
+    Recorded("/rosout", "rcl_interfaces/msg/Log", latched=True, depth=1000),
+    Recorded("/tf", "tf2_msgs/msg/TFMessage"),
+    Recorded("/tf_static", "tf2_msgs/msg/TFMessage", latched=True),
+)
+"""A list of what is wanted, so that nothing that shows a person can get in by its name: cut-out
+faces, overlays and videos are published too."""
+
+NOTICE = "PICTURES OF PEOPLE"
+"""The first words of what is told when images are recorded."""
+
+RAW = Recorded("image", "sensor_msgs/msg/Image", depth=2, stream=True)
+COMPRESSED = Recorded("image/compressed", "sensor_msgs/msg/CompressedImage", depth=10, stream=True)

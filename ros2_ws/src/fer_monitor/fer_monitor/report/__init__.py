@@ -1,0 +1,1 @@
+"""A recording as one page to read, and as a table."""

@@ -1,0 +1,245 @@
+"""The viewer over real topics, read back from what a browser gets."""
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Thread
+
+import cv2
+import numpy as np
+import pytest
+from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import CompressedImage, Image, JointState, RegionOfInterest
+from std_msgs.msg import Header, String
+
+from fer_common.qos import EVENTS, LATCHED, STREAM
+from fer_common.runner import StartError
+from fer_common.testing import spin_until, spinning
+from fer_monitor.viewer import entities, viewer_node
+from fer_monitor.viewer.assets import Assets
+from fer_monitor.viewer.server import HOST
+from fer_monitor.viewer.viewer_node import ViewerNode
+from fer_node.images import to_message
+from robot_behavior.robot_files import read_model
+
+dataframe = pytest.importorskip("rerun.dataframe", reason="needs rerun-sdk")
+
+PICTURE = np.full((48, 64, 3), (20, 200, 20), np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is taken from rerun-sdk at start has a test of its own."""
+    monkeypatch.setattr(viewer_node, "load_assets", lambda: Assets(b"script", b"module"))
+
+
+def viewer(**parameters: object) -> ViewerNode:
+    overrides = [Parameter(name, value=value) for name, value in {"port": 0, **parameters}.items()]
+    return ViewerNode(parameter_overrides=overrides)
+
+
+class Visitor:
+    """A browser that only collects."""
+
+    def __init__(self, url: str) -> None:
+        connection = http.client.HTTPConnection(HOST, int(url.rstrip("/").rsplit(":", 1)[1]))
+        connection.request("GET", "/live.rrd", headers={"Host": "localhost"})
+        self._answer = connection.getresponse()
+        self.data = b""
+        self._thread = Thread(target=self._collect, daemon=True)
+        self._thread.start()
+
+    def _collect(self) -> None:
+        with suppress(ConnectionError):
+            while piece := self._answer.read1():
+                self.data += piece
+
+    def leave(self) -> None:
+        # The thread waits in a read; the socket's end wakes it.
+        self._answer.fp.raw._sock.shutdown(2)  # type: ignore[attr-defined, union-attr]
+        self._thread.join(5.0)
+
+    def rows(self, file: Path) -> dict[str, int]:
+        """How many rows there are by entity; empty while the last one is incomplete."""
+        file.write_bytes(self.data)
+        try:
+            recording = dataframe.load_recording(str(file))
+        except RuntimeError:
+            return {}
+        columns = recording.schema().component_columns()
+        paths = {str(column.entity_path) for column in columns if not column.is_static}
+        return {
+            path: recording.view(index="time", contents=path).select().read_all().num_rows
+            for path in paths
+        }
+
+
+@contextmanager
+def stage(image_type: type = Image, topic: str = "image", **parameters: object) -> Iterator:
+    """A viewer, a robot that publishes, and someone who looks."""
+    with spinning(lambda: viewer(**parameters), lambda: Node("robot")) as (executor, nodes):
+        node, robot = nodes
+        assert isinstance(node, ViewerNode)
+        publishers = {
+            "image": robot.create_publisher(image_type, topic, STREAM),
+            "emotions": robot.create_publisher(EmotionArray, "emotions", EVENTS),
+            "emotion": robot.create_publisher(Emotion, "emotion", EVENTS),
+            "joints": robot.create_publisher(JointState, "joint_states", STREAM),
+        }
+        yield executor, node, robot, publishers
+
+
+def turned_by(joint: str) -> str:
+    """The entity of the link that a joint of the humanoid moves."""
+    model = read_model("")
+    above = {item.child: item.parent for item in model.joints}
+    path = link = next(item.child for item in model.joints if item.name == joint)
+    while link in above:
+        link = above[link]
+        path = f"{link}/{path}"
+    return f"/{entities.ROBOT}/{path}"
+
+
+def happy(header: Header) -> Emotion:
+    return Emotion(
+        header=header,
+        face_id="anna",
+        label="happy",
+        confidence=0.9,
+        probabilities=[0.0, 0.0, 0.0, 0.9, 0.0, 0.0, 0.1],
+        valence=0.7,
+        arousal=0.4,
+        roi=RegionOfInterest(x_offset=10, y_offset=10, width=20, height=20),
+    )
+
+
+def test_all_that_is_published_reaches_the_browser(tmp_path: Path) -> None:
+    with stage() as (executor, node, robot, publishers):
+        state = robot.create_publisher(BehaviorState, "behavior_state", LATCHED)
+        speech = robot.create_publisher(String, "speech", EVENTS)
+        both = (state, speech)
+        assert spin_until(executor, lambda: all(p.get_subscription_count() for p in both))
+        state.publish(BehaviorState(state="attending", reason="happy for 0.1 s of 0.8 s"))
+        speech.publish(String(data="Hello!"))
+
+        visitor = Visitor(node.url)
+        assert spin_until(
+            executor, lambda: all(p.get_subscription_count() for p in publishers.values())
+        )
+        expected = {
+            "/camera/picture",
+            "/camera/faces",
+            "/expression/happy",
+            "/mood/valence",
+            "/latency/median",
+            "/rate/images",
+            "/log/behaviour",
+            "/log/voice",
+            "/now",
+            turned_by("head_yaw_joint"),
+        }
+        step = 0
+        rows: dict[str, int] = {}
+
+        def publish() -> bool:
+            nonlocal step, rows
+            step += 1
+            header = Header(stamp=robot.get_clock().now().to_msg(), frame_id="camera")
+            publishers["image"].publish(to_message(PICTURE, header))
+            publishers["emotions"].publish(EmotionArray(header=header, emotions=[happy(header)]))
+            publishers["emotion"].publish(happy(header))
+            positions = JointState(name=["head_yaw_joint"], position=[0.01 * (step % 80)])
+            publishers["joints"].publish(positions)
+            if step % 40 == 0:
+                rows = visitor.rows(tmp_path / "a.rrd")
+            return expected <= set(rows)
+
+        assert spin_until(executor, publish), rows
+        assert rows[turned_by("head_yaw_joint")] > 3
+        assert rows["/camera/picture"] > 1
+        visitor.leave()
+
+
+def test_nothing_is_received_while_nobody_looks() -> None:
+    with stage() as (executor, node, _robot, publishers):
+        heavy = publishers.values()
+        visitor = Visitor(node.url)
+        assert spin_until(executor, lambda: all(p.get_subscription_count() for p in heavy))
+        visitor.leave()
+        assert spin_until(executor, lambda: not any(p.get_subscription_count() for p in heavy))
+
+
+def test_takes_compressed_images_and_survives_damaged_ones(tmp_path: Path) -> None:
+    jpeg = cv2.imencode(".jpg", PICTURE)[1].tobytes()
+    kind = {"image_type": CompressedImage, "topic": "image/compressed"}
+    with stage(**kind, image_transport="compressed") as (executor, node, robot, publishers):
+        visitor = Visitor(node.url)
+        count = publishers["image"].get_subscription_count
+        assert spin_until(executor, count)
+
+        def publish() -> bool:
+            for data in (b"no picture", b"\x89PNG\r\n\x1a\n", jpeg):
+                header = Header(stamp=robot.get_clock().now().to_msg())
+                publishers["image"].publish(CompressedImage(header=header, data=data))
+            return jpeg in visitor.data or b"/camera/picture" in visitor.data
+
+        assert spin_until(executor, publish)
+        visitor.leave()
+
+
+def test_a_port_in_use_is_one_line() -> None:
+    with spinning(viewer) as (_, (first,)):
+        port = int(first.url.rstrip("/").rsplit(":", 1)[1])
+        with pytest.raises(StartError, match=f"'port' is {port}.*in use") as error:
+            viewer(port=port)
+        assert "\n" not in str(error.value)
+
+
+def test_a_browser_without_a_display_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    with spinning(), pytest.raises(StartError, match="'open_browser' is true.*no display"):
+        viewer(open_browser=True)
+
+
+def test_rerun_switched_off_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RERUN", "off")
+    with spinning(), pytest.raises(StartError, match="RERUN is 'off'.*unset it"):
+        viewer()
+
+
+@pytest.mark.parametrize("arguments", [["port:=70000"], ["urdf:=/no/such.urdf"], ["port:=x"]])
+def test_bad_parameters_end_with_one_line_and_exit_code_2(arguments: list[str]) -> None:
+    done = run(*arguments)
+    _, error = done.communicate(timeout=60)
+    assert done.returncode == 2
+    assert len(error.strip().splitlines()) == 1 and "Traceback" not in error
+
+
+def test_ctrl_c_ends_it_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    process = run("port:=0", home=tmp_path)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "http://127.0.0.1:" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=10) == 0
+    left = [path for path in tmp_path.rglob("*") if path.is_file() and ".ros" not in path.parts]
+    assert left == []  # in the user's home
+
+
+def run(*parameters: str, home: Path | None = None) -> subprocess.Popen[str]:
+    program = "import sys; from fer_monitor.viewer.executable import viewer_node; "
+    command = [sys.executable, "-c", program + "sys.exit(viewer_node())", "--ros-args"]
+    for parameter in parameters:
+        command += ["-p", parameter]
+    environment = {**os.environ, **({"HOME": str(home)} if home else {})}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ec_rfernet.errors import InputError
+from fer_node.bag import open_bag
+
+pytest.importorskip("rosbags", reason="bags are read and written with rosbags")
+
+from rosbags.rosbag1 import Writer as Writer1
+from rosbags.rosbag2 import (
+    CompressionFormat,
+    CompressionMode,
+    StoragePlugin,
+    Writer,
+)
+from rosbags.typesys import Stores, get_typestore
+
+STORE = get_typestore(Stores.ROS2_JAZZY)
+STORE1 = get_typestore(Stores.ROS1_NOETIC)
+STRING, FLOAT = "std_msgs/msg/String", "std_msgs/msg/Float32"
+
+
+def text(index: int) -> str:
+    return f"message {index} " + "x" * (index % 7)
+
+
+def write(
+    path: Path,
+    count: int = 20,
+    storage: StoragePlugin = StoragePlugin.MCAP,
+    compression: CompressionMode = CompressionMode.NONE,
+    chunk: int = 5,
+) -> Path:
+    """Texts on /words, a tenth of a second apart, and numbers on /numbers."""
+    writer = Writer(path, version=9, storage_plugin=storage)
+    writer.set_compression(compression, CompressionFormat.ZSTD)
+    with writer:
+        words = writer.add_connection("/words", STRING, typestore=STORE)
+        numbers = writer.add_connection("/numbers", FLOAT, typestore=STORE)
+        for index in range(count):
+            time = 10**18 + index * 10**8
+            message = STORE.types[STRING](text(index))
+            writer.write(words, time, STORE.serialize_cdr(message, STRING))
+            message = STORE.types[FLOAT](index / 2)
+            writer.write(numbers, time, STORE.serialize_cdr(message, FLOAT))
+            if storage is StoragePlugin.MCAP and index % chunk == chunk - 1:
+                writer.storage.close_chunk()
+    return path
+
+
+def words(path: Path) -> tuple[list[str], str]:
+    """What can be read on /words, and the flaw."""
+    bag = open_bag(path)
+    read = [entry.decode() for entry in bag.messages(["/words"])]
+    return [message.data for message in read if message is not None], bag.flaw
+
+
+WHOLE = [text(index) for index in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("storage", "compression"),
+    [
+        (StoragePlugin.MCAP, CompressionMode.NONE),
+        (StoragePlugin.MCAP, CompressionMode.STORAGE),
+        (StoragePlugin.MCAP, CompressionMode.FILE),
+        (StoragePlugin.SQLITE3, CompressionMode.NONE),
+        (StoragePlugin.SQLITE3, CompressionMode.FILE),
+    ],
+    ids=lambda value: value.name,
+)
+def test_every_kind_of_storage(tmp_path, storage, compression):
+    path = write(tmp_path / "bag", storage=storage, compression=compression)
+    assert words(path) == (WHOLE, "")
+    topics = [(topic.name, topic.type, topic.count) for topic in open_bag(path).topics()]
+    assert topics == [("/numbers", FLOAT, 20), ("/words", STRING, 20)]
+
+
+@pytest.mark.parametrize("suffix", [".mcap", ".db3"])
+def test_the_file_of_a_bag_alone(tmp_path, suffix):
+    storage = StoragePlugin.MCAP if suffix == ".mcap" else StoragePlugin.SQLITE3
+    path = write(tmp_path / "bag", storage=storage)
+    assert words(path / f"bag{suffix}") == (WHOLE, "")
+
+
+def test_a_bag_of_ros_1(tmp_path):
+    path = tmp_path / "old.bag"
+    with Writer1(path) as writer:
+        connection = writer.add_connection("/words", STRING, typestore=STORE1)
+        for index in range(20):
+            message = STORE1.types[STRING](text(index))
+            writer.write(connection, 10**18 + index, STORE1.serialize_ros1(message, STRING))
+    assert words(path) == (WHOLE, "")
+
+
+def test_messages_come_in_order_with_their_times(tmp_path):
+    entries = list(open_bag(write(tmp_path / "bag")).messages())
+    assert [entry.topic for entry in entries[:3]] == ["/words", "/numbers", "/words"]
+    assert (
+        np.diff([entry.time for entry in entries if entry.topic == "/words"]).tolist()
+        == [10**8] * 19
+    )
+
+
+def test_a_recording_in_several_files(tmp_path):
+    folder = tmp_path / "bag"
+    folder.mkdir()
+    for index in (2, 10):
+        part = write(tmp_path / f"part{index}", 3)
+        (part / f"part{index}.mcap").rename(folder / f"part{index}.mcap")
+    entries = open_bag(folder).messages(["/words"])
+    assert [entry.decode().data for entry in entries] == WHOLE[:3] * 2
+    assert [topic.count for topic in open_bag(folder).topics()] == [6, 6]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> bytes:
+    path = write(tmp_path_factory.mktemp("whole") / "bag")
+    return (path / "bag.mcap").read_bytes()
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_what_is_there_of_a_truncated_file_is_read(whole, tmp_path_factory, data):
+    cut = data.draw(st.integers(8, len(whole) - 1))
+    path = tmp_path_factory.mktemp("cut") / "bag.mcap"
+    path.write_bytes(whole[:cut])
+    found, flaw = words(path)
+    assert found == WHOLE[: len(found)], "a beginning, in order"
+    complete = sum(whole[:cut].count(b"%s\0" % text(i).encode()) > 0 for i in range(20))
+    assert len(found) >= complete - 1, "no message that is wholly there is lost"
+    if cut < len(whole) // 2:
+        assert "is cut off" in flaw
+    assert sum(topic.count for topic in open_bag(path).topics()) >= len(found)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_damage_never_raises(whole, tmp_path_factory, data):
+    broken = bytearray(whole)
+    for _ in range(data.draw(st.integers(1, 8))):
+        broken[data.draw(st.integers(8, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.mktemp("broken") / "bag.mcap"
+    path.write_bytes(broken)
+    words(path)
+    open_bag(path).topics()
+
+
+def test_zeros_after_a_power_cut_are_the_end(whole, tmp_path):
+    path = tmp_path / "bag.mcap"
+    path.write_bytes(whole[: len(whole) // 2] + bytes(10**6))
+    found, flaw = words(path)
+    assert found == WHOLE[: len(found)] and len(found) > 5
+    assert "bag.mcap is cut off after" in flaw
+
+
+def test_a_damaged_compressed_chunk_is_left_out_and_told(tmp_path):
+    path = write(tmp_path / "bag", compression=CompressionMode.STORAGE)
+    file = path / "bag.mcap"
+    content = bytearray(file.read_bytes())
+    place = content.index(b"\x28\xb5\x2f\xfd", content.index(b"\x28\xb5\x2f\xfd") + 1)
+    content[place + 8 : place + 40] = bytes(32)
+    file.write_bytes(content)
+    found, flaw = words(path)
+    assert found == WHOLE[:5] + WHOLE[10:]
+    assert "a chunk is damaged" in flaw
+
+
+def bad(make: Callable[[Path], Path], *complaint: str) -> object:
+    return pytest.param(make, complaint, id=complaint[0][:20])
+
+
+def _file(name: str, content: bytes) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        (folder / name).write_bytes(content)
+        return folder / name
+
+    return make
+
+
+def _folder_with(name: str, content: bytes) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        (folder / name).write_bytes(content)
+        return folder
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        bad(lambda folder: folder / "none", "none: does not exist, expected a bag"),
+        bad(lambda folder: folder, "is no bag, expected .mcap files or metadata.yaml inside"),
+        bad(_file("x.txt", b"hello"), "is no bag, expected a folder or a file .mcap .db3 .bag"),
+        bad(_file("x.mcap", b""), "x.mcap: is empty, expected an MCAP file"),
+        bad(_file("x.mcap", b"rubbish" * 99), "x.mcap: is no MCAP file (starts with '7275"),
+        bad(_file("x.db3", b"rubbish" * 99), "x.db3: cannot be read as a bag"),
+        bad(_file("x.bag", b"rubbish" * 99), "x.bag: cannot be read as a bag"),
+        bad(_folder_with("metadata.yaml", b"{"), "cannot be read as a bag"),
+        bad(_folder_with("x.mcap", b"rubbish"), "x.mcap: is no MCAP file"),
+    ],
+)
+def test_what_is_no_bag_is_one_clear_line(tmp_path, make, complaint):
+    with pytest.raises(InputError) as caught:
+        open_bag(make(tmp_path))
+    assert complaint[0] in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_without_rosbags_there_is_a_clear_line(tmp_path, monkeypatch):
+    path = write(tmp_path / "bag")
+    monkeypatch.setitem(sys.modules, "rosbags.rosbag2", None)
+    with pytest.raises(InputError, match="reading a bag needs rosbags: pip install rosbags"):
+        open_bag(path)

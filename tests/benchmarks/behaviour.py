@@ -1,0 +1,149 @@
+"""How soon the robot does what is decided, and stops when it is told to."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import rclpy
+from fer_interfaces.action import PlayMotion, Say
+from rclpy.action import ActionClient
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from fer_common.qos import EVENTS, NEWEST
+from fer_common.testing import spin_until
+from tests.benchmarks.crew import crew
+
+ROUNDS = 9
+MOTIONS = ("happy_arms_up", "greet", "happy_bounce")
+"""Gestures with the fastest movements of all."""
+
+FAST_RAD_S = 3.0
+"""From such a speed of the fastest joint the robot is stopped."""
+
+_PATIENCE_S = 90.0
+_STILL_RAD_S = 1e-6
+
+
+def measure(domain: int) -> dict[str, list[float]]:
+    """Latencies of the robot's body and voice, each in a process of its own.
+
+    Args:
+        domain: ROS domain.
+
+    Returns:
+        Median and longest of each, milliseconds, by name.
+
+    Raises:
+        MeasurementError: a program did not work.
+    """
+    with crew(domain) as running:
+        running.program("robot_behavior", "sim_robot", ready="simulates")
+        still = ["-p", "idle:=0.0", "-p", "gaze:=false"]
+        running.program("robot_behavior", "motion_player", *still, ready="can play")
+        running.program("robot_behavior", "speech_node", "-p", "audio_device:=null")
+        return running.answer(running.module("behaviour"), _PATIENCE_S)
+
+
+class _Client(Node):
+    """Asks for motions and sentences, and notes when what comes of it."""
+
+    def __init__(self) -> None:
+        super().__init__("latencies")
+        self.told = self.said = self.stood = 0.0
+        self.fastest = 0.0  # of the joint states seen last, rad/s
+        self.motion = ActionClient(self, PlayMotion, "play_motion")
+        self.say = ActionClient(self, Say, "say")
+        self.stop = self.create_client(Trigger, "motion_player/stop")
+        self.release = self.create_client(Trigger, "motion_player/release")
+        self.create_subscription(JointTrajectory, "joint_trajectory", self._on_command, EVENTS)
+        self.create_subscription(String, "speech", self._on_speech, EVENTS)
+        self.create_subscription(JointState, "joint_states", self._on_states, NEWEST)
+
+    def _on_command(self, _message: JointTrajectory) -> None:
+        self.told = time.monotonic()
+
+    def _on_speech(self, message: String) -> None:
+        if message.data:
+            self.said = time.monotonic()
+
+    def _on_states(self, message: JointState) -> None:
+        self.fastest = max(map(abs, message.velocity))
+        if self.fastest < _STILL_RAD_S:
+            self.stood = time.monotonic()
+
+
+class _Session:
+    """Plays, speaks and stops, over and over."""
+
+    def __init__(self, client: _Client, executor: SingleThreadedExecutor) -> None:
+        self._client, self._executor = client, executor
+        self.found: dict[str, list[float]] = {}
+
+    def run(self) -> None:
+        client = self._client
+        for ready in (client.motion.server_is_ready, client.say.server_is_ready):
+            self._until(ready, "a server")
+        self._until(client.stop.service_is_ready, "~/stop")
+        self._until(lambda: client.stood, "joint states")
+        for number in range(ROUNDS):
+            self._round(MOTIONS[number % len(MOTIONS)])
+
+    def _round(self, motion: str) -> None:
+        client = self._client
+        begin = self._sent(client.motion, PlayMotion.Goal(motion=motion, priority=128))
+        self._until(lambda: client.told > begin, "a command")
+        self._note("goal to the first joint command", begin, client.told)
+        begin = self._sent(client.say, Say.Goal(text="You look happy!", priority=128))
+        self._until(lambda: client.said > begin, "a sound")
+        self._note("goal to the first sound", begin, client.said)
+        self._until(lambda: client.fastest > FAST_RAD_S, "a fast movement")
+        begin = time.monotonic()
+        self._client.stop.call_async(Trigger.Request())
+        self._until(lambda: client.told > begin, "the brake")
+        self._note("stop to the brake", begin, client.told)
+        self._until(lambda: client.stood > client.told, "a standstill")
+        self._note("stop to the standstill", begin, client.stood)
+        released = client.release.call_async(Trigger.Request())
+        self._until(released.done, "~/release")
+        self._sent(client.motion, PlayMotion.Goal(motion="rest", priority=128))
+        self._until(lambda: client.fastest > _STILL_RAD_S, "the way to rest")
+        still = client.stood
+        self._until(lambda: client.stood > still + 0.5, "rest")
+
+    def _sent(self, client: Any, goal: Any) -> float:
+        begin = time.monotonic()
+        client.send_goal_async(goal)
+        return begin
+
+    def _note(self, name: str, begin: float, end: float) -> None:
+        self.found.setdefault(name, []).append(1000.0 * (end - begin))
+
+    def _until(self, condition: Callable[[], object], what: str) -> None:
+        if not spin_until(self._executor, condition, 15.0):
+            raise SystemExit(f"waited in vain for {what}")
+
+
+def main() -> int:
+    """Prints the latencies as JSON; the nodes are running already."""
+    rclpy.init()
+    client, executor = _Client(), SingleThreadedExecutor()
+    executor.add_node(client)
+    session = _Session(client, executor)
+    session.run()
+    result = {name: [median(all_), max(all_)] for name, all_ in session.found.items()}
+    print(json.dumps(result), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
