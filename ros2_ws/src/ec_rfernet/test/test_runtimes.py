@@ -164,7 +164,7 @@ def test_what_cannot_be_had(bundle, runtime, precision, message):
 
 
 def test_a_runtime_that_is_not_installed(bundle, monkeypatch):
-    monkeypatch.setattr(runtimes, "find_spec", lambda name: name == "onnxruntime")
+    monkeypatch.setattr(runtimes, "installed", lambda name: name == "onnxruntime")
     assert {runtime for runtime, _ in available(bundle)} == {"onnxruntime"}
     with pytest.raises(InputError, match="'openvino' is not installed: pip install openvino"):
         open_classifier(bundle, 1, "openvino", "fp32")
