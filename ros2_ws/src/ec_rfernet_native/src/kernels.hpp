@@ -28,7 +28,8 @@ struct Vectors {
   typedef Word Words __attribute__((vector_size(4 * kLanes), may_alias));
   typedef float Floats __attribute__((vector_size(4 * kLanes), may_alias));
   typedef std::uint8_t Bytes __attribute__((vector_size(4 * kLanes), may_alias));
-  typedef Word Anywhere __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
+  typedef std::uint64_t Pairs __attribute__((vector_size(4 * kLanes), may_alias));
+  typedef std::uint32_t Evens __attribute__((vector_size(2 * kLanes), may_alias));
 };
 
 template <class Words>
@@ -38,8 +39,8 @@ EC_INLINE Words load(const Word* place) {
   return value;
 }
 
-template <class Words>
-EC_INLINE void store(Word* place, Words value) {
+template <class Any>
+EC_INLINE void store(Word* place, Any value) {
   std::memcpy(place, &value, sizeof(value));
 }
 
@@ -196,38 +197,48 @@ template <class Kind, class Simd>
 void convolve(const Convolution& op, Word* arena) {
   const Blocks blocks{op.outputs, Kind::kUnit, Kind::kMost};
   const int vectors = (op.shape.count() + Kind::kLanes - 1) / Kind::kLanes;
-  for (int b = 0; b < blocks.count(); ++b) {
-    const int output = blocks.begin(b), count = blocks.begin(b + 1) - output;
-    for (int v = 0; v < vectors;) v += column<Kind, Simd>(op, arena, v, vectors, output, count);
-  }
+  for (int v = 0, step = 0; v < vectors; v += step)
+    for (int b = 0; b < blocks.count(); ++b) {
+      const int output = blocks.begin(b), count = blocks.begin(b + 1) - output;
+      step = column<Kind, Simd>(op, arena, v, vectors, output, count);
+    }
   for (int i = 0; i < op.outputs / Kind::kUnit; ++i)
     seal(arena + op.targets[i], op.shape, op.border);
 }
 
+// The largest of each window, for every column; then every other column is kept.
+template <class Kind>
+EC_INLINE void pool_row(const Pool& op, const Word* source, Word* target) {
+  constexpr int kHalf = Kind::kLanes / 2;
+  using Pairs = typename Vectors<Kind::kLanes>::Pairs;
+  using Evens = typename Vectors<Kind::kLanes>::Evens;
+  for (int x = 0; x < op.to.width; x += kHalf) {
+    auto value = load<typename Kind::Words>(source + 2 * x);
+    for (int i = 0; i < op.window; ++i)
+      for (int j = 0; j < op.window; ++j)
+        value = Kind::largest(
+            value, load<typename Kind::Words>(source + i * op.from.stride() + j + 2 * x));
+    // The lower half of two elements is the first: these processors are little-endian.
+    store(target + x, __builtin_convertvector(reinterpret_cast<Pairs>(value), Evens));
+  }
+}
+
 template <class Kind>
 void pool(const Pool& op, Word* arena) {
-  using Words = typename Kind::Words;
-  constexpr int kLanes = Kind::kLanes;
-  alignas(64) Word rows[2 * kMostSide + 4 * kAlign];  // the largest of each column of the window
-  const int columns = 2 * op.to.width + op.window;
+  const int written = round_up(op.to.width, Kind::kLanes / 2);
+  Word row[kMostSide + kAlign];
   for (int i = 0; i < op.planes; ++i) {
+    const Word* source = arena + op.sources[i] + op.top * op.from.stride() + op.left;
+    Word* target = arena + op.targets[i];
     for (int y = 0; y < op.to.height; ++y) {
-      const Word* source =
-          arena + op.sources[i] + (2 * y + op.top) * op.from.stride() + op.left;
-      for (int x = 0; x < columns; x += kLanes) {
-        Words value = load<Words>(source + x);
-        for (int k = 1; k < op.window; ++k)
-          value = Kind::largest(value, load<Words>(source + k * op.from.stride() + x));
-        store(rows + x, value);
+      const int first = y * op.to.stride();
+      if (first + written <= op.to.count()) {  // what is too much the next row overwrites
+        pool_row<Kind>(op, source, target + first);
+      } else {
+        pool_row<Kind>(op, source, row);
+        std::memcpy(target + first, row, sizeof(Word) * op.to.width);
       }
-      for (int x = 0; x < 2 * op.to.width; x += kLanes) {
-        Words value = load<Words>(rows + x);
-        for (int k = 1; k < op.window; ++k)
-          value = Kind::largest(value, load<Words>(rows + x + k));
-        store(rows + x, value);
-      }
-      Word* target = arena + op.targets[i] + y * op.to.stride();
-      for (int x = 0; x < op.to.width; ++x) target[x] = rows[2 * x];
+      source += 2 * op.from.stride();
     }
     seal(arena + op.targets[i], op.to, op.border);
   }

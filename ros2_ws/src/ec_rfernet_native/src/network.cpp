@@ -40,6 +40,19 @@ void follow(const Line& op, float* values) {
   }
 }
 
+Word* allocate(std::size_t words) {
+  constexpr std::size_t kLine = 64;  // of the cache
+  const std::size_t size = (words * sizeof(Word) + kLine - 1) / kLine * kLine;
+  void* memory = std::aligned_alloc(kLine, size);
+  if (!memory) throw std::bad_alloc();
+  std::memset(memory, 0, size);
+  return static_cast<Word*>(memory);
+}
+
+std::size_t packed_size(const Convolution& op) {
+  return static_cast<std::size_t>(op.inputs + 1) * op.outputs;
+}
+
 // A plane's border, before anything is computed; `seal` in the kernels keeps it.
 void surround(Word* plane, const Shape& shape, Word border) {
   const int around = shape.stride() + 1;
@@ -59,43 +72,38 @@ float Rounding::operator()(float value) const {
   return (std::min(std::max(byte, 0.0f), 255.0f) - zero) * step;
 }
 
-void FreeAligned::operator()(void* memory) const { std::free(memory); }
-
-AlignedWords aligned_words(std::size_t count) {
-  constexpr std::size_t kBytes = 64;
-  const std::size_t size = (count * sizeof(Word) + kBytes - 1) / kBytes * kBytes;
-  void* memory = std::aligned_alloc(kBytes, std::max(size, kBytes));
-  if (!memory) throw std::bad_alloc();
-  std::memset(memory, 0, std::max(size, kBytes));
-  return AlignedWords(static_cast<Word*>(memory));
-}
+void Network::Free::operator()(void* memory) const { std::free(memory); }
 
 Network::Network(Program program, const Kernels& kernels)
     : program_(std::move(program)),
       kernels_(kernels),
-      arena_(aligned_words(program_.arena)),
       values_(program_.values) {
+  const std::size_t arena = round_up(program_.arena, kAlign);
+  std::size_t size = arena;
+  for (const Operation& operation : program_.operations)
+    if (const auto* op = std::get_if<Convolution>(&operation)) size += packed_size(*op);
+  memory_.reset(allocate(size));
+  Word* weights = memory_.get() + arena;
   for (Operation& operation : program_.operations) {
     if (auto* op = std::get_if<Input>(&operation))
-      surround(arena_.get() + op->target, op->shape, op->border);
+      surround(memory_.get() + op->target, op->shape, op->border);
     else if (auto* op = std::get_if<Convolution>(&operation)) {
-      pack(*op);
-      surround_all(*op, op->shape, op->outputs / kernels_.unit, arena_.get());
+      weights = pack(*op, weights);
+      surround_all(*op, op->shape, op->outputs / kernels_.unit, memory_.get());
     } else if (auto* op = std::get_if<Pool>(&operation))
-      surround_all(*op, op->to, op->planes, arena_.get());
+      surround_all(*op, op->to, op->planes, memory_.get());
     else if (auto* op = std::get_if<Scale>(&operation))
-      surround_all(*op, op->shape, op->planes, arena_.get());
+      surround_all(*op, op->shape, op->planes, memory_.get());
     else if (auto* op = std::get_if<Add>(&operation))
-      surround_all(*op, op->shape, op->planes, arena_.get());
+      surround_all(*op, op->shape, op->planes, memory_.get());
   }
 }
 
-// Weights and biases as the kernels want them.
-void Network::pack(Convolution& op) {
+// Weights and biases as the kernels want them, from ``to`` on; returns where they end.
+Word* Network::pack(Convolution& op, Word* to) const {
   const std::size_t inputs = op.inputs, outputs = op.outputs;
-  AlignedWords packed = aligned_words(inputs * outputs + outputs);
   const Blocks blocks{op.outputs, kernels_.unit, kernels_.most};
-  Word* next = packed.get();
+  Word* next = to;
   for (int b = 0; b < blocks.count(); ++b)
     for (std::size_t k = 0; k < inputs; ++k)
       for (int o = blocks.begin(b); o < blocks.begin(b + 1); ++o)
@@ -108,13 +116,13 @@ void Network::pack(Convolution& op) {
                 static_cast<std::uint32_t>(sum_of_bytes(op.weights[k * outputs + o]));
     next[o] = static_cast<Word>(bias);
   }
-  op.weights = packed.get();
+  op.weights = to;
   op.bias = next;
-  weights_.push_back(std::move(packed));
+  return to + packed_size(op);
 }
 
 void Network::run(const std::uint8_t* pixels, int images, float* logits) {
-  Word* arena = arena_.get();
+  Word* arena = memory_.get();
   float* values = values_.data();
   const std::size_t image = static_cast<std::size_t>(program_.side) * program_.side;
   struct Step {

@@ -49,13 +49,6 @@ struct Average {
 
 using Operation = std::variant<Input, Convolution, Pool, Average, Scale, Add, Dense, Line>;
 
-struct FreeAligned {
-  void operator()(void* memory) const;
-};
-using AlignedWords = std::unique_ptr<Word[], FreeAligned>;
-
-AlignedWords aligned_words(std::size_t count);  // zeros
-
 // A program that was checked: nothing it does leaves its arena or its values.
 struct Program {
   Precision precision;
@@ -76,13 +69,16 @@ class Network {
   void run(const std::uint8_t* pixels, int images, float* logits);
 
  private:
-  void pack(Convolution& op);
+  Word* pack(Convolution& op, Word* to) const;
+
+  struct Free {
+    void operator()(void* memory) const;
+  };
 
   Program program_;
   const Kernels& kernels_;
-  AlignedWords arena_;
+  std::unique_ptr<Word[], Free> memory_;  // the arena, then the packed weights
   std::vector<float> values_;
-  std::vector<AlignedWords> weights_;
 };
 
 }  // namespace ec_rfernet

@@ -1,10 +1,9 @@
 // Reads programs. They come from `ec_rfernet.native.program` in Python, but nothing is taken on
 // trust: every place that an operation touches is checked here, once.
 #include <cmath>
-#include <cstring>
-#include <limits>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "network.hpp"
 
@@ -122,10 +121,10 @@ class Parser {
     return sources(count, around, shape.span() + around);
   }
 
-  // Index of the first of so many values; results are written in whole planes.
+  // Index of the first of so many values.
   int values(const char* name, int count) {
-    return reader_.number(name, 0, program_.values - std::min(count, program_.values)) +
-           (count > program_.values ? (reader_.fail("too few values"), 0) : 0);
+    if (count > program_.values) reader_.fail("fewer values than " + std::to_string(count));
+    return reader_.number(name, 0, program_.values - count);
   }
 
   Rounding rounding() {
@@ -174,7 +173,7 @@ class Parser {
     const std::int64_t last = (2 * (op.to.height - 1) + op.top + op.window - 1) * stride;
     op.sources = sources(
         op.planes, -(op.top * stride + op.left),
-        last + op.left + round_up(2 * op.to.width + op.window, kAlign));
+        last + op.left + op.window + round_up(2 * op.to.width, kAlign));
     op.targets = planes(op.planes, op.to);
     return op;
   }
@@ -199,7 +198,7 @@ class Parser {
     op.planes = reader_.count("planes");
     op.gains = reader_.number("gains", -1, program_.values);
     if (op.gains >= 0 && op.gains + op.planes * unit_ > program_.values)
-      reader_.fail("too few gains");
+      reader_.fail("gains " + std::to_string(op.gains) + " on are outside of the values");
     op.ratio = reader_.real("ratio");
     op.zero = reader_.real("zero");
     op.new_zero = reader_.real("new zero");

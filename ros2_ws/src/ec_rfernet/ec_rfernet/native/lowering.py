@@ -15,6 +15,7 @@ from ec_rfernet.native.operations import Channel, Image
 from ec_rfernet.native.planes import Operation, Plane
 
 _CONV_INPUTS = 2
+_PLAIN = (("group", 1), ("dilations", (1, 1)))
 _POOLS = {((2, 2), (0, 0)), ((3, 3), (1, 1)), ((3, 3), (0, 0))}
 
 
@@ -134,15 +135,12 @@ class _Lowering:
         kernel = tuple(weights.values.shape[2:])
         strides = tuple(layer.attributes.get("strides", (1, 1)))
         pads = tuple(layer.attributes.get("pads", (0, 0, 0, 0)))
-        plain = (
-            layer.attributes.get("group", 1) == 1
-            and set(layer.attributes.get("dilations", (1, 1))) == {1}
-            and pads == (kernel[0] // 2,) * 4
-        )
+        group, dilations = (layer.attributes.get(n, d) for n, d in _PLAIN)
+        plain = group == 1 and set(dilations) == {1} and pads == (kernel[0] // 2,) * 4
         if not plain or kernel not in ((1, 1), (3, 3)) or strides not in ((1, 1), (2, 2)):
             raise UnsupportedError(
-                f"convolution of kernel {kernel}, strides {strides}, pads {pads}, group "
-                f"{layer.attributes.get('group', 1)}"
+                f"convolution of kernel {kernel}, strides {strides}, pads {pads}, "
+                f"group {group}, dilations {dilations}"
             )
         outputs = weights.values.shape[0]
         bias = layer.constants.get(_CONV_INPUTS, Weights(np.zeros(outputs, np.int32)))

@@ -110,6 +110,8 @@ class _Reader:
         for node in self._graph.nodes:
             if node.kind == "Constant":
                 self._constants[node.outputs[0]] = Weights(node.attributes["value"])
+            elif node.kind == "Identity":
+                self._copy(node)
             elif node.kind == "QuantizeLinear":
                 self._quantise(node)
             elif node.kind == "DequantizeLinear":
@@ -139,6 +141,14 @@ class _Reader:
         for name in node.outputs:
             self._makers[name] = len(self._layers)
         self._layers.append(Layer(node.kind, inputs, node.outputs, constants, node.attributes))
+
+    def _copy(self, node: Node) -> None:
+        """Another name; PyTorch gives constants that are equal a second one."""
+        (source,), (output,) = node.inputs, node.outputs
+        if source in self._constants:
+            self._constants[output] = self._constants[source]
+        else:
+            self._names[output] = self._name(source)
 
     def _quantise(self, node: Node) -> None:
         name = self._name(node.inputs[0])
