@@ -9,11 +9,11 @@ namespace {
 struct Simd {
   using Words = Vectors<4>::Words;
   using Floats = Vectors<4>::Floats;
-  static constexpr int kLanes = 4, kVectors = 3, kSourceBias = 0;
+  static constexpr int kLanes = 4, kFloats = 4, kBytes = 4, kSourceBias = 0;
 #ifdef __aarch64__
-  static constexpr int kFloats = 8, kBytes = 4;
+  static constexpr int kVectors = 4;  // it has 32 registers
 #else
-  static constexpr int kFloats = 4, kBytes = 4;
+  static constexpr int kVectors = 3;
 #endif
 
   static EC_INLINE Words bytes(Words pixels) { return pixels; }

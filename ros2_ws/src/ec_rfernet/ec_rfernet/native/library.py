@@ -46,7 +46,6 @@ class Network:
 
     def __init__(self, program: Program, path: str = "") -> None:
         self._library = _library()
-        self._size, self._labels = program.size, program.labels
         words = np.ascontiguousarray(program.words, np.int32)
         error = ctypes.create_string_buffer(_ERROR_SIZE)
         self._handle = self._library.ec_rfernet_open(
@@ -54,6 +53,7 @@ class Network:
         )
         if not self._handle:
             raise InputError(f"{_NAME}: {error.value.decode()}")
+        self._size, self._labels = program.size, program.labels
         weakref.finalize(self, self._library.ec_rfernet_close, self._handle)
 
     def run(self, pixels: np.ndarray) -> np.ndarray:

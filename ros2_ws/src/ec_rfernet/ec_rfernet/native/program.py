@@ -15,6 +15,7 @@ from ec_rfernet.native.network_graph import UnsupportedError, layers_of
 from ec_rfernet.native.planes import Field, Plane, arrange
 
 _MAGIC, _VERSION = 0x45435246, 1
+_SIZE, _LABELS = 5, 6  # where they are among the words
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,19 @@ class Program:
 
     Attributes:
         words: int32, as ``parser.cpp`` reads them.
-        size: side of the square input, pixels.
-        labels: number of logits.
     """
 
     words: np.ndarray
-    size: int
-    labels: int
+
+    @property
+    def size(self) -> int:
+        """Side of the square input, pixels."""
+        return int(self.words[_SIZE])
+
+    @property
+    def labels(self) -> int:
+        """Number of logits."""
+        return int(self.words[_LABELS])
 
 
 def program(bundle: Bundle, precision: str) -> Program:
@@ -63,7 +70,7 @@ def assemble(lowered: Lowered, size: int) -> Program:
     for operation in lowered.operations:
         parts.append(np.array([operation.code], np.int32))
         parts += [_words(field, places) for field in operation.fields]
-    return Program(np.concatenate(parts), size, logits.count)
+    return Program(np.concatenate(parts))
 
 
 def _levels(bundle: Bundle) -> np.ndarray:
