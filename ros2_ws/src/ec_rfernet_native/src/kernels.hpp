@@ -142,10 +142,11 @@ struct Int8 {
   }
 };
 
-// Puts the border back that was overwritten: vectors do not end where rows do.
-EC_INLINE void seal(Word* plane, const Shape& shape, Word border) {
+// Writes the border of a plane that was computed: whole vectors were, which do not end with rows.
+EC_INLINE void surround(Word* plane, const Shape& shape, Word border) {
+  for (int i = -shape.around(); i < 0; ++i) plane[i] = border;
   for (int i = shape.width; i < shape.count(); i += shape.stride()) plane[i] = border;
-  for (int i = shape.count(); i < shape.span(); ++i) plane[i] = border;
+  for (int i = shape.count(); i < shape.span() + shape.around(); ++i) plane[i] = border;
 }
 
 // So many outputs of so many vectors of pixels; the sums stay in registers.
@@ -203,7 +204,7 @@ void convolve(const Convolution& op, Word* arena) {
       step = column<Kind, Simd>(op, arena, v, vectors, output, count);
     }
   for (int i = 0; i < op.outputs / Kind::kUnit; ++i)
-    seal(arena + op.targets[i], op.shape, op.border);
+    surround(arena + op.targets[i], op.shape, op.border);
 }
 
 // The largest of each window, for every column; then every other column is kept.
@@ -240,7 +241,7 @@ void pool(const Pool& op, Word* arena) {
       }
       source += 2 * op.from.stride();
     }
-    seal(arena + op.targets[i], op.to, op.border);
+    surround(arena + op.targets[i], op.to, op.border);
   }
 }
 
@@ -288,7 +289,7 @@ void scale(const Scale& op, Word* arena, const float* values) {
             return value * factors[lane] + offsets[lane];
           }));
     }
-    seal(arena + op.targets[i], op.shape, op.border);
+    surround(arena + op.targets[i], op.shape, op.border);
   }
 }
 
@@ -313,7 +314,7 @@ void add(const Add& op, Word* arena) {
                     value * op.left_ratio + other * op.right_ratio + op.offset, low, high);
               }));
     }
-    seal(arena + op.targets[i], op.shape, op.border);
+    surround(arena + op.targets[i], op.shape, op.border);
   }
 }
 

@@ -18,8 +18,10 @@ Word sum_of_bytes(Word word) {
 }
 
 void fill_input(const Input& op, const std::uint8_t* pixels, Word* arena) {
+  Word* target = arena + op.target;
+  std::fill(target - op.shape.around(), target + op.shape.span() + op.shape.around(), op.border);
   for (int y = 0; y < op.shape.height; ++y) {
-    Word* row = arena + op.target + y * op.shape.stride();
+    Word* row = target + y * op.shape.stride();
     for (int x = 0; x < op.shape.width; ++x) row[x] = op.elements[*pixels++];
   }
 }
@@ -53,17 +55,6 @@ std::size_t packed_size(const Convolution& op) {
   return static_cast<std::size_t>(op.inputs + 1) * op.outputs;
 }
 
-// A plane's border, before anything is computed; `seal` in the kernels keeps it.
-void surround(Word* plane, const Shape& shape, Word border) {
-  const int around = shape.stride() + 1;
-  std::fill(plane - around, plane + shape.span() + around, border);
-}
-
-template <class Op>
-void surround_all(const Op& op, const Shape& shape, int planes, Word* arena) {
-  for (int i = 0; i < planes; ++i) surround(arena + op.targets[i], shape, op.border);
-}
-
 }  // namespace
 
 float Rounding::operator()(float value) const {
@@ -84,19 +75,8 @@ Network::Network(Program program, const Kernels& kernels)
     if (const auto* op = std::get_if<Convolution>(&operation)) size += packed_size(*op);
   memory_.reset(allocate(size));
   Word* weights = memory_.get() + arena;
-  for (Operation& operation : program_.operations) {
-    if (auto* op = std::get_if<Input>(&operation))
-      surround(memory_.get() + op->target, op->shape, op->border);
-    else if (auto* op = std::get_if<Convolution>(&operation)) {
-      weights = pack(*op, weights);
-      surround_all(*op, op->shape, op->outputs / kernels_.unit, memory_.get());
-    } else if (auto* op = std::get_if<Pool>(&operation))
-      surround_all(*op, op->to, op->planes, memory_.get());
-    else if (auto* op = std::get_if<Scale>(&operation))
-      surround_all(*op, op->shape, op->planes, memory_.get());
-    else if (auto* op = std::get_if<Add>(&operation))
-      surround_all(*op, op->shape, op->planes, memory_.get());
-  }
+  for (Operation& operation : program_.operations)
+    if (auto* op = std::get_if<Convolution>(&operation)) weights = pack(*op, weights);
 }
 
 // Weights and biases as the kernels want them, from ``to`` on; returns where they end.

@@ -117,8 +117,7 @@ class Parser {
 
   // Places of planes that are written, with their borders.
   Places planes(int count, const Shape& shape) {
-    const int around = shape.stride() + 1;
-    return sources(count, around, shape.span() + around);
+    return sources(count, shape.around(), shape.span() + shape.around());
   }
 
   // Index of the first of so many values.

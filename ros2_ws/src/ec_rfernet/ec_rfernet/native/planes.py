@@ -74,29 +74,32 @@ class Operation:
 def arrange(operations: Sequence[Operation]) -> tuple[dict[Plane, int], int]:
     """Where in memory each plane begins, and how much there must be.
 
-    A plane that is not read any more makes room for another one of the same shape and
-    border, for the kernels keep borders, but do not write them.
+    The planes of one operation lie together, where there is room as soon as possible after
+    those that are not read any more.
 
     Returns:
         The element of the first pixel, by plane; the number of elements of all.
     """
     last = {plane: number for number, op in enumerate(operations) for plane in op.planes()}
-    free: dict[tuple[int, int, int], list[int]] = {}
     places: dict[Plane, int] = {}
-    end = 0
+    taken: list[tuple[int, int, int]] = []  # begin, end, and the last operation that reads it
+    memory = 0
     for number, operation in enumerate(operations):
+        if not operation.writes:
+            continue
+        taken = [block for block in taken if block[2] >= number]
+        size = sum(plane.size for plane in operation.writes)
+        begin = 0
+        for start, end, _ in sorted(taken):
+            if start - begin >= size:
+                break
+            begin = end
+        taken.append((begin, begin + size, max(last[plane] for plane in operation.writes)))
+        memory = max(memory, begin + size)
         for plane in operation.writes:
-            spare = free.get((plane.height, plane.width, plane.border))
-            if spare:
-                places[plane] = spare.pop()
-            else:
-                places[plane] = end + plane.lead
-                end += plane.size
-        for plane in operation.planes():
-            if last[plane] == number:
-                key = plane.height, plane.width, plane.border
-                free.setdefault(key, []).append(places[plane])
-    return places, end + _SLACK
+            places[plane] = begin + plane.lead
+            begin += plane.size
+    return places, memory + _SLACK
 
 
 def _round_up(elements: int) -> int:
