@@ -91,9 +91,9 @@ struct Float32 {
             arena + op.targets[output + o] + v * kLanes,
             reinterpret_cast<Words>(clip(sums[o][v], low, high)));
   }
-  template <class Each>  // Floats each(Floats, channel)
-  static EC_INLINE Words apply(Words element, int channel, Each each) {
-    return reinterpret_cast<Words>(each(reinterpret_cast<Floats>(element), channel));
+  template <class Each>  // Floats each(Floats, lane)
+  static EC_INLINE Words apply(Words element, Each each) {
+    return reinterpret_cast<Words>(each(reinterpret_cast<Floats>(element), 0));
   }
 };
 
@@ -132,11 +132,11 @@ struct Int8 {
       }
   }
   template <class Each>
-  static EC_INLINE Words apply(Words element, int channel, Each each) {
+  static EC_INLINE Words apply(Words element, Each each) {
     Words bytes[kUnit];
     for (int lane = 0; lane < kUnit; ++lane) {
       const Words byte = (element >> (8 * lane)) & 255;
-      bytes[lane] = Simd::round(each(__builtin_convertvector(byte, Floats), channel + lane));
+      bytes[lane] = Simd::round(each(__builtin_convertvector(byte, Floats), lane));
     }
     return Simd::pack(bytes[0], bytes[1], bytes[2], bytes[3]);
   }
@@ -161,12 +161,12 @@ EC_INLINE void block(const Convolution& op, Word* arena, int output) {
     typename Kind::Words pixels[kVectors];
     for (int v = 0; v < kVectors; ++v) pixels[v] = Kind::pixels(source + v * Kind::kLanes);
     for (int o = 0; o < kOutputs; ++o)
-      for (int v = 0; v < kVectors; ++v)
-        sums[o][v] = Kind::dot(sums[o][v], pixels[v], weights[o]);
+      for (int v = 0; v < kVectors; ++v) sums[o][v] = Kind::dot(sums[o][v], pixels[v], weights[o]);
   }
   Kind::template finish<kVectors, kOutputs>(op, arena, sums, output);
 }
 
+// Finds the block of that many outputs.
 template <class Kind, int kVectors, int kOutputs = Kind::kMost>
 EC_INLINE void outputs(const Convolution& op, Word* arena, int output, int count) {
   if (count == kOutputs) return block<Kind, kVectors, kOutputs>(op, arena, output);
@@ -175,22 +175,23 @@ EC_INLINE void outputs(const Convolution& op, Word* arena, int output, int count
 }
 
 template <class Kind, int kVectors>
-void pixels(const Convolution& op, Word* arena, int first, int output, int count) {
+void strip(const Convolution& op, Word* arena, int first, int output, int count) {
   outputs<Kind, kVectors>(op, arena + first, output, count);
 }
 
+// Some outputs of the next vectors of pixels; returns of how many.
 template <class Kind, class Simd>
 int column(const Convolution& op, Word* arena, int vector, int vectors, int output, int count) {
   const int first = vector * Kind::kLanes, left = vectors - vector;
   if (left >= Simd::kVectors && left != Simd::kVectors + 1) {
-    pixels<Kind, Simd::kVectors>(op, arena, first, output, count);
+    strip<Kind, Simd::kVectors>(op, arena, first, output, count);
     return Simd::kVectors;
   }
   if (left >= 2) {  // a single vector is slow: its sums wait for each other
-    pixels<Kind, 2>(op, arena, first, output, count);
+    strip<Kind, 2>(op, arena, first, output, count);
     return 2;
   }
-  pixels<Kind, 1>(op, arena, first, output, count);
+  strip<Kind, 1>(op, arena, first, output, count);
   return 1;
 }
 
@@ -198,6 +199,7 @@ template <class Kind, class Simd>
 void convolve(const Convolution& op, Word* arena) {
   const Blocks blocks{op.outputs, Kind::kUnit, Kind::kMost};
   const int vectors = (op.shape.count() + Kind::kLanes - 1) / Kind::kLanes;
+  // All outputs of a strip of pixels before the next one: it stays in the nearest cache.
   for (int v = 0, step = 0; v < vectors; v += step)
     for (int b = 0; b < blocks.count(); ++b) {
       const int output = blocks.begin(b), count = blocks.begin(b + 1) - output;
@@ -285,7 +287,7 @@ void scale(const Scale& op, Word* arena, const float* values) {
       const auto element = load<typename Kind::Words>(arena + op.sources[i] + x);
       store(
           arena + op.targets[i] + x,
-          Kind::apply(element, 0, [&](typename Kind::Floats value, int lane) {
+          Kind::apply(element, [&](typename Kind::Floats value, int lane) {
             return value * factors[lane] + offsets[lane];
           }));
     }
@@ -303,16 +305,14 @@ void add(const Add& op, Word* arena) {
       const Words right = load<Words>(arena + op.right[i] + x);
       store(
           arena + op.targets[i] + x,
-          Kind::apply(
-              load<Words>(arena + op.left[i] + x), 0, [&](Floats value, int lane) {
-                Floats other;
-                if constexpr (Kind::kUnit == 1)
-                  other = reinterpret_cast<Floats>(right);
-                else
-                  other = __builtin_convertvector((right >> (8 * lane)) & 255, Floats);
-                return clip(
-                    value * op.left_ratio + other * op.right_ratio + op.offset, low, high);
-              }));
+          Kind::apply(load<Words>(arena + op.left[i] + x), [&](Floats value, int lane) {
+            Floats other;
+            if constexpr (Kind::kUnit == 1)
+              other = reinterpret_cast<Floats>(right);
+            else
+              other = __builtin_convertvector((right >> (8 * lane)) & 255, Floats);
+            return clip(value * op.left_ratio + other * op.right_ratio + op.offset, low, high);
+          }));
     }
     surround(arena + op.targets[i], op.shape, op.border);
   }
@@ -320,7 +320,7 @@ void add(const Add& op, Word* arena) {
 
 template <class Kind, class Simd>
 constexpr Kernels kernels(const char* path) {
-  return {path,       Kind::kUnit, Kind::kMost,  Kind::kSourceBias, convolve<Kind, Simd>,
+  return {path,       Kind::kUnit, Kind::kMost, Kind::kSourceBias, convolve<Kind, Simd>,
           pool<Kind>, mean<Kind>,  scale<Kind>, add<Kind>};
 }
 

@@ -66,9 +66,7 @@ float Rounding::operator()(float value) const {
 void Network::Free::operator()(void* memory) const { std::free(memory); }
 
 Network::Network(Program program, const Kernels& kernels)
-    : program_(std::move(program)),
-      kernels_(kernels),
-      values_(program_.values) {
+    : program_(std::move(program)), kernels_(kernels), values_(program_.values) {
   const std::size_t arena = round_up(program_.arena, kAlign);
   std::size_t size = arena;
   for (const Operation& operation : program_.operations)

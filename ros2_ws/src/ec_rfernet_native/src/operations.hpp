@@ -28,9 +28,9 @@ struct Shape {
   int height, width;
 
   EC_INLINE int stride() const { return width + 1; }
-  EC_INLINE int count() const { return height * stride(); }          // borders at the right too
-  EC_INLINE int span() const { return round_up(count(), kAlign); }   // what whole vectors cover
-  EC_INLINE int around() const { return stride() + 1; }              // before it, and behind it
+  EC_INLINE int count() const { return height * stride(); }         // borders at the right too
+  EC_INLINE int span() const { return round_up(count(), kAlign); }  // what whole vectors cover
+  EC_INLINE int around() const { return stride() + 1; }             // before it, and behind it
 };
 
 // Planes are given by the place of their first pixel.

@@ -26,8 +26,9 @@ class Reader {
   Word number(const char* name, Word low, Word high) {
     const Word value = *block(1);
     if (value < low || value > high)
-      fail(std::string(name) + " is " + std::to_string(value) + ", expected " +
-           std::to_string(low) + ".." + std::to_string(high));
+      fail(
+          std::string(name) + " is " + std::to_string(value) + ", expected " + std::to_string(low) +
+          ".." + std::to_string(high));
     return value;
   }
 

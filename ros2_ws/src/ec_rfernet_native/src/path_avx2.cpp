@@ -15,8 +15,8 @@ struct Simd {
   static EC_INLINE Words bytes(Words pixels) { return pixels; }
   static EC_INLINE Words dot(Words sums, Words pixels, Words weights) {
     // Pairs are added in 16 bits, which weights of 7 bits cannot exceed.
-    const __m256i pairs = _mm256_maddubs_epi16(
-        reinterpret_cast<__m256i>(pixels), reinterpret_cast<__m256i>(weights));
+    const __m256i pairs =
+        _mm256_maddubs_epi16(reinterpret_cast<__m256i>(pixels), reinterpret_cast<__m256i>(weights));
     return sums + reinterpret_cast<Words>(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
   }
   static EC_INLINE Words round(Floats value) {
