@@ -149,6 +149,10 @@ EC_INLINE void surround(Word* plane, const Shape& shape, Word border) {
   for (int i = shape.count(); i < shape.span() + shape.around(); ++i) plane[i] = border;
 }
 
+// Weights are read once in a row, of large layers from far away. The processor, too, reads ahead,
+// but not across the border of a page; this brings 1 to 2 %.
+constexpr int kAhead = 256;
+
 // So many outputs of so many vectors of pixels; the sums stay in registers.
 template <class Kind, int kVectors, int kOutputs>
 EC_INLINE void block(const Convolution& op, Word* arena, int output) {
@@ -158,6 +162,7 @@ EC_INLINE void block(const Convolution& op, Word* arena, int output) {
   const Word* weights = op.weights + static_cast<std::int64_t>(output) * op.inputs;
   for (int k = 0; k < op.inputs; ++k, weights += kOutputs) {
     const Word* source = arena + op.sources[k];
+    __builtin_prefetch(weights + kAhead);
     typename Kind::Words pixels[kVectors];
     for (int v = 0; v < kVectors; ++v) pixels[v] = Kind::pixels(source + v * Kind::kLanes);
     for (int o = 0; o < kOutputs; ++o)
