@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,11 +18,11 @@ from ec_rfernet.native.program import program
 
 
 class NativeClassifier(Classifier):
-    """See `Classifier`. It computes in one thread, however many are offered.
+    """See `Classifier`. Threads share the images of a batch; one image takes one of them.
 
     Args:
         bundle: a loaded bundle.
-        threads: not used.
+        threads: at most so many at once; 0 is all cores.
         precision: fp32 or int8.
         path: one of `ec_rfernet.native.library.paths`; without it the fastest.
     """
@@ -43,13 +45,19 @@ class NativeClassifier(Classifier):
 
     def _load(self, path: Path, threads: int) -> bool:
         try:
-            self._network = Network(program(self.bundle, self.precision), self._path)
+            found = program(self.bundle, self.precision)
         except UnsupportedError as error:
             raise InputError(f"{path}: runtime 'native' does not compute it ({error})") from error
+        count = threads or len(os.sched_getaffinity(0))
+        self._networks = [Network(found, self._path) for _ in range(count)]
+        self._pool = ThreadPoolExecutor(count)  # starts no thread before it is needed
         return True
 
     def _run(self, batch: np.ndarray) -> np.ndarray:
-        return self._network.run(batch)
+        if len(batch) == 1 or len(self._networks) == 1:
+            return self._networks[0].run(batch)
+        parts = np.array_split(batch, min(len(batch), len(self._networks)))
+        return np.concatenate(list(self._pool.map(Network.run, self._networks, parts)))
 
 
 def _supports(bundle: Bundle, precision: str) -> bool:
