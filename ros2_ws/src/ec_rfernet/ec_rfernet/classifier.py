@@ -15,8 +15,11 @@ import numpy as np
 from ec_rfernet.bundle import INT8, Bundle
 from ec_rfernet.errors import InputError
 
-RUNTIMES = ("onnxruntime", "openvino", "torch")
-"""What can compute a network, by the name of its Python package. The robot has the first."""
+NATIVE = "native"
+"""The runtime that is our own."""
+
+RUNTIMES = ("onnxruntime", "openvino", "torch", NATIVE)
+"""What can compute a network; others' by the name of their package. The robot has the first."""
 
 PRECISIONS = ("fp32", "bf16", "int8")
 """Of the arithmetic: 32-bit floats, 16-bit brain floats, 8-bit integers."""

@@ -132,7 +132,7 @@ def test_each_bundle_has_its_own(bundle):
     ],
 )
 def test_a_choice_that_does_not_fit_is_passed_over(bundle, monkeypatch, capfd, chosen, problem):
-    monkeypatch.setattr(runtimes, "find_spec", lambda name: name == "onnxruntime")
+    monkeypatch.setattr(runtimes, "installed", lambda name: name == "onnxruntime")
     path = choice.write(bundle, chosen)
     found = open_classifier(bundle)
     assert (found.runtime, found.precision) == ("onnxruntime", "int8")

@@ -15,9 +15,12 @@ from ec_rfernet.classifier import PRECISIONS, RUNTIMES
 from ec_rfernet.errors import InputError
 from ec_rfernet.export import load_network, write_bundle
 from ec_rfernet.framing import FER2013
+from ec_rfernet.native import library
 from ec_rfernet.runtimes import available, open_classifier
 
 needs_openvino = pytest.mark.skipif(not find_spec("openvino"), reason="openvino is not installed")
+needs_native = pytest.mark.skipif(library.find() is None, reason="ec_rfernet_native is not built")
+NEEDS = {"openvino": needs_openvino, "native": needs_native}
 
 TOLERANCE = {"fp32": 1e-4, "bf16": 0.05, "int8": 0.2}
 """Of a logit, as a share of the range of all."""
@@ -47,16 +50,16 @@ def expected(bundle):
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(pair, id=" ".join(pair), marks=needs_openvino if "openvino" in pair else ())
+        pytest.param(pair, id=" ".join(pair), marks=NEEDS.get(pair[0], ()))
         for pair in (
             ("onnxruntime", "fp32"), ("onnxruntime", "int8"),
             ("openvino", "fp32"), ("openvino", "bf16"), ("openvino", "int8"),
-            ("torch", "fp32"), ("torch", "bf16"),
+            ("torch", "fp32"), ("torch", "bf16"), ("native", "fp32"), ("native", "int8"),
         )
     ],
 )  # fmt: skip
 def opened(request, bundle):
-    if request.param not in available(bundle):
+    if request.param[1] == "bf16" and request.param not in available(bundle):
         pytest.skip(f"{cpu.name()} has no {request.param[1]}")
     return open_classifier(bundle, 1, *request.param)
 
@@ -156,6 +159,9 @@ def test_a_bundle_without_int8(bundle, tmp_path):
         ("auto", "fp16", "precision is 'fp16', expected auto or one of: fp32, bf16, int8"),
         ("onnxruntime", "bf16", "'onnxruntime' computes in fp32 or int8, not in bf16"),
         ("torch", "int8", "'torch' computes in fp32 or bf16, not in int8"),
+        pytest.param(
+            "native", "bf16", "'native' computes in fp32 or int8, not in bf16", marks=needs_native
+        ),
     ],
 )
 def test_what_cannot_be_had(bundle, runtime, precision, message):
@@ -164,10 +170,12 @@ def test_what_cannot_be_had(bundle, runtime, precision, message):
 
 
 def test_a_runtime_that_is_not_installed(bundle, monkeypatch):
-    monkeypatch.setattr(runtimes, "find_spec", lambda name: name == "onnxruntime")
+    monkeypatch.setattr(runtimes, "installed", lambda name: name == "onnxruntime")
     assert {runtime for runtime, _ in available(bundle)} == {"onnxruntime"}
     with pytest.raises(InputError, match="'openvino' is not installed: pip install openvino"):
         open_classifier(bundle, 1, "openvino", "fp32")
+    with pytest.raises(InputError, match="'native' is not installed: build ec_rfernet_native"):
+        open_classifier(bundle, 1, "native", "fp32")
 
 
 def test_a_processor_without_bf16(bundle, monkeypatch):
@@ -177,7 +185,10 @@ def test_a_processor_without_bf16(bundle, monkeypatch):
         open_classifier(bundle, 1, "torch", "bf16")
 
 
-@pytest.mark.parametrize("runtime", ["onnxruntime", pytest.param("openvino", marks=needs_openvino)])
+@pytest.mark.parametrize(
+    "runtime",
+    ["onnxruntime", *(pytest.param(name, marks=needed) for name, needed in NEEDS.items())],
+)
 def test_a_file_that_is_no_network(bundle, tmp_path, runtime):
     for name in bundle.sha256:
         (tmp_path / name).write_bytes(b"no network")
@@ -198,6 +209,7 @@ def test_a_network_of_other_labels(bundle):
         ("auto", "int8"),
         ("onnxruntime", "auto"),
         pytest.param(("openvino", "fp32"), marks=needs_openvino),
+        pytest.param(("native", "int8"), marks=needs_native),
     ],
 )
 def test_only_what_is_asked_for_is_imported(bundle, asked):

@@ -6,7 +6,6 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,16 @@ import numpy as np
 
 from ec_rfernet.benchmark.subject import Candidate, Run, Subject
 from ec_rfernet.bundle import MANIFEST, Bundle
-from ec_rfernet.classifier import RUNTIMES
-from ec_rfernet.runtimes import available, open_classifier
+from ec_rfernet.classifier import NATIVE, RUNTIMES
+from ec_rfernet.runtimes import available, installed, open_classifier
 
-_NAMES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "torch": "PyTorch"}
+_NAMES = {
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+    "torch": "PyTorch",
+    NATIVE: "our kernels",
+}
+_PACKAGES = {NATIVE: "ec_rfernet_native"}
 
 _SLOW = ("torch", "bf16")  # for networks this small, slower than PyTorch in fp32
 
@@ -72,9 +77,9 @@ def compared(bundle: Bundle) -> list[Candidate]:
 def left_out() -> list[str]:
     """The runtimes that are not installed."""
     return [
-        f"the bundles in {_NAMES[runtime]}: {runtime} is not installed"
+        f"the bundles in {_NAMES[runtime]}: {_PACKAGES.get(runtime, runtime)} is not installed"
         for runtime in RUNTIMES
-        if not find_spec(runtime)
+        if not installed(runtime)
     ]
 
 

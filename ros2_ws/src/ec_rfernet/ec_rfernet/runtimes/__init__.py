@@ -1,4 +1,4 @@
-"""What computes the network of a bundle: ONNX Runtime, OpenVINO or PyTorch.
+"""What computes the network of a bundle: ONNX Runtime, OpenVINO, PyTorch or our own kernels.
 
 Only the one that is asked for is imported; the robot needs no other than ONNX Runtime.
 """
@@ -10,8 +10,9 @@ from importlib.util import find_spec
 
 from ec_rfernet import choice, cpu
 from ec_rfernet.bundle import Bundle
-from ec_rfernet.classifier import PRECISIONS, RUNTIMES, Classifier
+from ec_rfernet.classifier import NATIVE, PRECISIONS, RUNTIMES, Classifier
 from ec_rfernet.errors import InputError
+from ec_rfernet.native import library
 
 AUTO = "auto"
 """As runtime or precision: the user's choice, see `open_classifier`."""
@@ -20,6 +21,7 @@ _CLASSES = {
     "onnxruntime": ("onnx_runtime", "OnnxClassifier"),
     "openvino": ("open_vino", "OpenVinoClassifier"),
     "torch": ("torch_runtime", "TorchClassifier"),
+    NATIVE: ("native_runtime", "NativeClassifier"),
 }
 
 
@@ -58,11 +60,18 @@ def open_classifier(
     return classifier
 
 
+def installed(runtime: str) -> bool:
+    """Whether one of `RUNTIMES` is there; it is not imported."""
+    if runtime == NATIVE:
+        return library.find() is not None
+    return find_spec(runtime) is not None
+
+
 def available(bundle: Bundle) -> tuple[tuple[str, str], ...]:
     """The (runtime, precision) pairs that can compute a bundle on this machine."""
     return tuple(
         (runtime, precision)
-        for runtime in filter(find_spec, RUNTIMES)
+        for runtime in filter(installed, RUNTIMES)
         for precision in _class(runtime).precisions(bundle)
     )
 
@@ -91,7 +100,7 @@ def _resolve(bundle: Bundle, runtime: str, precision: str) -> tuple[str, str, st
 def _problem(bundle: Bundle, chosen: choice.Choice) -> str:
     if chosen.cpu != cpu.name():
         return f"chosen on '{chosen.cpu}', this is '{cpu.name()}'"
-    if not find_spec(chosen.runtime):
+    if not installed(chosen.runtime):
         return f"runtime '{chosen.runtime}' is not installed any more"
     if chosen.precision not in _class(chosen.runtime).precisions(bundle):
         return f"runtime '{chosen.runtime}' has no {chosen.precision} of this model here"
@@ -109,7 +118,7 @@ def _default(bundle: Bundle, runtime: str, precision: str) -> tuple[str, str]:
 
 def _first(bundle: Bundle, precision: str) -> str:
     """The first runtime that has a precision; later ones are not imported."""
-    for runtime in filter(find_spec, RUNTIMES):
+    for runtime in filter(installed, RUNTIMES):
         if precision in _class(runtime).precisions(bundle):
             return runtime
     return RUNTIMES[0]  # it says what is missing
@@ -117,8 +126,9 @@ def _first(bundle: Bundle, precision: str) -> str:
 
 def _class(runtime: str) -> type[Classifier]:
     module, name = _CLASSES[runtime]
-    if not find_spec(runtime):
-        raise InputError(f"runtime '{runtime}' is not installed: pip install {runtime}")
+    if not installed(runtime):
+        how = "build ec_rfernet_native" if runtime == NATIVE else f"pip install {runtime}"
+        raise InputError(f"runtime '{runtime}' is not installed: {how}")
     return getattr(import_module(f"{__name__}.{module}"), name)
 
 

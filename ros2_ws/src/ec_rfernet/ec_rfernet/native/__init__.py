@@ -1,0 +1,1 @@
+"""Networks as programs for the kernels of the package ``ec_rfernet_native``."""

@@ -1,0 +1,132 @@
+#include "network.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace ec_rfernet {
+namespace {
+
+// Sum of the four signed bytes of a word.
+Word sum_of_bytes(Word word) {
+  Word sum = 0;
+  for (int lane = 0; lane < 4; ++lane)
+    sum += static_cast<std::int8_t>(static_cast<std::uint32_t>(word) >> (8 * lane));
+  return sum;
+}
+
+void fill_input(const Input& op, const std::uint8_t* pixels, Word* arena) {
+  Word* target = arena + op.target;
+  std::fill(target - op.shape.around(), target + op.shape.span() + op.shape.around(), op.border);
+  for (int y = 0; y < op.shape.height; ++y) {
+    Word* row = target + y * op.shape.stride();
+    for (int x = 0; x < op.shape.width; ++x) row[x] = op.elements[*pixels++];
+  }
+}
+
+void multiply(const Dense& op, float* values) {
+  for (int o = 0; o < op.outputs; ++o) {
+    const float* weights = op.weights + static_cast<std::size_t>(o) * op.inputs;
+    float sum = op.bias[o];
+    for (int i = 0; i < op.inputs; ++i) sum += weights[i] * values[op.first + i];
+    values[op.result + o] = op.rounding(std::min(std::max(sum, op.low), op.high));
+  }
+}
+
+void follow(const Line& op, float* values) {
+  for (int i = 0; i < op.count; ++i) {
+    const float value = op.slope * values[op.first + i] + op.offset;
+    values[op.result + i] = op.rounding(std::min(std::max(value, op.low), op.high));
+  }
+}
+
+Word* allocate(std::size_t words) {
+  constexpr std::size_t kLine = 64;  // of the cache
+  const std::size_t size = (words * sizeof(Word) + kLine - 1) / kLine * kLine;
+  void* memory = std::aligned_alloc(kLine, size);
+  if (!memory) throw std::bad_alloc();
+  std::memset(memory, 0, size);
+  return static_cast<Word*>(memory);
+}
+
+std::size_t packed_size(const Convolution& op) {
+  return static_cast<std::size_t>(op.inputs + 1) * op.outputs;
+}
+
+}  // namespace
+
+float Rounding::operator()(float value) const {
+  if (step == 0) return value;
+  const float byte = std::nearbyint(value / step) + zero;
+  return (std::min(std::max(byte, 0.0f), 255.0f) - zero) * step;
+}
+
+void Network::Free::operator()(void* memory) const { std::free(memory); }
+
+Network::Network(Program program, const Kernels& kernels)
+    : program_(std::move(program)), kernels_(kernels), values_(program_.values) {
+  const std::size_t arena = round_up(program_.arena, kAlign);
+  std::size_t size = arena;
+  for (const Operation& operation : program_.operations)
+    if (const auto* op = std::get_if<Convolution>(&operation)) size += packed_size(*op);
+  memory_.reset(allocate(size));
+  Word* weights = memory_.get() + arena;
+  for (Operation& operation : program_.operations)
+    if (auto* op = std::get_if<Convolution>(&operation)) weights = pack(*op, weights);
+}
+
+// Weights and biases as the kernels want them, from ``to`` on; returns where they end.
+Word* Network::pack(Convolution& op, Word* to) const {
+  const std::size_t inputs = op.inputs, outputs = op.outputs;
+  const Blocks blocks{op.outputs, kernels_.unit, kernels_.most};
+  Word* next = to;
+  for (int b = 0; b < blocks.count(); ++b)
+    for (std::size_t k = 0; k < inputs; ++k)
+      for (int o = blocks.begin(b); o < blocks.begin(b + 1); ++o)
+        *next++ = op.weights[k * outputs + o];
+  for (std::size_t o = 0; o < outputs; ++o) {
+    std::uint32_t bias = op.bias[o];  // unsigned: a senseless program may overflow
+    if (kernels_.source_bias != 0)
+      for (std::size_t k = 0; k < inputs; ++k)
+        bias += static_cast<std::uint32_t>(kernels_.source_bias) *
+                static_cast<std::uint32_t>(sum_of_bytes(op.weights[k * outputs + o]));
+    next[o] = static_cast<Word>(bias);
+  }
+  op.weights = to;
+  op.bias = next;
+  return to + packed_size(op);
+}
+
+void Network::run(const std::uint8_t* pixels, int images, float* logits) {
+  Word* arena = memory_.get();
+  float* values = values_.data();
+  const std::size_t image = static_cast<std::size_t>(program_.side) * program_.side;
+  struct Step {
+    const Kernels& kernels;
+    const std::uint8_t* pixels;
+    Word* arena;
+    float* values;
+
+    void operator()(const Input& op) const { fill_input(op, pixels, arena); }
+    void operator()(const Convolution& op) const { kernels.convolve(op, arena); }
+    void operator()(const Pool& op) const { kernels.pool(op, arena); }
+    void operator()(const Average& op) const {
+      kernels.mean(op.mean, arena, values);
+      for (int i = 0; i < op.count; ++i)
+        values[op.mean.result + i] = op.rounding(values[op.mean.result + i]);
+    }
+    void operator()(const Scale& op) const { kernels.scale(op, arena, values); }
+    void operator()(const Add& op) const { kernels.add(op, arena); }
+    void operator()(const Dense& op) const { multiply(op, values); }
+    void operator()(const Line& op) const { follow(op, values); }
+  };
+  for (int i = 0; i < images; ++i) {
+    const Step step{kernels_, pixels + i * image, arena, values};
+    for (const Operation& operation : program_.operations) std::visit(step, operation);
+    std::copy_n(values + program_.logits, program_.labels, logits + i * program_.labels);
+  }
+}
+
+}  // namespace ec_rfernet

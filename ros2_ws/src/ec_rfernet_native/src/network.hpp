@@ -1,0 +1,84 @@
+// A network that is ready to run.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "operations.hpp"
+#include "paths.hpp"
+
+namespace ec_rfernet {
+
+// Grey pixels become elements.
+struct Input {
+  Shape shape;
+  Word border, target;
+  const Word* elements;  // of each of the 256 levels
+};
+
+// What a value is after it was written with 8 bits and read again; step 0: the value itself.
+struct Rounding {
+  float step, zero;
+
+  float operator()(float value) const;
+};
+
+// Values = round(clip(weights * values + bias, low, high)).
+struct Dense {
+  int first, inputs, result, outputs;
+  float low, high;
+  Rounding rounding;
+  const float *weights, *bias;  // [outputs][inputs], [outputs]
+};
+
+// Values = round(clip(slope * value + offset, low, high)).
+struct Line {
+  int first, result, count;
+  float slope, offset, low, high;
+  Rounding rounding;
+};
+
+// Values = round(value).
+struct Average {
+  Mean mean;
+  int count;
+  Rounding rounding;
+};
+
+using Operation = std::variant<Input, Convolution, Pool, Average, Scale, Add, Dense, Line>;
+
+// A program that was checked: nothing it does leaves its arena or its values.
+struct Program {
+  Precision precision;
+  int side, labels, logits;  // of the input; how many, and the index of the first
+  int arena, values;
+  std::vector<Word> words;  // what the operations point into
+  std::vector<Operation> operations;
+};
+
+// Checks a program. Throws std::invalid_argument that says what is wrong, and where.
+Program parse(std::vector<Word> words);
+
+class Network {
+ public:
+  Network(Program program, const Kernels& kernels);
+
+  // Logits float [images][labels] of pixels [images][side][side].
+  void run(const std::uint8_t* pixels, int images, float* logits);
+
+ private:
+  Word* pack(Convolution& op, Word* to) const;
+
+  struct Free {
+    void operator()(void* memory) const;
+  };
+
+  Program program_;
+  const Kernels& kernels_;
+  std::unique_ptr<Word[], Free> memory_;  // the arena, then the packed weights
+  std::vector<float> values_;
+};
+
+}  // namespace ec_rfernet

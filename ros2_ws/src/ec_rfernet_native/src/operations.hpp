@@ -1,0 +1,108 @@
+// What a program consists of: operations on planes of pixels.
+//
+// A plane holds one element of 32 bits for each pixel: a float of one channel, or the bytes of four
+// channels. So both precisions share all that is said here:
+//
+// - rows follow each other with one pixel between them, which is the right border of one row and
+//   the left border of the next; a row above, a row below;
+// - so a neighbour of a pixel is at a constant distance, and a convolution is a list of distances:
+//   a 3x3 one reads nine times as many sources as a 1x1 one, and is the same loop;
+// - a source is any plane, so that joining and splitting channels costs nothing.
+#pragma once
+
+#include <cstdint>
+
+namespace ec_rfernet {
+
+using Word = std::int32_t;
+
+// Inlined always: code that was compiled for one processor must not be called on another.
+#define EC_INLINE inline __attribute__((always_inline))
+
+constexpr int kAlign = 16;      // elements; a plane is computed in steps of at most so many
+constexpr int kMostSide = 512;  // pixels
+
+EC_INLINE constexpr int round_up(int value, int step) { return (value + step - 1) / step * step; }
+
+struct Shape {
+  int height, width;
+
+  EC_INLINE int stride() const { return width + 1; }
+  EC_INLINE int count() const { return height * stride(); }         // borders at the right too
+  EC_INLINE int span() const { return round_up(count(), kAlign); }  // what whole vectors cover
+  EC_INLINE int around() const { return stride() + 1; }             // before it, and behind it
+};
+
+// Planes are given by the place of their first pixel.
+using Places = const Word*;
+
+// fp32: clip(bias + sum weight * source, low, high). int8: bytes of round(scale * sum + zero).
+struct Convolution {
+  Shape shape;
+  Word border;  // element around the result
+  int inputs, outputs;
+  float low, high, zero;
+  Places sources, targets;
+  const Word* weights;  // in blocks of outputs, see `Blocks`; in each [inputs][outputs]
+  const Word* bias;
+  const float* scale;
+};
+
+// The largest of a window of every other pixel; of a window of one, every other pixel.
+struct Pool {
+  Shape from, to;
+  Word border;
+  int window, top, left, planes;
+  Places sources, targets;
+};
+
+// Averages of whole planes.
+struct Mean {
+  Shape shape;
+  int planes;
+  float scale, zero;  // of int8
+  Places sources;
+  int result;  // index of the first value
+};
+
+// Planes times one gain for each channel; int8: round((source - zero) * gain * ratio + new zero).
+struct Scale {
+  Shape shape;
+  Word border;
+  int planes;
+  int gains;  // index of the first value; -1: all gains are 1
+  float ratio, zero, new_zero;
+  Places sources, targets;
+};
+
+// fp32: clip(left + right, low, high); int8: round(left * ratio + right * ratio + offset).
+struct Add {
+  Shape shape;
+  Word border;
+  int planes;
+  float left_ratio, right_ratio, offset, low, high;
+  Places left, right, targets;
+};
+
+// How the outputs of a convolution are divided: evenly, in multiples of a plane's channels.
+struct Blocks {
+  int outputs, unit, most;
+
+  EC_INLINE int count() const { return (outputs + most - 1) / most; }
+  EC_INLINE int begin(int block) const { return outputs / unit * block / count() * unit; }
+};
+
+// The kernels of one precision for one kind of processor.
+struct Kernels {
+  const char* path;  // name of the kind
+  int unit;          // channels in a plane
+  int most;          // outputs of a convolution at once
+  int source_bias;   // what the kernels subtract from every byte that they convolve
+  void (*convolve)(const Convolution&, Word* arena);
+  void (*pool)(const Pool&, Word* arena);
+  void (*mean)(const Mean&, const Word* arena, float* values);
+  void (*scale)(const Scale&, Word* arena, const float* values);
+  void (*add)(const Add&, Word* arena);
+};
+
+}  // namespace ec_rfernet
