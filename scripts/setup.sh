@@ -39,7 +39,7 @@ check_machine() {
     "$PYTHON" -c 'import venv, ensurepip' 2>/dev/null ||
         fail "$PYTHON has no venv module; on Debian or Ubuntu: apt install python3-venv"
     command -v c++ g++ clang++ >/dev/null ||
-        fail "needs a C++ compiler to build the messages; on Debian or Ubuntu: apt install g++"
+        fail "needs a C++ compiler to build messages and kernels; on Debian or Ubuntu: apt install g++"
     "$PYTHON" -c 'import os, sys, sysconfig
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")))' ||
         fail "$PYTHON has no header files (Python.h); on Debian or Ubuntu: apt install python3-dev"
@@ -144,7 +144,8 @@ hash_of() { cat "$@" | sha256sum | cut -c1-16; }
 # What a build depends on; Python sources are linked, not copied.
 build_inputs() {
     { find -L ros2_ws/src -type f \( -name '*.msg' -o -name '*.action' -o -name 'CMakeLists.txt' \
-        -o -name 'package.xml' -o -name 'setup.py' -o -name 'setup.cfg' \) -exec cat {} +
+        -o -name 'package.xml' -o -name 'setup.py' -o -name 'setup.cfg' \
+        -o -name '*.cpp' -o -name '*.hpp' \) -exec cat {} +
       find -L ros2_ws/src -type f -not -name '*.pyc' -not -path '*.egg-info*' | sort; pwd; } | sha256sum | cut -c1-16
 }
 

@@ -12,6 +12,7 @@ from ec_rfernet.choice import Choice
 from ec_rfernet.errors import InputError
 from ec_rfernet.export import write_bundle
 from ec_rfernet.framing import FER2013
+from ec_rfernet.native import library
 from ec_rfernet.runtimes import open_classifier
 
 PICTURES = torch.arange(8 * 48 * 48).reshape(8, 48, 48).remainder(256).to(torch.uint8).numpy()
@@ -60,12 +61,36 @@ def test_the_place(config, monkeypatch):
         assert str(choice.place()) == "/somebody/.config/ec_rfernet/runtime.yaml"
 
 
-def test_without_a_choice_int8_runs_where_it_is_proven(bundle):
+@pytest.fixture
+def general(monkeypatch):
+    """Our own kernels were not built."""
+    monkeypatch.setattr(library, "find", lambda: None)
+
+
+def test_without_a_choice_int8_runs_where_it_is_proven(bundle, general):
     assert choice.read(bundle) is None
     assert opened(bundle) == ("onnxruntime", "int8")
     assert opened(bundle, "torch") == ("torch", "fp32")
     assert opened(bundle, "auto", "fp32") == ("onnxruntime", "fp32")
     assert opened(dataclasses.replace(bundle, metrics={})) == ("onnxruntime", "fp32")
+
+
+@pytest.mark.skipif(library.find() is None, reason="ec_rfernet_native was not built")
+def test_without_a_choice_our_own_kernels_run_where_they_are_fast(bundle, monkeypatch):
+    monkeypatch.setattr(library, "paths", lambda: ("avx512", "portable"))
+    assert opened(bundle) == ("native", "int8")
+    assert opened(bundle, "auto", "fp32") == ("native", "fp32")
+    assert opened(bundle, "onnxruntime") == ("onnxruntime", "int8")
+    monkeypatch.setattr(library, "paths", lambda: ("portable",))
+    assert opened(bundle) == ("onnxruntime", "int8")
+
+
+def test_kernels_that_cannot_be_loaded_are_passed_over(bundle, tmp_path, monkeypatch):
+    (tmp_path / "kernels.so").write_text("of another machine")
+    monkeypatch.setattr(library, "find", lambda: tmp_path / "kernels.so")
+    library._library.cache_clear()
+    assert opened(bundle) == ("onnxruntime", "int8")
+    library._library.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -101,7 +126,7 @@ def test_a_choice_is_followed(bundle):
     assert opened(bundle) == opened(bundle, "onnxruntime") == ("onnxruntime", "fp32")
 
 
-def test_what_is_asked_for_goes_before_the_choice(bundle):
+def test_what_is_asked_for_goes_before_the_choice(bundle, general):
     choice.write(bundle, made())
     assert opened(bundle, "onnxruntime", "int8") == ("onnxruntime", "int8")
     assert opened(bundle, "auto", "int8") == ("onnxruntime", "int8")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from PIL import ImageFont
 
 from fer_node.palette import Colour
+
+if TYPE_CHECKING:
+    from PIL import ImageFont
 
 
 @dataclass(frozen=True)
@@ -99,4 +102,6 @@ def _letters(text: str, size: int) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def _font(size: int) -> ImageFont.FreeTypeFont:
+    from PIL import ImageFont  # perception is lighter without it, until somebody looks
+
     return ImageFont.load_default(size)  # type: ignore[return-value]

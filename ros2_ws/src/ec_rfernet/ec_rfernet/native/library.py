@@ -13,6 +13,9 @@ import numpy as np
 from ec_rfernet.errors import InputError
 from ec_rfernet.native.program import Program
 
+PORTABLE = "portable"
+"""The path that every processor has; general runtimes may be faster there."""
+
 _NAME = "libec_rfernet_native.so"
 _ERROR_SIZE = 200
 

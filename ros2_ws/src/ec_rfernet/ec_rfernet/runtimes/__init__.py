@@ -1,6 +1,6 @@
 """What computes the network of a bundle: ONNX Runtime, OpenVINO, PyTorch or our own kernels.
 
-Only the one that is asked for is imported; the robot needs no other than ONNX Runtime.
+Only the one that is asked for is imported.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ def open_classifier(
 
     What is left to ``auto`` is the user's choice for this bundle and this processor (see
     `ec_rfernet.choice`). Without one, or where it does not fit what else is asked for, it
-    is ONNX Runtime (the first runtime that has the precision), in int8 if the bundle
-    records that this loses no more than `ec_rfernet.choice.TOLERANCE`, else in fp32.
+    is our own kernels if they were made for this kind of processor and for the network's
+    layers, else ONNX Runtime, else the first runtime that has the precision; in int8 if the
+    bundle records that this loses no more than `ec_rfernet.choice.TOLERANCE`, else in fp32.
 
     Args:
         bundle: a loaded bundle.
@@ -109,19 +110,33 @@ def _problem(bundle: Bundle, chosen: choice.Choice) -> str:
 
 def _default(bundle: Bundle, runtime: str, precision: str) -> tuple[str, str]:
     if runtime == AUTO:
-        runtime = RUNTIMES[0] if precision == AUTO else _first(bundle, precision)
+        wanted = PRECISIONS if precision == AUTO else (precision,)
+        runtime = NATIVE if _suits(bundle, wanted) else _first(bundle, wanted)
     if precision == AUTO:
         whole = "int8" in _class(runtime).precisions(bundle) and "int8" in choice.accurate(bundle)
         precision = "int8" if whole else "fp32"
     return runtime, precision
 
 
-def _first(bundle: Bundle, precision: str) -> str:
-    """The first runtime that has a precision; later ones are not imported."""
+def _suits(bundle: Bundle, precisions: tuple[str, ...]) -> bool:
+    """Whether our own kernels are faster here than others: see docs/performance.md."""
+    try:
+        made_for_it = installed(NATIVE) and library.paths()[0] != library.PORTABLE
+    except InputError:  # built for another machine
+        return False
+    return made_for_it and _has(NATIVE, bundle, precisions)
+
+
+def _first(bundle: Bundle, precisions: tuple[str, ...]) -> str:
+    """The first runtime that has one of them; later ones are not imported."""
     for runtime in filter(installed, RUNTIMES):
-        if precision in _class(runtime).precisions(bundle):
+        if _has(runtime, bundle, precisions):
             return runtime
     return RUNTIMES[0]  # it says what is missing
+
+
+def _has(runtime: str, bundle: Bundle, precisions: tuple[str, ...]) -> bool:
+    return bool(set(precisions) & set(_class(runtime).precisions(bundle)))
 
 
 def _class(runtime: str) -> type[Classifier]:
