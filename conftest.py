@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("patient", deadline=None)  # other programs may run beside the tests
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session", autouse=True)

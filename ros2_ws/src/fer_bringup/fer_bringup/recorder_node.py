@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import ColorRGBA
 
 from ec_rfernet.errors import InputError
 from fer_bringup.journal import Journal
@@ -21,6 +22,7 @@ from fer_bringup.video_file import VideoFile
 from fer_common.qos import NEWEST
 from fer_node.images import to_bgr
 from robot_behavior import robot_figure, urdf
+from robot_behavior.eyes import Light
 
 RATE = 20.0
 """Frames per second of the video."""
@@ -49,8 +51,10 @@ class RecorderNode(Node):
         self._video = VideoFile(folder / VIDEO, RATE, (WIDTH, HEIGHT))
         self._overlay: Image | None = None
         self._positions: dict[str, float] = {}
+        self._eyes: Light | None = None
         self.create_subscription(Image, "fer_node/overlay", self._on_overlay, NEWEST)
         self.create_subscription(JointState, "joint_states", self._on_joints, NEWEST)
+        self.create_subscription(ColorRGBA, "eyes", self._on_eyes, NEWEST)
         self._stop = Event()
         self._thread = Thread(target=self._record, name="recorder", daemon=True)
         self._thread.start()
@@ -77,13 +81,17 @@ class RecorderNode(Node):
     def _on_joints(self, message: JointState) -> None:
         self._positions = dict(zip(message.name, message.position, strict=True))
 
+    def _on_eyes(self, message: ColorRGBA) -> None:
+        self._eyes = (message.r, message.g, message.b, message.a)
+
     def _record(self) -> None:
         composer, still, began, written = Composer(), _Still(), time.monotonic(), 0
-        pose: dict[str, float] | None = None
+        drawn = None
         while not self._stop.wait(max(0.0, began + written / RATE - time.monotonic())):
-            if pose is None or pose != self._positions:
-                pose = self._positions
-                robot = robot_figure.render(self._model, pose, PICTURE)
+            pose, eyes = self._positions, self._eyes
+            if drawn != (pose, eyes):
+                drawn = (pose, eyes)
+                robot = robot_figure.render(self._model, pose, PICTURE, eyes)
             frame = composer.frame(self._seen(), robot, self._journal.moment)
             still.consider(frame, pose, self._journal)
             due = int((time.monotonic() - began) * RATE) + 1

@@ -12,6 +12,9 @@ BRAKE_S = 0.3
 """A joint that moves when a new motion begins keeps its course for at least this time,
 if there is room."""
 
+STILL_RAD_S = 1e-6
+"""A joint that is slower than this stands still."""
+
 SAMPLES = 101
 """Points at which the way's speeds and accelerations are checked."""
 
@@ -45,15 +48,16 @@ class Approach:
         upper = np.array([limit.upper for limit in limits])
         velocity = np.clip(velocity, -self._fastest, self._fastest)
         room = np.maximum(np.where(velocity > 0.0, upper - start, start - lower), 0.0)
-        moves = (velocity != 0.0) & (room > 0.0)
+        moves = (np.abs(velocity) > STILL_RAD_S) & (room > 0.0)
         speed = np.where(moves, np.abs(velocity), 1.0)
 
-        enough = room * self._strongest / speed**2
+        enough = np.where(moves, room, 1.0) * self._strongest / speed**2
         power = np.clip(enough / np.maximum(1.0 - enough, 1e-9), 1.0, 2.0)
         gentle = np.maximum(BRAKE_S, 4.0 * speed / self._strongest)
         longest = (power + 1.0) * room / speed
         self._brake_s = np.where(moves, np.minimum(gentle, longest), 1.0)
         self._delay = np.where(moves & (gentle > longest), self._brake_s, 0.0)
+        self._braking = float(np.where(moves, self._brake_s, 0.0).max(initial=0.0))
         self._power = power
         self._velocity = np.where(moves, velocity, 0.0)
         self._start = start
@@ -68,8 +72,11 @@ class Approach:
         return float((np.maximum(by_speed, by_acceleration) + self._delay).max())
 
     def allowed_duration(self, wanted: float) -> float:
-        """Seconds, at least ``wanted``, with which the way is within the limits."""
-        duration = max(wanted, float((1.01 * self._delay).max()))
+        """Seconds, at least ``wanted``, with which the way is within the limits.
+
+        All joints have braked by then.
+        """
+        duration = max(wanted, float((1.01 * self._delay).max()), self._braking)
         while self._exceeds(duration):
             duration *= 1.1
         return duration

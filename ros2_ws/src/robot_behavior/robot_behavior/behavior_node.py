@@ -13,14 +13,21 @@ from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import qos_profile_sensor_data
+from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
+from visualization_msgs.msg import MarkerArray
 
 from ec_rfernet.labels import LABELS, UNKNOWN
+from fer_common.diagnostics import Limits, Report
+from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, LATCHED
 from robot_behavior import behaviors_file
 from robot_behavior.arbiter import MOTION, SPEECH, Arbiter
+from robot_behavior.behavior_health import BehaviorHealth, Moment
+from robot_behavior.behavior_markers import BehaviorMarkers
 from robot_behavior.behavior_params import BehaviorParams
 from robot_behavior.conductor import Conductor, Options
 from robot_behavior.goal_client import GoalClient
@@ -31,6 +38,7 @@ from robot_behavior.status import Status, StatusFilter
 from robot_behavior.yaml_file import ConfigError
 
 _TICK_S = 0.05
+_DRAW_S = 0.1
 
 
 class BehaviorNode(LifecycleNode):
@@ -59,15 +67,28 @@ class BehaviorNode(LifecycleNode):
         }
         self._filter = StatusFilter(time.monotonic)
         self._state = self.create_publisher(BehaviorState, "behavior_state", LATCHED)
-        self.create_subscription(Emotion, "emotion", self._on_emotion, EVENTS)
-        self.create_subscription(EmotionArray, "emotions", self._on_emotions, EVENTS)
+        self._board = BehaviorMarkers(self._params.markers_frame, self._params.head_height)
+        self._markers = self.create_publisher(MarkerArray, "~/markers", EVENTS)
+        self._said = ""
+        self._status: Status | None = None
+        self._health = BehaviorHealth(
+            self,
+            self.create_subscription(Emotion, "emotion", self._on_emotion, EVENTS),
+            self.create_subscription(EmotionArray, "emotions", self._on_emotions, EVENTS),
+            Limits(self._params.warn_latency_s),
+            time.monotonic,
+        )
         self.create_subscription(
             CameraInfo, "camera_info", self._on_camera_info, qos_profile_sensor_data
         )
+        self.create_subscription(String, "speech", self._on_speech, EVENTS)
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.create_service(Trigger, "~/stop", self._on_stop)
         # Steady: the robot has to come to rest even where simulated time stands still.
-        self.create_timer(_TICK_S, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(_TICK_S, self._tick, clock=steady)
+        DiagnosticsPublisher(self, "behaviour", self._report)
+        self.create_timer(_DRAW_S, self._draw, clock=steady)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Reads the behaviours."""
@@ -151,6 +172,8 @@ class BehaviorNode(LifecycleNode):
         self._conductor.policy.observe(msg.face_id, msg.label, msg.confidence, size)
 
     def _on_emotions(self, msg: EmotionArray) -> None:
+        late = self.get_clock().now() - Time.from_msg(msg.header.stamp)
+        self._health.saw(late.nanoseconds * 1e-9 if msg.header.stamp.sec else 0.0)
         if self._conductor is not None:
             self._conductor.watchdog.feed()
             sizes = {face.face_id: face.roi.width / self._image_width for face in msg.emotions}
@@ -198,8 +221,19 @@ class BehaviorNode(LifecycleNode):
             return
         status = self._conductor.tick(available)
         self._log_servers(available)
+        self._status = status
         if self._filter.is_news(status):
             self._publish(status)
+
+    def _on_speech(self, msg: String) -> None:
+        self._said = msg.data
+
+    def _draw(self) -> None:
+        """Shows what the robot says and why, while someone looks."""
+        if self._status is not None and self._markers.get_subscription_count():
+            said = self._said if self.count_publishers("speech") else ""
+            stamp = self.get_clock().now().to_msg()
+            self._markers.publish(self._board.draw(self._status, said, stamp))
 
     def _publish(self, status: Status) -> None:
         msg = BehaviorState(
@@ -224,7 +258,17 @@ class BehaviorNode(LifecycleNode):
         line = self._conductor.wording.line(command.text)
         return Say.Goal(text=line.marked, locale=line.locale, priority=command.priority)
 
+    def _report(self) -> Report:
+        lifecycle, alarm = "unconfigured", ""
+        if self._conductor is not None:
+            lifecycle = "active" if self._active else "inactive"
+            alarm = self._conductor.watchdog.alarm
+        available = {name: client.available for name, client in self._actions.items()}
+        moment = Moment(lifecycle, self._enabled, self._status, alarm, available)
+        return self._health.report(moment)
+
     def _log_start(self, response: Response) -> None:
+        self._health.responded(response)
         words = f' and "{response.sentence}"' if response.sentence else ""
         motion = response.motion or "no gesture"
         text = f"{response.name}: {motion}{words} ({response.reason})"
@@ -232,6 +276,7 @@ class BehaviorNode(LifecycleNode):
 
     def _log_problem(self, problem: str) -> None:
         if self._active:
+            self._health.mishaps.note(problem)
             self.get_logger().warning(problem)
         else:  # Ctrl-C reaches all processes: the others may stop before they have answered
             self.get_logger().info(problem)

@@ -42,6 +42,16 @@ class BehaviorParams:
     seed: int = parameter(
         -1, "Seed of the choice among variants; -1: another one each time.", low=-1, high=2**31
     )
+    markers_frame: str = parameter("base_link", "Frame of the markers, that of the robot's body.")
+    head_height: float = parameter(
+        1.23, "Height of the robot's head in that frame, m; texts are above.", low=0.0, high=10.0
+    )
+    warn_latency_s: float = parameter(
+        0.5,
+        "Diagnostics warns when expressions arrive later than so after their image, in seconds.",
+        low=0.0,
+        high=60.0,
+    )
     autostart: bool = parameter(True, "Configure and activate the node when it starts.")
 
     def __post_init__(self) -> None:

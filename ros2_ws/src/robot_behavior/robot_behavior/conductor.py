@@ -157,7 +157,8 @@ class Conductor:
             self.policy.restart()
             return self._status(Decision(State.IDLE, alarm), "")
         latest = self._arbiter.latest
-        decision = self.policy.decide(latest.name if latest else "", available[SPEECH])
+        running, is_blind = latest.name if latest else "", self.watchdog.is_blind
+        decision = self.policy.decide(running, available[SPEECH], is_blind)
         refusal = self._refusal(decision)
         if decision.due is not None and not refusal:
             self._start(self._response(decision, decision.due, latest))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +13,13 @@ from rclpy.action.server import ServerGoalHandle
 from rclpy.node import Node
 
 from robot_behavior.priority_slot import PrioritySlot
+
+OUTCOMES = ("done", "refused", "preempted", "cancelled", "failed")
+"""What may become of a goal."""
+
+
+SENDING_S = 0.1
+"""After a goal's end its result is on its way for so long: rclpy sends it when it spins next."""
 
 
 class ExclusiveAction:
@@ -30,6 +40,7 @@ class ExclusiveAction:
         check: says why a goal cannot be carried out; empty if it can.
         begin: starts the work on a goal.
         stop: stops the work; called upon cancellation.
+        clock: monotonic seconds.
     """
 
     def __init__(
@@ -40,11 +51,14 @@ class ExclusiveAction:
         check: Callable[[Any], str],
         begin: Callable[[Any], None],
         stop: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log, self._type, self._name = node.get_logger(), action_type, name
         self._check, self._begin, self._stop = check, begin, stop
         self._slot: PrioritySlot[ServerGoalHandle] = PrioritySlot()
+        self._clock, self._ended = clock, -math.inf
         self._ending = 0  # goals whose result has not been handed over yet
+        self._outcomes: Counter[str] = Counter()
         self._server = ActionServer(
             node,
             action_type,
@@ -58,12 +72,24 @@ class ExclusiveAction:
     @property
     def busy(self) -> bool:
         """Whether a goal is under way, or a result on its way."""
-        return self._slot.goal is not None or self._ending > 0
+        sending = self._clock() - self._ended < SENDING_S
+        return self._slot.goal is not None or self._ending > 0 or sending
+
+    @property
+    def goal(self) -> Any:
+        """The goal under way; None if there is none."""
+        return self._slot.goal.request if self._slot.goal is not None else None
+
+    @property
+    def outcomes(self) -> dict[str, object]:
+        """How many goals have ended in which way, for a `fer_common.diagnostics.Report`."""
+        return {f"goals {outcome}": self._outcomes[outcome] for outcome in OUTCOMES}
 
     def finish(self, success: bool, message: str = "") -> None:
         """Ends the goal under way; does nothing when there is none."""
         handle = self._slot.goal
         if handle is not None and self._slot.release(handle):
+            self._outcomes["done" if success else "failed"] += 1
             self._end(handle, success, message)
 
     def report(self, progress: float) -> None:
@@ -79,6 +105,7 @@ class ExclusiveAction:
     def _decide(self, request: Any) -> GoalResponse:
         if self._slot.admits(request.priority) or self._check(request):
             return GoalResponse.ACCEPT
+        self._outcomes["refused"] += 1
         self._log.info(
             f"{self._name}: rejected a goal of priority {request.priority}, "
             f"one of priority {self._slot.priority} is under way"
@@ -89,10 +116,12 @@ class ExclusiveAction:
         request = handle.request
         refusal = self._check(request)
         if refusal:
+            self._outcomes["refused"] += 1
             self._end(handle, False, refusal)
             return
         preempted = self._slot.take(handle, request.priority)
         if preempted is not None:
+            self._outcomes["preempted"] += 1
             self._end(preempted, False, f"preempted by a goal of priority {request.priority}")
         self._begin(request)
 
@@ -100,6 +129,7 @@ class ExclusiveAction:
         if not self._slot.release(handle):
             return CancelResponse.REJECT  # it is ending already
         self._stop()
+        self._outcomes["cancelled"] += 1
         self._end(handle, False, "cancelled")
         return CancelResponse.ACCEPT
 
@@ -112,6 +142,7 @@ class ExclusiveAction:
             else:
                 handle.abort()
             self._ending -= 1
+            self._ended = self._clock()
             return self._type.Result(success=success, message=message)
 
         if not success:

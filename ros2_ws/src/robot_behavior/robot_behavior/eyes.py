@@ -6,6 +6,11 @@ import math
 import random
 from functools import lru_cache
 
+from robot_behavior.robot_model import Shape
+
+EYES_LINK, EYES_COLOUR = "head_link", (0.55, 0.92, 1.0)
+"""The spheres of this link and colour are the eyes."""
+
 BLINK_EVERY_S = 4.0
 """One blink in so long, at a random moment; people blink about as often."""
 
@@ -41,6 +46,11 @@ def light(now: float, mood: str, blinks: bool = True, seed: int = 0) -> Light:
     """
     stares = not blinks or mood in ("held", "fault")
     return (*_COLOURS[mood], 1.0 if stares else openness(now, seed))
+
+
+def is_eye(link: str, shape: Shape) -> bool:
+    """Whether a shape of a robot's link is an eye."""
+    return link == EYES_LINK and shape.kind == "sphere" and shape.colour[:3] == EYES_COLOUR
 
 
 def openness(now: float, seed: int = 0) -> float:

@@ -56,7 +56,8 @@ class GoalClient:
     def carry_out(self, command: Command) -> None:
         """Sends a goal, or its cancellation."""
         if isinstance(command, Start):
-            future = self._client.send_goal_async(self._goal(command))
+            progressed = partial(self._progressed, command.goal)
+            future = self._client.send_goal_async(self._goal(command), progressed)
             future.add_done_callback(partial(self._answered, command.goal))
         elif command.goal in self._handles:
             self._handles.pop(command.goal).cancel_goal_async()
@@ -77,6 +78,9 @@ class GoalClient:
         self._handles[goal] = handle
         handle.get_result_async().add_done_callback(partial(self._ended, goal))
         self._slot.accepted(goal)
+
+    def _progressed(self, goal: int, _feedback: Any) -> None:
+        self._slot.progressed(goal)
 
     def _ended(self, goal: int, future: Future) -> None:
         self._handles.pop(goal, None)

@@ -11,6 +11,9 @@ ANSWER_S = 2.0
 STOP_S = 1.0
 """A goal that has not ended this long after its cancellation is given up."""
 
+SILENCE_S = 2.0
+"""So is one whose server tells of its progress, and then falls silent for so long."""
+
 
 @dataclass(frozen=True)
 class Start:
@@ -45,6 +48,7 @@ class _Goal:
     number: int
     text: str
     since: float  # of the last step: sent, or asked to end
+    progressed: float | None = None  # when its server has told of its progress last
     accepted: bool = False
     unwanted: bool = False
 
@@ -110,6 +114,11 @@ class GoalSlot:
             goal.since = self.clock()
             self.send(Cancel(self.action, number))
 
+    def progressed(self, number: int) -> None:
+        """The server tells that it is at work on a goal."""
+        if self._current is not None and self._current.number == number:
+            self._current.progressed = self.clock()
+
     def rejected(self, number: int) -> None:
         """The server has rejected a goal."""
         goal = self._unanswered.pop(number, None)
@@ -127,7 +136,7 @@ class GoalSlot:
         self._end("" if success else f"{self.action} did not complete '{goal.text}'{said}")
 
     def update(self, available: bool) -> None:
-        """Gives up a goal whose server is gone or does not answer."""
+        """Gives up a goal whose server is gone, does not answer or has fallen silent."""
         goal = self._current
         if goal is None:
             return
@@ -136,6 +145,8 @@ class GoalSlot:
             self._give_up(f"{self.action} disappeared during '{goal.text}'")
         elif goal.unwanted and waited > STOP_S:
             self._give_up(f"{self.action} did not stop '{goal.text}' within {STOP_S:g} s")
+        elif goal.progressed is not None and self.clock() - goal.progressed > SILENCE_S:
+            self._give_up(f"{self.action} fell silent during '{goal.text}'")
         elif not goal.accepted and waited > ANSWER_S:
             self._give_up(f"{self.action} did not answer within {ANSWER_S:g} s")
 

@@ -15,6 +15,9 @@ from robot_behavior.yaml_file import ConfigError, Section, read
 REST = "rest"
 """The motion whose last pose is the rest pose."""
 
+LONGEST_S = 120.0
+"""Of a motion; a mistyped time must not fill the memory."""
+
 Check = Callable[[Motion, Motion], str]
 """Why a motion cannot be played, given it and the rest pose; empty if it can."""
 
@@ -112,6 +115,9 @@ def _motion(motions: Section, name: str, limits: Mapping[str, JointLimits]) -> M
     if not len(times) or times[0] < 0 or (np.diff(times) <= 0).any():
         value = section.get("times_from_start")
         raise section.error("times_from_start", value, "increasing times of at least 0 s")
+    if times[-1] > LONGEST_S:
+        last = f"times_from_start[{len(times) - 1}]"
+        raise section.error(last, float(times[-1]), f"at most {LONGEST_S:g} s")
     flat = section.numbers("positions")
     if len(flat) != len(joints) * len(times):
         expected = f"{len(joints)} joints x {len(times)} times = {len(joints) * len(times)}"

@@ -14,20 +14,27 @@ from fer_interfaces.msg import BehaviorState, Emotion
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
+from rclpy.subscription import Subscription
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, JointState
-from std_msgs.msg import ColorRGBA
+from std_msgs.msg import ColorRGBA, Header
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
+from visualization_msgs.msg import MarkerArray
 
+from fer_common.diagnostics import Limits, Report
+from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.parameters import declare, on_change
-from fer_common.qos import EVENTS, LATCHED
+from fer_common.qos import EVENTS, LATCHED, STREAM
+from robot_behavior.commander import EYES
 from robot_behavior.exclusive_action import ExclusiveAction
 from robot_behavior.eyes import light
 from robot_behavior.gaze import Camera
 from robot_behavior.mover import Mover
+from robot_behavior.player_health import Moment, PlayerHealth
 from robot_behavior.player_params import PlayerParams
 from robot_behavior.robot_files import read_model, read_motions
+from robot_behavior.robot_markers import markers
 from robot_behavior.trajectory import Trajectory
 from robot_behavior.trajectory_message import to_message
 
@@ -55,7 +62,7 @@ class MotionPlayer(Node):
         super().__init__("motion_player", **options)
         params = declare(self, PlayerParams)
         self._monotonic = clock
-        model = read_model(params.urdf)
+        model = self._model = read_model(params.urdf)
         self._library = read_motions(params.motions_file, model)
         for name, reason in self._library.refused.items():
             self.get_logger().error(f"cannot play '{name}': {reason}")
@@ -64,15 +71,20 @@ class MotionPlayer(Node):
         self._camera = Camera.with_view(params.image_width, params.image_height, params.fov_deg)
         self._light: ColorRGBA | None = None
         self._trajectory = self.create_publisher(JointTrajectory, "joint_trajectory", EVENTS)
-        self._eyes = self.create_publisher(ColorRGBA, "eyes", LATCHED)
-        self._subscribe()
+        self._eyes = self.create_publisher(ColorRGBA, "eyes", EYES)
+        self._markers = self.create_publisher(MarkerArray, "~/markers", STREAM)
+        states = self._subscribe()
+        limits = Limits(params.warn_rate)
+        self._health = PlayerHealth(self, states, self._trajectory, limits, clock)
         self.create_service(Trigger, "~/list_motions", self._list_motions)
         self.create_service(Trigger, "~/stop", self._stop)
+        self.create_service(Trigger, "~/release", self._release)
         self._action = ExclusiveAction(
             self, PlayMotion, "play_motion", self._refusal, self._begin, self._rest
         )
         on_change(self, PlayerParams, self._on_parameters)
         self.create_timer(1.0 / RATE_HZ, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        DiagnosticsPublisher(self, "motions", self._report)
         self.get_logger().info(f"can play {', '.join(self._library.motions)}")
 
     def begin_stop(self) -> None:
@@ -92,12 +104,13 @@ class MotionPlayer(Node):
         self._action.destroy()
         super().destroy_node()
 
-    def _subscribe(self) -> None:
+    def _subscribe(self) -> Subscription:
+        """Subscribes to everything; the subscription of the joint states."""
         stream = qos_profile_sensor_data
-        self.create_subscription(JointState, "joint_states", self._on_joint_states, stream)
         self.create_subscription(CameraInfo, "camera_info", self._on_camera_info, stream)
         self.create_subscription(Emotion, "emotion", self._on_emotion, EVENTS)
         self.create_subscription(BehaviorState, "behavior_state", self._on_behavior, LATCHED)
+        return self.create_subscription(JointState, "joint_states", self._on_joint_states, stream)
 
     def _refusal(self, goal: PlayMotion.Goal) -> str:
         """Why a goal cannot be carried out; empty if it can."""
@@ -127,6 +140,7 @@ class MotionPlayer(Node):
     def _tell(self, trajectory: Trajectory | None) -> None:
         if trajectory is not None:
             self._trajectory.publish(to_message(trajectory))
+            self._health.told()
 
     def _tick(self) -> None:
         now = self._monotonic()
@@ -135,12 +149,22 @@ class MotionPlayer(Node):
         turn = self._mover.tick(now)
         self._tell(turn.trajectory)
         if turn.failure:
+            self._health.mishaps.note(turn.failure)
             self.get_logger().error(turn.failure)
         if turn.recovered:
             self.get_logger().info("the robot is in order again")
         if turn.arrived or turn.failure:
             self._action.finish(turn.arrived, turn.failure)
         self._shine(now)
+        if self._markers.get_subscription_count():
+            self._draw()
+
+    def _draw(self) -> None:
+        """Publishes the robot as its joints are; nothing before they have told."""
+        positions = self._mover.monitor.positions
+        if positions:
+            stamp = self.get_clock().now().to_msg()
+            self._markers.publish(markers(self._model, positions, stamp, self._light))
 
     def _shine(self, now: float) -> None:
         """Publishes the light of the eyes when it changes."""
@@ -156,11 +180,17 @@ class MotionPlayer(Node):
         self._action.finish(False, "stopped by ~/stop")
         response.success = True
         response.message = (
-            f"stands still in {trajectory.duration:.2f} s, until the next motion"
+            f"stands still in {trajectory.duration:.2f} s, until ~/release is called"
             if trajectory
-            else f"commands nothing until the next motion: {self._mover.refusal(self._monotonic())}"
+            else f"commands nothing: {self._mover.refusal(self._monotonic())}"
         )
         self.get_logger().warning(f"~/stop: {response.message}")
+        return response
+
+    def _release(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._mover.release()
+        response.success, response.message = True, "may move again"
+        self.get_logger().warning(f"~/release: {response.message}")
         return response
 
     def _on_parameters(self, values: dict[str, Any]) -> None:
@@ -169,6 +199,7 @@ class MotionPlayer(Node):
         self._mover.settings = replace(self._mover.settings, **changes)
 
     def _on_joint_states(self, message: JointState) -> None:
+        self._health.heard(self._age(message.header))
         ignored = self._mover.monitor.update(
             message.name, message.position, message.velocity, self._monotonic()
         )
@@ -185,13 +216,28 @@ class MotionPlayer(Node):
         if not roi.width or not roi.height:
             return  # from the command line: an expression without a face
         middle = roi.x_offset + roi.width / 2.0, roi.y_offset + roi.height / 2.0
-        age = (self.get_clock().now() - Time.from_msg(message.header.stamp)).nanoseconds * 1e-9
         now = self._monotonic()
-        taken = now - age if 0.0 <= age <= OLDEST_S else now
+        taken = now - self._age(message.header)
         self._mover.see(self._camera.bearing(*middle), taken, now)
+
+    def _age(self, header: Header) -> float:
+        """Of a message, seconds; 0 where its stamp is of no use."""
+        age = (self.get_clock().now() - Time.from_msg(header.stamp)).nanoseconds * 1e-9
+        return age if 0.0 <= age <= OLDEST_S else 0.0
 
     def _on_behavior(self, message: BehaviorState) -> None:
         self._mover.quiet = self._mover.ending or message.state == BehaviorState.DISABLED
+
+    def _report(self) -> Report:
+        now, goal, playing = self._monotonic(), self._action.goal, self._mover.playing
+        moment = Moment(
+            state="playing" if playing else self._mover.mood(now),
+            motion=goal.motion if goal else self._library.rest.name if playing else "",
+            goals=self._action.outcomes,
+            problem=self._unreachable(),
+            refused=self._library.refused,
+        )
+        return self._health.report(moment)
 
     def _list_motions(
         self, _request: Trigger.Request, response: Trigger.Response

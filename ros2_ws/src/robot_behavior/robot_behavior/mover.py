@@ -90,7 +90,7 @@ class Mover:
         settings: see above.
         monitor: takes in the joint states.
         fault: what is wrong with the robot; empty if nothing is.
-        held: whether it was stopped; lasts until the next motion.
+        held: whether it was stopped; lasts until `release`.
         quiet: whether only motions may move it.
         ending: whether it is brought to rest for the last time. Its driver may do the
             same by itself, so that it need not be where it was told to be.
@@ -145,8 +145,7 @@ class Mover:
 
     def refusal(self, now: float) -> str:
         """Why the robot cannot be moved; empty if it can."""
-        problem = self.monitor.problem(now)
-        return problem or (f"waits after a fault: {self.fault}" if self.fault else "")
+        return self._lost(now) or ("stopped until ~/release is called" if self.held else "")
 
     def see(self, bearing: Direction, taken: float, now: float) -> None:
         """A face was seen.
@@ -165,7 +164,7 @@ class Mover:
     def play(
         self, motion: Motion, now: float, within_s: float = math.inf, gazing: bool = False
     ) -> Trajectory:
-        """Begins a motion, whatever is under way.
+        """Begins a motion, whatever is under way; not to be asked of a robot that is held.
 
         Args:
             motion: its joints are among those of the rest pose.
@@ -173,7 +172,6 @@ class Mover:
             within_s: see `plan`.
             gazing: whether the head may follow the gaze although the motion names it.
         """
-        self.held = False
         state = self._state(now)
         limits, speed = self._limits, self.settings.speed
         start = state.by_name(self._joints)
@@ -197,11 +195,15 @@ class Mover:
         return self.play(self._rest, now, within_s, gazing) if away or was else None
 
     def stop(self, now: float) -> Trajectory | None:
-        """Brakes as hard as the joints may, and holds until the next motion."""
+        """Brakes as hard as the joints may, and holds until `release`."""
         self._playback, self.held = None, True
-        if self.refusal(now):
+        if self._lost(now):
             return None
         return self._tell(self._follower.stop(self._state(now)), now)
+
+    def release(self) -> None:
+        """Ends the stop: the robot may move again, and goes softly to where it would be."""
+        self.held = False
 
     def tick(self, now: float) -> Turn:
         """Goes on; to be called every 0.05 s or so."""
@@ -216,6 +218,11 @@ class Mover:
         if self._playback is not None:
             return self._go_on(self._playback, now)
         return Turn() if self.held else Turn(self._live(now))
+
+    def _lost(self, now: float) -> str:
+        """Why the robot cannot be relied upon; empty if it can."""
+        problem = self.monitor.problem(now)
+        return problem or (f"waits after a fault: {self.fault}" if self.fault else "")
 
     def _state(self, now: float) -> State:
         return self.monitor.state(now) if self._course is None else self._course.at(now)
@@ -255,7 +262,7 @@ class Mover:
         if now - self._calm < CALM_S:
             return Turn()
         self.fault = ""
-        return Turn(None if self.held else self.rest(now, gazing=True), recovered=True)
+        return Turn(self.rest(now, gazing=True), recovered=True)
 
     def _go_on(self, playback: Playback, now: float) -> Turn:
         positions = self.monitor.positions

@@ -48,6 +48,9 @@ class PlayerParams:
         low=0.06,
         high=3.2,
     )
+    warn_rate: float = parameter(
+        10.0, "Diagnostics warns of fewer joint states per second.", low=0.0, high=1000.0
+    )
 
     @property
     def settings(self) -> Settings:

@@ -168,16 +168,17 @@ class Policy:
             said = response.template or response.sentence
             self._moods.answered(response.face_id, response.emotion, said)
 
-    def decide(self, running: str = "", can_speak: bool = True) -> Decision:
+    def decide(self, running: str = "", can_speak: bool = True, is_blind: bool = False) -> Decision:
         """What is due now.
 
         Args:
             running: name of the behaviour that is being carried out, if any.
             can_speak: whether the notice could be spoken now.
+            is_blind: whether perception pauses; nobody is told goodbye for not being seen then.
         """
         if self._face is not None and self._is_old(self._face_at):
             self._forget_expression()
-        farewell = self._occasion(Occasion.FAREWELL, running)
+        farewell = None if is_blind else self._occasion(Occasion.FAREWELL, running)
         if farewell is not None:
             return farewell
         if self._face is None:
@@ -187,7 +188,7 @@ class Policy:
         notice = self._notice if can_speak else None
         if notice is not None and running != notice.name and not self._cooldowns.wait(notice):
             return self._attending("the first face has not been told about the camera yet", notice)
-        greeting = self._occasion(Occasion.GREETING, running)
+        greeting = None if is_blind else self._occasion(Occasion.GREETING, running)
         if greeting is not None:
             return greeting
         held = self._held

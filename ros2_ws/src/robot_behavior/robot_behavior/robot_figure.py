@@ -7,12 +7,13 @@ rays of a shape differ only in two coordinates); light falls once, at the end.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
+from robot_behavior.eyes import Light, is_eye
 from robot_behavior.robot_model import RobotModel, Shape, rotation
 
 AZIMUTH_DEG, ELEVATION_DEG = 28.0, 9.0
@@ -40,7 +41,10 @@ class _Canvas:
 
 
 def render(
-    model: RobotModel, positions: Mapping[str, float], size: tuple[int, int] = (480, 480)
+    model: RobotModel,
+    positions: Mapping[str, float],
+    size: tuple[int, int] = (480, 480),
+    eyes: Light | None = None,
 ) -> np.ndarray:
     """Draws the robot from the front, turned by three quarters.
 
@@ -48,6 +52,7 @@ def render(
         model: the robot; its root link stands on the floor.
         positions: rad by name of the joint; joints that are left out are at zero.
         size: width and height of the picture, px.
+        eyes: their light, see `robot_behavior.eyes.light`; None leaves them as they are.
 
     Returns:
         uint8 [H,W,3], blue green red.
@@ -61,7 +66,7 @@ def render(
     drawn = [
         (shape, poses[link] @ shape.origin)
         for link, group in model.shapes.items()
-        for shape in group
+        for shape in (_lit(group, link, eyes) if eyes is not None else group)
     ]
     if drawn:
         _shadow(picture, drawn, view, canvas, scale)
@@ -71,6 +76,17 @@ def render(
         _cast(canvas, shape, view @ pose[:3, :3], view @ pose[:3, 3], number)
     _light(picture, canvas, colours)
     return picture
+
+
+def _lit(group: Sequence[Shape], link: str, eyes: Light) -> list[Shape]:
+    """The shapes of a link; eyes shine, and are not seen while they are closed."""
+    *colour, openness = eyes
+    kept = [shape for shape in group if openness > 0.5 or not is_eye(link, shape)]
+    red, green, blue = colour
+    return [
+        replace(shape, colour=(red, green, blue, 1.0)) if is_eye(link, shape) else shape
+        for shape in kept
+    ]
 
 
 def _view() -> np.ndarray:

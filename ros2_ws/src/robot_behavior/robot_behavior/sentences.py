@@ -156,9 +156,8 @@ def _find(folder: Path, locale: str) -> tuple[Path, str]:
     if LAST_RESORT in there:
         reason = f"no sentences in '{locale}', using '{LAST_RESORT}'; there are {known}"
         return there[LAST_RESORT], reason
-    raise ConfigError(
-        f"{folder}: has no sentences in '{locale}' or in '{LAST_RESORT}', but in {known}"
-    )
+    wanted = " or ".join(f"'{one}'" for one in dict.fromkeys((locale, LAST_RESORT)))
+    raise ConfigError(f"{folder}: has no sentences in {wanted}, but in {known}")
 
 
 def _templates(section: Section, variables: set[str]) -> dict[str, tuple[str, ...]]:

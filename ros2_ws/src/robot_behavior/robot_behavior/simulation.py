@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from robot_behavior.approach import BRAKE_S, Approach
 from robot_behavior.robot_model import JointLimits
 from robot_behavior.spline import Spline
 
@@ -13,7 +15,13 @@ HOME_S = 3.0
 """The way home takes no longer than this, unless the limits ask for more."""
 
 HOME_SHARE = 0.5
-"""Share of the velocity limits that the way home uses when there is time."""
+"""Share of the limits of velocity and acceleration that the way home uses if there is time."""
+
+MOMENT_S = 0.2
+"""What is over in so short a time comes to its end by itself."""
+
+HOME_STEP_S = 0.05
+"""Time between two points of the way home."""
 
 
 class TrajectoryError(ValueError):
@@ -39,6 +47,7 @@ class Simulation:
 
     def __init__(self, limits: Mapping[str, JointLimits]) -> None:
         self.joints = tuple(limits)
+        self._limits = tuple(limits.values())
         self._lower = np.array([limit.lower for limit in limits.values()])
         self._upper = np.array([limit.upper for limit in limits.values()])
         self._fastest = np.array([limit.velocity for limit in limits.values()])
@@ -53,6 +62,11 @@ class Simulation:
     def is_home(self) -> bool:
         """Whether every joint rests at home."""
         return self.is_still and bool(np.allclose(self.positions, self.home, atol=1e-3))
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the robot is going to move for longer than a moment."""
+        return self._path is not None and self._path.times[-1] - self._elapsed > MOMENT_S
 
     @property
     def is_still(self) -> bool:
@@ -105,12 +119,12 @@ class Simulation:
         return [name for name in joints if name not in self.joints]
 
     def go_home(self) -> None:
-        """Goes home along a smooth path."""
-        speeds = 1.5 * np.abs(self.home - self.positions) / self._fastest  # the peak of a cubic
-        least = float(speeds.max(initial=0.0))
-        duration = max(least, min(least / HOME_SHARE, HOME_S), 0.1)
-        home, still = self.home[None], np.zeros((1, len(self.joints)))
-        self.follow(self.joints, np.array([duration]), home, still)
+        """Brakes softly and goes home along a smooth path."""
+        approach = Approach(self.positions, self.velocities, self.home, self._limits)
+        comfortable = max(approach.least_duration(HOME_SHARE), BRAKE_S)
+        duration = approach.allowed_duration(min(comfortable, HOME_S))
+        times = np.linspace(0.0, duration, math.ceil(duration / HOME_STEP_S) + 1)[1:]
+        self.follow(self.joints, times, *approach.at(times, duration))
 
     def step(self, seconds: float) -> None:
         """Lets time pass."""

@@ -14,6 +14,8 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from std_msgs.msg import Float32, String
 
+from fer_common.diagnostics import Limits, Report
+from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.parameters import declare, parameter
 from fer_common.qos import EVENTS, STREAM
 from fer_common.runner import StartError
@@ -28,6 +30,7 @@ from robot_behavior.speech.recorder import Recorder
 from robot_behavior.speech.speaker import Speaker
 from robot_behavior.speech.utterance import Utterance
 from robot_behavior.speech.voice import SpeechError, Voice
+from robot_behavior.speech_health import Moment, SpeechHealth
 
 RATE_HZ = 30.0
 """How often the mouth moves and progress is told."""
@@ -52,6 +55,12 @@ class SpeechParams:
     volume: int = parameter(100, "Loudness of the voice; 100 is normal.", low=0, high=200)
     audio_device: str = parameter("default", "ALSA name of the sound device.")
     record_to: str = parameter("", "Path of a WAV file with all that is said; empty: none.")
+    warn_delay_s: float = parameter(
+        1.0,
+        "Diagnostics warns when sentences begin later than so after they are asked for, s.",
+        low=0.0,
+        high=60.0,
+    )
 
 
 class SpeechNode(Node):
@@ -83,12 +92,21 @@ class SpeechNode(Node):
                 recorder = Recorder(Path(params.record_to).expanduser(), self._voice.rate)
         except SpeechError as error:
             raise StartError(str(error)) from error
+        self._deaf = ""  # why there is no loudspeaker where there should be one
         loudspeaker = self._loudspeaker(params)
         self._speaker = Speaker(self._voice, loudspeaker, recorder, self._warn, clock)
         self._speaker.warm_up(language)
         self._speech = self.create_publisher(String, "speech", EVENTS)
         self._mouth = self.create_publisher(Float32, "mouth", STREAM)
         self._action = ExclusiveAction(self, Say, "say", self._refusal, self._begin, self._stop)
+        voice = {
+            "backend": params.backend,
+            "voice": params.piper_voice or params.backend,
+            "language": language,
+            "sound device": params.audio_device if loudspeaker else "none",
+        }
+        self._health = SpeechHealth(voice, Limits(params.warn_delay_s), clock)
+        DiagnosticsPublisher(self, "voice", self._report)
         self.create_timer(1.0 / RATE_HZ, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def begin_stop(self) -> None:
@@ -112,6 +130,7 @@ class SpeechNode(Node):
         try:
             return Loudspeaker(params.audio_device)
         except SpeechError as error:
+            self._deaf = str(error)
             self._warn(f"nothing will be heard: {error}")
             return None
 
@@ -133,6 +152,7 @@ class SpeechNode(Node):
         language = self._voice.language(goal.locale or self._locale)
         marked = parse(goal.text)
         self._utterance = self._speaker.say(marked.text, language, marked.prosody)
+        self._health.asked()
         if marked.problem:
             self._warn(f'says "{_shown(marked.text)}" plainly: {marked.problem}')
 
@@ -152,6 +172,7 @@ class SpeechNode(Node):
             return
         over = utterance.is_over  # asked first: what follows is then final
         if utterance.started is not None:
+            self._health.began(utterance.started)
             self._announce(utterance)
             self._action.report(utterance.progress(self._monotonic()))
             self._mouth.publish(Float32(data=utterance.mouth(self._monotonic())))
@@ -159,7 +180,14 @@ class SpeechNode(Node):
             self._close_mouth()
             self._utterance = None
             self._announce(None)
+            if utterance.error:
+                self._health.mishaps.note(utterance.error)
             self._action.finish(not utterance.error, utterance.error)
+
+    def _report(self) -> Report:
+        saying = self._announced.text if self._announced is not None else ""
+        deaf = self._deaf or self._speaker.muted
+        return self._health.report(Moment(_shown(saying), self._action.outcomes, deaf))
 
     def _announce(self, utterance: Utterance | None) -> None:
         """Publishes what is being said, when that changes."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+PAUSE_S = 1.0
+"""A stream that is silent for longer has lost sight of who is there."""
+
 
 class Watchdog:
     """Watches a stream that should never pause.
@@ -30,6 +33,11 @@ class Watchdog:
         """
         if wake or self._last is not None:
             self._last = self._clock()
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether nothing has been seen lately, because nobody has looked."""
+        return self._last is not None and self._clock() - self._last > PAUSE_S
 
     @property
     def alarm(self) -> str:

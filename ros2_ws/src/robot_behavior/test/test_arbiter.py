@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from robot_behavior.arbiter import MOTION, PATIENCE_S, SPEECH, Arbiter
-from robot_behavior.goal_slot import ANSWER_S, STOP_S, Cancel, Command, Start
+from robot_behavior.goal_slot import ANSWER_S, SILENCE_S, STOP_S, Cancel, Command, Start
 from robot_behavior.response import Finished, Response, rest
 
 HERE = {MOTION: True, SPEECH: True}
@@ -219,6 +219,31 @@ def test_a_goal_that_never_ends_is_cancelled_and_then_given_up(stage: Stage) -> 
         "play_motion did not stop 'happy_motion' within 1 s",
     )
     assert stage.arbiter.latest is None
+
+
+def test_a_server_that_falls_silent_is_given_up_long_before_the_time_is_over(stage: Stage) -> None:
+    """Killed, it can say nothing, and discovery takes 20 s to notice."""
+    stage.arbiter.start(response())
+    for action in HERE:
+        stage.accept(action)
+        stage.arbiter.slots[action].progressed(1)
+    for _ in range(10):
+        stage.update(SILENCE_S / 2)
+        stage.arbiter.slots[MOTION].progressed(1)
+    assert stage.arbiter.problems == {SPEECH: "say fell silent during 'Hi'"}
+    assert Cancel(SPEECH, 1) in stage.commands and Cancel(MOTION, 1) not in stage.commands
+    stage.end(MOTION)
+    stage.update()
+    assert stage.last.moved and stage.last.problems == ("say fell silent during 'Hi'",)
+
+
+def test_a_server_that_never_tells_of_its_progress_is_not_silent(stage: Stage) -> None:
+    stage.arbiter.start(response())
+    for action in HERE:
+        stage.accept(action)
+    stage.arbiter.slots[SPEECH].progressed(7)  # of a goal that was given up
+    stage.update(3 * SILENCE_S)
+    assert not stage.arbiter.problems
 
 
 def test_success_that_crosses_the_cancel_counts(stage: Stage) -> None:

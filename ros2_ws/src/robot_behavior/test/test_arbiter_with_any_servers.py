@@ -101,6 +101,12 @@ class AnyServers(RuleBasedStateMachine):
             self.goals[action][goal] = "ended"
             self.arbiter.slots[action].ended(goal, success, "")
 
+    @rule(data=st.data())
+    def progress(self, data: st.DataObject) -> None:
+        found = self.pick(data, "accepted", "cancelled")
+        if found:
+            self.arbiter.slots[found[0]].progressed(found[1])
+
     @rule(action=st.sampled_from([MOTION, SPEECH]))
     def toggle(self, action: str) -> None:
         self.available[action] = not self.available[action]

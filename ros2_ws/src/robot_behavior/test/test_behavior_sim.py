@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+import yaml
 from PIL import Image
 
 from robot_behavior.behavior_sim.command import main, read
@@ -188,6 +189,21 @@ def test_other_mistakes_are_one_line(
     told = [line for line in capfd.readouterr().err.splitlines() if line.startswith("behavior-sim")]
     assert len(told) == 1
     assert message in told[0]
+
+
+def test_a_motion_that_the_robot_would_refuse_is_not_played(
+    script: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    joints = ["left_shoulder_roll_joint", "left_elbow_joint", "left_shoulder_yaw_joint"]
+    content = yaml.safe_load((CONFIG / "motions.yaml").read_text())
+    motions = content["/motion_player"]["ros__parameters"]["motions"]
+    motions["nod"] = {"joints": joints, "positions": [-0.1, 2.1, 1.3], "times_from_start": [3.0]}
+    file = tmp_path / "motions.yaml"
+    file.write_text(yaml.safe_dump(content))
+    assert run(script, "--motions", file) == 0
+    error = capsys.readouterr().err
+    assert error.startswith("behavior-sim: cannot play 'nod': ") and " mm of torso_link" in error
+    assert error.count("\n") == 1
 
 
 MINUTE = CONFIG / "scripts" / "mood_minute.yaml"

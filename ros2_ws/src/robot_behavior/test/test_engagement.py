@@ -112,6 +112,13 @@ def test_who_joins_and_takes_over_is_greeted_too() -> None:
     assert door.said[1:] == [(Occasion.GREETING, "bert")]
 
 
+def test_attention_that_wanders_greets_nobody_while_the_first_one_is_there() -> None:
+    door = Doorway()
+    door.show(2.0, anna=NEAR)
+    door.show(4.0, attended="bert", anna=NEAR, bert=NEAR)
+    assert door.said == [(Occasion.GREETING, "anna")]
+
+
 def test_a_greeting_that_comes_too_late_is_dropped() -> None:
     door = Doorway()
     door.speaks = False

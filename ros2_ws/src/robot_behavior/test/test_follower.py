@@ -56,3 +56,10 @@ def test_a_stop_next_to_a_limit_does_not_pass_it() -> None:
     stop = follower().stop(State(np.array([0.99, 1.0]), np.array([2.0, 0.0])))
     assert 0.99 < stop.positions[:, 0].max() <= 1.0
     assert abs(stop.velocities[-1, 0]) < 1e-6
+    # It brakes all the way to the limit, instead of running into it.
+    path = Course(State(np.array([0.99, 1.0]), np.array([2.0, 0.0])), stop, 0.0)
+    speeds = [path.at(time).velocities[0] for time in np.arange(0.0, 0.3, 0.002)]
+    ways = [path.at(time).positions[0] for time in np.arange(0.0, 0.3, 0.002)]
+    assert max(ways) <= 1.0 + 1e-3
+    assert stop.velocities[0, 0] < 0.5
+    assert min(speeds) > -0.1

@@ -186,16 +186,28 @@ def test_perception_that_falls_silent_means_rest_and_idleness() -> None:
     assert talk.show(3.0, anna="sad")[0] in ("lean", "palms")
 
 
+RULES = EngagementRules(
+    near=0.12,
+    far=0.08,
+    dwell_s=0.25,
+    leave_s=2.0,
+    greeting=Behavior("greeting", 0.0, 30.0, 180, 0.0, (Variant("wave", ("Hello!",)),)),
+    farewell=Behavior("farewell", 0.0, 9.0, 170, 0.0, (Variant("wave", ("Goodbye!",)),)),
+)
+
+
+def test_after_a_silence_nobody_is_told_goodbye_and_expressions_count_anew() -> None:
+    talk = Talk(Behaviors("en", 0.5, 20.0, EMOTIONS, None, RULES))
+    assert "Hello!" in talk.show(2.0, anna="happy")
+    assert talk.show(6.0, silent=True) == []
+    assert talk.show(0.25, anna="sad") == []
+    assert talk.statuses[-1].state is State.ATTENDING
+    talk.show(5.0, silent=True)
+    assert talk.show(5.0) == []
+
+
 def test_a_greeting_comes_before_the_answer_and_a_farewell_at_the_end() -> None:
-    rules = EngagementRules(
-        near=0.12,
-        far=0.08,
-        dwell_s=0.25,
-        leave_s=2.0,
-        greeting=Behavior("greeting", 0.0, 30.0, 180, 0.0, (Variant("wave", ("Hello!",)),)),
-        farewell=Behavior("farewell", 0.0, 9.0, 170, 0.0, (Variant("wave", ("Goodbye!",)),)),
-    )
-    talk = Talk(Behaviors("en", 0.5, 20.0, EMOTIONS, None, rules))
+    talk = Talk(Behaviors("en", 0.5, 20.0, EMOTIONS, None, RULES))
     assert talk.show(5.0, anna="happy") == ["wave", "Hello!", "nod", "You look happy!"]
     assert talk.show(5.0) == ["wave", "Goodbye!"]
     assert "wave" not in talk.show(4.0, bert="happy")

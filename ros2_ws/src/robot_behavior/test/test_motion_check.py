@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from robot_behavior import urdf
 from robot_behavior.motion_check import solid
 from robot_behavior.motion_check.balance import Balance, support
-from robot_behavior.motion_check.check import CLEARANCE_M, Checker
-from robot_behavior.motion_check.clearance import Clearance, apart
+from robot_behavior.motion_check.check import CLEARANCE_M, Checker, Findings
+from robot_behavior.motion_check.clearance import Clearance, Nearest, apart
 from robot_behavior.motion_check.kinematics import link_poses
 from robot_behavior.motion_library import load_motions
 from robot_behavior.robot_model import Shape
@@ -110,6 +110,13 @@ def test_a_jolt_that_would_tip_the_robot_is_refused(tmp_path: Path) -> None:
     file.write_text(HEAD + REST + f"      bad: {text}\n")
     line = load_motions(file, MODEL.limits, CHECKER).refused["bad"]
     assert "bad takes the zero moment point to " in line
+
+
+def test_parts_that_nearly_touch_are_too_near() -> None:
+    trajectory = CHECKER.examine(LIBRARY.rest, LIBRARY.rest).trajectory
+    near = Findings(trajectory, Nearest(0.9 * CLEARANCE_M, ("hand", "torso")), 1.5)
+    assert near.complaint == "brings hand within 9 mm of torso at 1.50 s, expected at least 10 mm"
+    assert not Findings(trajectory, Nearest(1.1 * CLEARANCE_M, ("hand", "torso")), 1.5).complaint
 
 
 def test_joined_parts_may_touch_and_others_may_not() -> None:

@@ -36,6 +36,7 @@ moments = st.tuples(
 
 def apply(robot: MovingRobot, action: str, number: int) -> None:
     if action == "play":
+        robot.mover.release()
         robot.play(MOTIONS[number])
     elif action == "stop":
         robot.tell(robot.mover.stop(robot.now))
@@ -199,6 +200,12 @@ def test_a_stop_brakes_at_once_and_as_hard_as_the_limits_allow(moment: float) ->
     held = robot.poses[-1]
     robot.go_on(2.0, (-0.5, 0.0))
     np.testing.assert_array_equal(robot.poses[-1], held)
+    assert "~/release" in robot.mover.refusal(robot.now)
+    robot.mover.release()
+    assert not robot.mover.refusal(robot.now)
+    robot.go_on(4.0, (0.5, 0.0))
+    assert abs(robot.poses[-1][ARM]) < 0.05  # it lives again
+    assert robot.poses[-1][YAW] == pytest.approx(0.5, abs=0.05)
     robot.assert_smooth()
     robot.play(REST)
     robot.go_on(3.0)
@@ -313,3 +320,30 @@ def test_no_number_is_ever_made_of_nothing() -> None:
     robot.go_on(2.0)
     for _, told in robot.told:
         assert np.isfinite(told.positions).all() and np.isfinite(told.velocities).all()
+
+
+def test_who_has_slept_does_not_call_the_robot_silent() -> None:
+    """A laptop that was closed: its first tick may come before the first joint states."""
+    robot = MovingRobot()
+    robot.go_on(1.0)
+    robot.asleep = True
+    robot.go_on(3.0)
+    assert not robot.mover.tick(robot.now).failure
+    robot.asleep = False
+    robot.go_on(2.0)
+    assert robot.failures == []
+
+
+def test_a_robot_that_is_held_and_fails_stays_where_it_is_found() -> None:
+    robot = MovingRobot()
+    robot.play(WAVE)
+    robot.go_on(0.9)
+    robot.tell(robot.mover.stop(robot.now))
+    robot.go_on(1.0)
+    held = robot.poses[-1]
+    robot.mute = True
+    robot.go_on(2.0)
+    robot.mute = False
+    robot.go_on(3.0)
+    assert any(turn.recovered for turn in robot.turns)
+    np.testing.assert_array_equal(robot.poses[-1], held)

@@ -32,6 +32,18 @@ def test_it_fills_the_picture_without_leaving_it(model: RobotModel) -> None:
     assert rows.min() > 10 and rows.max() < 470 and columns.min() > 50 and columns.max() < 430
 
 
+def test_the_eyes_shine_and_blink(model: RobotModel) -> None:
+    red, blue, shut = (
+        render(model, {}, eyes=light)
+        for light in ((1.0, 0.1, 0.1, 1.0), (0.3, 0.6, 0.9, 1.0), (1.0, 0.1, 0.1, 0.0))
+    )
+    eyes = changed(red, blue)
+    assert 20 < eyes.sum() < 2000
+    assert np.nonzero(eyes)[0].max() < 200  # of the head, and nothing else
+    assert red[eyes].mean(axis=0).argmax() == 2 and blue[eyes].mean(axis=0).argmax() == 0
+    assert changed(red, shut)[eyes].mean() > 0.5
+
+
 def test_raised_arms_are_seen_above_and_within_the_picture(model: RobotModel) -> None:
     arms = {f"{s}_shoulder_pitch_joint": 2.5 for s in ("left", "right")}
     difference = changed(render(model, {}), render(model, arms))

@@ -119,7 +119,7 @@ def test_what_is_no_language_tag_is_refused(folder: Path, locale: str) -> None:
 
 def test_no_language_at_all_is_an_error(folder: Path) -> None:
     (folder / "en.yaml").rename(folder / "fr.yaml")
-    with pytest.raises(ConfigError, match=r"no sentences in 'de' or in 'en', but in fr"):
+    with pytest.raises(ConfigError, match=r"no sentences in 'de' or 'en', but in fr"):
         Sentences.load(folder, "de")
 
 

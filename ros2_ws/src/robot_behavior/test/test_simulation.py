@@ -149,3 +149,37 @@ def test_it_goes_home_from_anywhere_in_time() -> None:
     simulation.go_home()
     run(simulation, HOME_S + 0.1)
     assert simulation.is_home
+
+
+ARMED = {
+    "neck": JointLimits(-1.0, 1.0, 2.0, acceleration=10.0),
+    "arm": JointLimits(-2.0, 2.0, 4.0, acceleration=30.0),
+}
+
+
+@given(st.floats(-0.9, 0.9), st.floats(-1.9, 1.9), st.floats(-2.0, 2.0), st.floats(-4.0, 4.0))
+def test_the_way_home_begins_as_it_moves_and_keeps_the_limits(
+    neck: float, arm: float, turning: float, swinging: float
+) -> None:
+    simulation = Simulation(ARMED)
+    simulation.positions = np.array([neck, arm])
+    # No faster than what can be stopped before the joint's end.
+    room = np.where([turning > 0, swinging > 0], [1 - neck, 2 - arm], [1 + neck, 2 + arm])
+    fastest = np.sqrt(np.array([10.0, 30.0]) * room)
+    simulation.velocities = np.clip([turning, swinging], -fastest, fastest)
+    simulation.go_home()
+    velocities = [simulation.velocities]
+    for _ in range(900):
+        simulation.step(0.005)
+        velocities.append(simulation.velocities)
+    assert simulation.is_home
+    bends = np.abs(np.diff(velocities, axis=0)) / 0.005
+    assert (bends.max(axis=0) <= np.array([10.0, 30.0]) * 1.15).all()
+
+
+def test_the_way_home_of_a_robot_without_accelerations() -> None:
+    simulation = Simulation(LIMITS)
+    simulation.positions, simulation.velocities = np.array([1.0, 0.2]), np.array([2.0, -3.0])
+    simulation.go_home()
+    run(simulation, HOME_S + 0.1)
+    assert simulation.is_home

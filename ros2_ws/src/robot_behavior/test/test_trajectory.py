@@ -65,6 +65,21 @@ def test_limits_hold_from_any_state(
     np.testing.assert_allclose(trajectory.velocities[-1], 0.0, atol=1e-6)
 
 
+@pytest.mark.parametrize("joint", sorted(LIMITS))
+@given(speed=st.floats(-1.0, 1.0), share=st.floats(0.5, 1.5))
+def test_a_joint_that_brakes_right_to_its_goal_has_braked_before_the_motion_begins(
+    joint: str, speed: float, share: float
+) -> None:
+    """The braking may take longer than what is left of the way."""
+    limit = LIMITS[joint]
+    velocity = speed * limit.velocity
+    way = velocity * max(0.3, 4.0 * abs(velocity) / limit.acceleration) / 3.0
+    place = min(max(REST.positions[joint] - share * way, limit.lower), limit.upper)
+    start = JointStates({**REST.positions, joint: place}, {joint: velocity})
+    trajectory = plan(LIBRARY.motions["nod"], LIBRARY.rest, LIMITS, start)
+    assert_within_limits(trajectory, start)
+
+
 @settings(max_examples=60)
 @given(shares=shares, speeds=shares)
 def test_the_way_to_rest_is_short_enough_for_a_stop(

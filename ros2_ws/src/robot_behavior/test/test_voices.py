@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from robot_behavior.sentences import Sentences
 from robot_behavior.speech.espeak import EspeakVoice
 from robot_behavior.speech.log_voice import LogVoice
 from robot_behavior.speech.prosody import PLAIN, Prosody
@@ -112,6 +114,28 @@ def test_espeak_speaks_the_languages_of_the_sentence_files(
 ) -> None:
     sound = espeak.synthesise(LANGUAGES[locale], espeak.language(locale), PLAIN, wanted)
     assert 2.5 < sound.duration < 7.0 and rms(sound.samples / 32768) > 0.03
+
+
+LETTERS_PER_S = {"zh": (2.0, 5.0)}
+"""Of a sentence, pauses included; a Chinese character is a syllable."""
+
+
+@pytest.mark.parametrize("locale", LANGUAGES)
+def test_every_shipped_sentence_is_heard(espeak: EspeakVoice, locale: str) -> None:
+    """As long as its text, loud enough for a room, and not distorted."""
+    sentences = Sentences.load(Path(__file__).parents[1] / "config" / "sentences", locale)
+    slowest, fastest = LETTERS_PER_S.get(locale, (6.0, 23.0))
+    for key, templates in sentences.templates.items():
+        for template in templates:
+            line = sentences.line(template, key, 8)
+            sound = espeak.synthesise(line.text, espeak.language(line.locale), line.prosody, wanted)
+            letters = sum(map(str.isalnum, line.text))
+            assert slowest < letters / sound.duration < fastest, line.text
+            loudness = np.abs(sound.samples.astype(int))
+            assert loudness.max() > 0.2 * 32767, line.text
+            assert (loudness >= 32760).mean() < 1e-4, f"{line.text}: clipped"
+            audible = loudness > 0.02 * 32767
+            assert 0.15 < audible.mean() < 0.9, line.text
 
 
 @pytest.mark.parametrize("locale", ["zh", "zh-CN", "cmn", "cmn-Hans"])

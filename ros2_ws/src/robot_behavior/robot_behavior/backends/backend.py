@@ -6,6 +6,7 @@ from typing import Protocol
 
 from trajectory_msgs.msg import JointTrajectory
 
+from robot_behavior.backends.joint_link import LinkHealth
 from robot_behavior.trajectory import JointStates
 
 
@@ -15,6 +16,10 @@ class Backend(Protocol):
     @property
     def problem(self) -> str:
         """Why the robot cannot be moved; empty if it can."""
+
+    @property
+    def health(self) -> LinkHealth:
+        """How the connection is doing."""
 
     def follow(self, message: JointTrajectory) -> list[str]:
         """Follows a trajectory from now on; one without points stops the robot.
@@ -38,6 +43,15 @@ class Backend(Protocol):
 
     def is_at_rest(self) -> bool:
         """Whether it has arrived, or cannot be moved."""
+
+    def calm_down(self) -> bool:
+        """Ends what is under way, at rest where it can: nobody commands the robot any more.
+
+        A robot that stands still stays where it is: somebody may have stopped it.
+
+        Returns:
+            Whether anything was under way.
+        """
 
     def stop(self) -> None:
         """Stops the robot where it is, until `release`."""

@@ -9,10 +9,11 @@ from rclpy.node import Node
 from trajectory_msgs.msg import JointTrajectory
 
 from fer_common.parameters import declare, parameter
+from robot_behavior.backends.joint_link import LinkHealth
 from robot_behavior.backends.newest_goal import NewestGoal
 from robot_behavior.backends.optional import message_type
 from robot_behavior.robot_model import RobotModel
-from robot_behavior.simulation import TrajectoryError
+from robot_behavior.simulation import MOMENT_S, TrajectoryError
 from robot_behavior.trajectory import JointStates
 
 
@@ -45,6 +46,8 @@ class FollowAction:
         self._name = f"{params.controller}/follow_joint_trajectory"
         self._goal = NewestGoal(node, self._action, self._name, self._outcome, self._ended)
         self._stopped = False
+        self._left_s = 0.0  # until the end of what the controller was told
+        self._sent = self._received = self._failed = 0
 
     @property
     def problem(self) -> str:
@@ -53,11 +56,23 @@ class FollowAction:
             return "the robot is stopped until ~/release is called"
         return "" if self._goal.available else f"nobody serves {self._name}"
 
+    @property
+    def health(self) -> LinkHealth:
+        """See `robot_behavior.backends.backend.Backend`."""
+        details = {
+            "goals failed": self._failed,
+            "goal under way": "yes" if self._goal.busy else "no",
+        }
+        return LinkHealth(self._name, 0.0, self._sent, self._received, 0, details)
+
     def follow(self, message: JointTrajectory) -> list[str]:
         """See `robot_behavior.backends.backend.Backend`; the controller checks the trajectory."""
         if self.problem:
             raise TrajectoryError(self.problem)
         if message.points:
+            self._sent += 1
+            end = message.points[-1].time_from_start
+            self._left_s = end.sec + end.nanosec * 1e-9
             self._goal.send(self._action.Goal(trajectory=message))
         else:
             self._goal.cancel()
@@ -65,6 +80,7 @@ class FollowAction:
 
     def step(self, seconds: float) -> JointStates | None:
         """See `robot_behavior.backends.backend.Backend`."""
+        self._left_s -= seconds
         if self._goal.busy and not self._goal.available:
             self._log.error(f"{self._name} disappeared")
             self._goal.give_up()
@@ -76,6 +92,13 @@ class FollowAction:
     def is_at_rest(self) -> bool:
         """See `robot_behavior.backends.backend.Backend`."""
         return not self._goal.busy
+
+    def calm_down(self) -> bool:
+        """See `robot_behavior.backends.backend.Backend`; the controller holds where it is."""
+        moves = self._goal.busy and self._left_s > MOMENT_S
+        if moves:
+            self._goal.cancel()
+        return moves
 
     def stop(self) -> None:
         """See `robot_behavior.backends.backend.Backend`."""
@@ -97,7 +120,9 @@ class FollowAction:
         return result.error_string or f"error {result.error_code}"
 
     def _ended(self, reason: str) -> None:
+        self._received += 1
         if reason not in ("", "cancelled"):
+            self._failed += 1
             self._log.error(f"{self._name}: {reason}")
 
 

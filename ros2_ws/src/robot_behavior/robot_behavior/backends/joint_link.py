@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from robot_behavior.robot_model import JointLimits
@@ -23,6 +23,28 @@ class Report:
     interrupted: bool = False
 
 
+@dataclass(frozen=True)
+class LinkHealth:
+    """How the connection to a robot is doing.
+
+    Attributes:
+        name: of the port, the topic or the action behind which the robot is.
+        silence_s: since the robot's last answer; infinite when there was none, 0 where that
+            is not known.
+        sent: commands.
+        received: answers.
+        damaged: commands and answers that were lost on the way.
+        details: of this kind of robot, for people.
+    """
+
+    name: str
+    silence_s: float = 0.0
+    sent: int = 0
+    received: int = 0
+    damaged: int = 0
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
 class JointLink(Protocol):
     """A robot whose joints take positions, many times a second. No call ever waits."""
 
@@ -33,6 +55,10 @@ class JointLink(Protocol):
     @property
     def problem(self) -> str:
         """Why it cannot be moved; empty if it can."""
+
+    @property
+    def health(self) -> LinkHealth:
+        """How the connection is doing."""
 
     def update(self) -> Report | None:
         """Listens to the robot, and sets it up where needed; to be called at a steady rate.

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from trajectory_msgs.msg import JointTrajectory
 
-from robot_behavior.backends.joint_link import JointLink
+from robot_behavior.backends.joint_link import JointLink, LinkHealth
 from robot_behavior.robot_model import JointLimits
 from robot_behavior.simulation import Simulation, TrajectoryError
 from robot_behavior.trajectory import JointStates
@@ -48,6 +48,11 @@ class JointStream:
     def problem(self) -> str:
         """See `robot_behavior.backends.backend.Backend`."""
         return self._link.problem
+
+    @property
+    def health(self) -> LinkHealth:
+        """See `robot_behavior.backends.backend.Backend`."""
+        return self._link.health
 
     def follow(self, message: JointTrajectory) -> list[str]:
         """See `robot_behavior.backends.backend.Backend`."""
@@ -93,6 +98,13 @@ class JointStream:
     def is_at_rest(self) -> bool:
         """See `robot_behavior.backends.backend.Backend`."""
         return not self._sending or self._simulation.is_still
+
+    def calm_down(self) -> bool:
+        """See `robot_behavior.backends.backend.Backend`."""
+        moves = self._sending and self._simulation.is_under_way
+        if moves:
+            self._simulation.go_home()
+        return moves
 
     def stop(self) -> None:
         """See `robot_behavior.backends.backend.Backend`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from robot_behavior.backends.joint_link import Report
+from robot_behavior.backends.joint_link import LinkHealth, Report
 from robot_behavior.backends.nao_map import NaoMap
 from robot_behavior.robot_model import JointLimits
 
@@ -34,7 +34,7 @@ class NaoLink:
         self._positions: dict[str, float] = {}
         self._seen: float | None = None
         self._stopped = False
-        self._count = 0
+        self._count = self._heard = self._sent = 0
 
     @property
     def limits(self) -> Mapping[str, JointLimits]:
@@ -52,8 +52,15 @@ class NaoLink:
         silence = self._clock() - (self._seen or 0.0)
         return f"NAO has been silent for {silence:.1f} s" if silence > SILENCE_S else ""
 
+    @property
+    def health(self) -> LinkHealth:
+        """See `robot_behavior.backends.joint_link.JointLink`."""
+        silence_s = math.inf if self._seen is None else self._clock() - self._seen
+        return LinkHealth("naoqi_driver", silence_s, self._sent, self._heard)
+
     def heard(self, names: Sequence[str], angles: Sequence[float]) -> None:
         """Takes in NAO's own joint states; joints that stand for none are ignored."""
+        self._heard += 1
         for name, angle in zip(names, angles, strict=False):
             joint = self._by_name.get(name)
             if joint is not None and math.isfinite(angle):
@@ -88,6 +95,7 @@ class NaoLink:
 
     def _command(self, positions: Mapping[str, float]) -> None:
         joints = self._joints.items()
+        self._sent += 1
         self._send(
             [joint.name for _, joint in joints],
             [joint.angle(positions[name]) for name, joint in joints],

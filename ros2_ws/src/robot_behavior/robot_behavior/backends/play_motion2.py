@@ -11,6 +11,9 @@ from fer_interfaces.action import PlayMotion
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
+from fer_common.diagnostics import Mishaps, Report, error
+from fer_common.diagnostics_publisher import DiagnosticsPublisher
+from fer_common.graph_watch import ServerWatch
 from fer_common.parameters import declare, parameter
 from robot_behavior.backends.newest_goal import NewestGoal
 from robot_behavior.backends.optional import message_type
@@ -56,6 +59,7 @@ class PlayMotion2Bridge(Node):
         self._monotonic = clock
         self._type = message_type("play_motion2_msgs", "action", "PlayMotion2")
         self._goal = NewestGoal(self, self._type, self._params.action, self._outcome, self._on_end)
+        self._playing = ""  # the motion under way
         self._next = ""  # the motion that waits for the end of the one under way
         self._cut_short = self._resting = self._stopping = False
         self._since = 0.0  # of the motion under way, or of its cancellation
@@ -63,6 +67,9 @@ class PlayMotion2Bridge(Node):
         self._action = ExclusiveAction(
             self, PlayMotion, "play_motion", self._refusal, self._begin, self._stop
         )
+        self._mishaps = Mishaps(clock)
+        self._watch = ServerWatch(self, self._params.action, "is play_motion2 running?", clock)
+        DiagnosticsPublisher(self, "motions", self._report)
         self.create_timer(1.0 / RATE_HZ, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def begin_stop(self) -> None:
@@ -114,7 +121,7 @@ class PlayMotion2Bridge(Node):
         self._play(name)
 
     def _play(self, name: str) -> None:
-        self._cancelling, self._since = False, self._monotonic()
+        self._playing, self._cancelling, self._since = name, False, self._monotonic()
         skip = self._params.skip_planning
         self.get_logger().info(f"plays '{name}'")
         self._goal.send(self._type.Goal(motion_name=name, skip_planning=skip))
@@ -143,16 +150,34 @@ class PlayMotion2Bridge(Node):
             return
         if was_resting:
             if reason:
+                self._mishaps.note(f"cannot go to rest: {reason}")
                 self.get_logger().error(f"cannot go to rest: {reason}")
             return
         if was_cancelled and reason == "cancelled":
             reason = f"took longer than {self._params.longest_s:g} s"
         if reason == "rejected":
             reason = f"{self._params.action} rejected it: unknown, or busy with another motion"
+        if reason and not was_cancelled:
+            self._mishaps.note(f"{self._playing}: {reason}")
         self._action.finish(not reason, reason)
         if self._cut_short and self._params.rest_motion and self._goal.available:
             self._cut_short, self._resting = False, True
             self._play(self._params.rest_motion)
+
+    def _report(self) -> Report:
+        motion = self._playing if self._goal.busy else ""
+        values = {
+            "state": "playing" if motion else "idle",
+            "motion": motion or "none",
+            "action": self._params.action,
+            "server": "there" if self._goal.available else "missing",
+            **self._action.outcomes,
+            **self._mishaps.values,
+        }
+        # Without the server no gesture can be played at all.
+        missing = [error(finding.text) for finding in self._watch.findings()]
+        summary = f"plays {motion}" if motion else "idle"
+        return Report(summary, values, [error(self._mishaps.recent), *missing])
 
     def _outcome(self, result: Any) -> str:
         return "" if result.success else result.error or "failed"

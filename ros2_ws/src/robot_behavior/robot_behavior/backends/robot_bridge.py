@@ -14,9 +14,13 @@ from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
+from fer_common.diagnostics import Limits, Report
+from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.parameters import declare, parameter
 from fer_common.qos import EVENTS, STREAM
 from robot_behavior.backends.backend import Backend
+from robot_behavior.backends.bridge_health import BridgeHealth
+from robot_behavior.commander import watch
 from robot_behavior.robot_files import read_model
 from robot_behavior.simulation import TrajectoryError
 
@@ -37,6 +41,12 @@ class BridgeParams:
 
     backend: str = parameter("serial", "Which kind of robot.", choices=tuple(_BACKENDS))
     urdf: str = parameter("", "Path of the robot's URDF; empty: the installed humanoid.")
+    warn_silence_s: float = parameter(
+        0.25, "Diagnostics warns when the robot's last answer is older, s.", low=0.0, high=60.0
+    )
+    warn_damaged: float = parameter(
+        0.02, "Diagnostics warns of a larger share of damaged frames.", low=0.0, high=1.0
+    )
 
 
 class RobotBridge(Node):
@@ -59,15 +69,26 @@ class RobotBridge(Node):
         create = importlib.import_module(_BACKENDS[params.backend]).create
         self._backend: Backend = create(self, model)
         self._monotonic, self._last = clock, clock()
-        self._problem = ""
+        self._problem, self._ending = "", False
         self._states = self.create_publisher(JointState, "joint_states", STREAM)
-        self.create_subscription(JointTrajectory, "joint_trajectory", self._follow, EVENTS)
+        self._health = BridgeHealth(
+            self,
+            params.backend,
+            self.create_subscription(JointTrajectory, "joint_trajectory", self._follow, EVENTS),
+            self._states,
+            Limits(params.warn_silence_s),
+            Limits(params.warn_damaged),
+            clock,
+        )
+        DiagnosticsPublisher(self, "robot", self._report)
+        watch(self, self._left_alone)
         self.create_service(Trigger, "~/stop", self._on_stop)
         self.create_service(Trigger, "~/release", self._on_release)
         self.create_timer(1.0 / RATE_HZ, self._step, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def begin_stop(self) -> None:
         """Starts for the rest pose."""
+        self._ending = True
         self._backend.begin_rest()
 
     def is_stopped(self) -> bool:
@@ -79,10 +100,16 @@ class RobotBridge(Node):
         self._backend.close()
         super().destroy_node()
 
+    def _left_alone(self) -> None:
+        if not self._ending and self._backend.calm_down():
+            self.get_logger().error("the motion player is gone: ends what is under way")
+
     def _follow(self, message: JointTrajectory) -> None:
+        self._health.told()
         try:
             unknown = self._backend.follow(message)
         except TrajectoryError as error:
+            self._health.mishaps.note(f"refused a trajectory: {error}")
             # The idle layer sends several a second.
             self.get_logger().error(f"refused a trajectory: {error}", throttle_duration_sec=2.0)
             return
@@ -103,6 +130,10 @@ class RobotBridge(Node):
         )
         message.header.stamp = self.get_clock().now().to_msg()
         self._states.publish(message)
+        self._health.stepped(self._monotonic() - now)
+
+    def _report(self) -> Report:
+        return self._health.report(self._backend.health, self._backend.problem)
 
     def _tell(self, problem: str) -> None:
         # The kind of problem, without its figures: a silence grows, which is no news.

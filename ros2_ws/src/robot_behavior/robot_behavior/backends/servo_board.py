@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from robot_behavior.backends.frames import Frame, FrameReader, encode
-from robot_behavior.backends.joint_link import Report
+from robot_behavior.backends.joint_link import LinkHealth, Report
 from robot_behavior.backends.servo_map import ServoMap
-from robot_behavior.backends.servo_protocol import CHANNELS, VERSION, Code, State, Status, Type
+from robot_behavior.backends.servo_protocol import (
+    CHANNELS,
+    VERSION,
+    WATCHDOG_S,
+    Code,
+    Reset,
+    State,
+    Status,
+    Type,
+)
 from robot_behavior.robot_model import JointLimits
 
 RETRY_S = 0.5
@@ -67,7 +77,8 @@ class ServoBoard:
         self._reader = FrameReader()
         self._failure = "is not open yet"
         self._retry_at = clock()
-        self._heard = 0.0
+        self._heard = -math.inf
+        self._sent = self._received = 0
         self._setup: deque[Frame] = deque()
         self._refusal = ""
         self._sent_at: float | None = None  # when the first frame of the setup was sent
@@ -92,6 +103,17 @@ class ServoBoard:
             return f"servo board at {self._name} is stopped until ~/release is called"
         return ""
 
+    @property
+    def health(self) -> LinkHealth:
+        """See `robot_behavior.backends.joint_link.JointLink`."""
+        status, details = self.status, dict[str, object]({"watchdog [s]": WATCHDOG_S})
+        if status is not None:
+            causes = [cause.name.lower() for cause in Reset if status.cause & cause]
+            details |= {"board": status.state.name.lower(), "last reset": ", ".join(causes)}
+        damaged = self._reader.bad + (status.bad if status is not None else 0)
+        silence_s = self._clock() - self._heard
+        return LinkHealth(self._name, silence_s, self._sent, self._received, damaged, details)
+
     def update(self) -> Report | None:
         """See `robot_behavior.backends.joint_link.JointLink`."""
         now = self._clock()
@@ -100,6 +122,7 @@ class ServoBoard:
         interrupted = False
         try:
             for frame in self._reader.feed(self._read()):
+                self._received += 1
                 interrupted |= self._take(frame, now)
             if now - self._heard > SILENCE_S:
                 self._failure = f"has been silent for {now - self._heard:.1f} s"
@@ -226,6 +249,7 @@ class ServoBoard:
 
     def _send(self, frame: Frame) -> None:
         self._sequence = (self._sequence + 1) % 128
+        self._sent += 1
         if self._port is not None:
             self._port.write(encode(Frame(frame.type, self._sequence, frame.words)))
 

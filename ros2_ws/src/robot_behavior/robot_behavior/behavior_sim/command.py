@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 
+from ec_rfernet.program import Parser
 from robot_behavior import behaviors_file, urdf
 from robot_behavior.behavior_sim.body import Body
 from robot_behavior.behavior_sim.film import Film
@@ -19,6 +20,7 @@ from robot_behavior.behavior_sim.stage import Stage
 from robot_behavior.behavior_sim.timeline import Timeline
 from robot_behavior.behaviors import LANGUAGE
 from robot_behavior.conductor import Options
+from robot_behavior.motion_check.check import Checker
 from robot_behavior.motion_library import load_motions
 from robot_behavior.urdf import UrdfError
 from robot_behavior.yaml_file import ConfigError
@@ -30,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command.
 
     Returns:
-        0; 2 after one clear line when something cannot be used.
+        0; 2 after one clear line when something cannot be used; 130 on Ctrl-C.
     """
     given = _parser().parse_args(arguments)
     try:
@@ -42,11 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except BrokenPipeError:  # `behavior-sim ... | head`
         sys.stderr.close()
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return 130
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="behavior-sim",
         description="Plays a script of emotions through the robot's behaviour, in simulated "
         "time, and prints what it does and why.",
@@ -79,7 +84,8 @@ def _play(given: argparse.Namespace) -> None:
         expected = "a language tag such as en, de or en-GB"
         raise ConfigError(f"--locale is {given.locale!r}, expected {expected}")
     model = urdf.load(given.urdf or _installed("fer_bringup", "urdf/humanoid.urdf"))
-    library = load_motions(given.motions or _config("motions.yaml"), model.limits)
+    motions = given.motions or _config("motions.yaml")
+    library = load_motions(motions, model.limits, Checker(model))
     for name, reason in library.refused.items():
         print(f"behavior-sim: cannot play '{name}': {reason}", file=sys.stderr)
     known = behaviors_file.load(

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from robot_behavior import robot_figure
 from robot_behavior.behavior_sim.stage import Moment
 from robot_behavior.behavior_sim.timeline import describe
+from robot_behavior.eyes import light
 from robot_behavior.robot_model import RobotModel
 from robot_behavior.yaml_file import ConfigError
 
@@ -57,9 +58,10 @@ class Film:
         if moment.time < self._due - 1e-9:
             return
         self._due += 1.0 / RATE_HZ
-        picture = np.vstack(
-            [robot_figure.render(self._model, moment.pose, SIZE), self._text(moment)]
-        )
+        mood = "idle" if moment.view.attended is None else "attending"
+        eyes = light(moment.time, mood)
+        figure = robot_figure.render(self._model, moment.pose, SIZE, eyes)
+        picture = np.vstack([figure, self._text(moment)])
         if self._writer is not None:
             self._writer.write(picture)
         else:

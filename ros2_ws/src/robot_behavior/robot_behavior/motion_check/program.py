@@ -6,12 +6,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import cv2
 import numpy as np
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 
+from ec_rfernet.program import Parser
 from robot_behavior import urdf
 from robot_behavior.motion_check.check import Checker, shares
 from robot_behavior.motion_check.physics import Physics, PhysicsError
@@ -24,13 +24,6 @@ from robot_behavior.yaml_file import ConfigError
 
 OVERVIEW = "all_motions"
 """Name of the sheet of all motions."""
-
-
-class _Parser(argparse.ArgumentParser):
-    """Answers a wrong option with one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="motion-check",
         description="Plays every motion of a file on the robot in MuJoCo. Checked are position, "
         "speed, acceleration and torque of the joints, self-collision, the centre of mass and "

@@ -44,12 +44,17 @@ class Speaker:
     ) -> None:
         self._voice, self._loudspeaker, self._recorder = voice, loudspeaker, recorder
         self._warn, self._clock, self._epoch = warn, clock, clock()
-        self._muted = False  # the sound device has failed
+        self._muted = ""  # why the sound device has failed
         self._queue: queue.SimpleQueue[Utterance | None] = queue.SimpleQueue()
         self._current: Utterance | None = None
         self._studio = ThreadPoolExecutor(max_workers=1, thread_name_prefix="voice")
         self._thread = threading.Thread(target=self._work, name="speaker", daemon=True)
         self._thread.start()
+
+    @property
+    def muted(self) -> str:
+        """Why the sound device plays nothing; empty if it does, or is not meant to."""
+        return self._muted
 
     @property
     def is_silent(self) -> bool:
@@ -143,13 +148,13 @@ class Speaker:
         except SpeechError as error:
             return self._mute(error)
         if self._muted:
-            self._muted = False
+            self._muted = ""
             self._warn("the sound device works again")
         return stream
 
     def _mute(self, error: SpeechError) -> Stream:
         if not self._muted:
-            self._muted = True
+            self._muted = str(error)
             self._warn(f"nothing can be heard from now on: {error}")
         return Silence()
 

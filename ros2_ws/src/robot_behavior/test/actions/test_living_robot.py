@@ -97,6 +97,9 @@ class Room:
         self.until(future.done)
         return future.result()
 
+    def release(self) -> None:
+        self.call(Trigger, "/motion_player/release", Trigger.Request())
+
     def stop(self) -> str:
         answer = self.call(Trigger, "/motion_player/stop", Trigger.Request())
         assert answer.success
@@ -195,6 +198,11 @@ def test_a_stop_ends_the_goal_and_everything_else(room: Room) -> None:
     room.until(lambda: room.who.eyes[-1].g < 0.7 and room.who.eyes[-1].r == 1.0)  # amber
     room.falls_silent()
     assert room.who.position == held
+    refused = room.play("rest")
+    room.until(lambda: refused.over)
+    assert refused.result.message == "stopped until ~/release is called"
+    assert room.who.position == held
+    room.release()
     rest = room.play("rest")
     room.until(lambda: rest.over)
     assert rest.result.success and abs(room.who.position[ARM]) < 0.05

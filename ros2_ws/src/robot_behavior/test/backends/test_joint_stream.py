@@ -131,6 +131,27 @@ def test_a_robot_that_left_its_course_waits_for_a_new_one(event: str) -> None:
     assert robot.moves[-1]["neck"] == pytest.approx(-0.4, abs=0.03)
 
 
+def test_left_alone_it_goes_home_from_a_movement_but_not_from_a_halt() -> None:
+    robot = Robot()
+    stream = JointStream(MODEL, robot)
+    stream.step(0.02)
+    stream.calm_down()
+    run(stream, 1.0)
+    assert robot.moves == []
+    stream.follow(to(0.9, seconds=2.0))
+    run(stream, 2.5)
+    stream.calm_down()
+    run(stream, 1.0)
+    assert robot.positions == pytest.approx({"neck": 0.9, "arm": 0.9}, abs=1e-3)
+    stream.follow(to(0.5, seconds=2.0))
+    run(stream, 1.0)
+    stream.calm_down()
+    run(stream, 3.5)
+    assert robot.positions == pytest.approx({"neck": 0.0, "arm": 0.0}, abs=1e-3)
+    steps = [abs(b["neck"] - a["neck"]) for a, b in zip(robot.moves, robot.moves[1:], strict=False)]
+    assert max(steps) <= 1.0 * 0.02 + 1e-9
+
+
 def test_it_rests_before_it_ends() -> None:
     robot = Robot()
     stream = JointStream(MODEL, robot)

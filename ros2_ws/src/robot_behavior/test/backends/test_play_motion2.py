@@ -89,7 +89,7 @@ def test_a_cancelled_motion_is_followed_by_rest() -> None:
         client.play("wave")
         assert spin_until(executor, lambda: pm2.playing == "wave" and "wave" in client.handles)
         client.handles["wave"].cancel_goal_async()
-        assert spin_until(executor, lambda: len(pm2.played) == 2)
+        assert spin_until(executor, lambda: len(pm2.played) == 2 and bridge.is_stopped())
         assert pm2.played == [("wave", "cancelled"), ("home", "succeeded")]
         assert client.results["wave"] == (False, "cancelled")
 

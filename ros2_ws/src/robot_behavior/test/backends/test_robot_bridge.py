@@ -177,6 +177,22 @@ def test_a_controller_follows_is_replaced_and_halted() -> None:
         assert "released" not in node._problem and "stopped" in node._problem
 
 
+def test_a_controller_holds_when_nobody_commands_it_any_more() -> None:
+    pytest.importorskip("control_msgs", reason="control_msgs is not installed")
+    from robot_behavior.backends.fake_controller import FakeController
+
+    factories = (FakeController, bridge(backend="trajectory"), Player)
+    with spinning(*factories) as (executor, (robot, node, player)):
+        assert spin_until(executor, lambda: player.connected and player.positions)
+        assert spin_until(executor, lambda: not node._backend.problem)
+        assert not node._backend.calm_down()
+        player.send(0.9, seconds=3)
+        assert spin_until(executor, lambda: player.positions[HEAD] > 0.1)
+        assert node._backend.calm_down()
+        assert spin_until(executor, lambda: robot.simulation.is_still and node.is_stopped())
+        assert player.positions[HEAD] < 0.8
+
+
 def test_the_motion_player_plays_on_the_servos(fake_board: Any) -> None:
     class Client(Node):
         def __init__(self) -> None:

@@ -1,0 +1,241 @@
+"""A program that is killed in the middle of something: nobody goes on without control."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+
+from fer_interfaces.action import PlayMotion
+from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
+from rclpy.action import ActionClient
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+
+from fer_common.qos import EVENTS, LATCHED, NEWEST
+from fer_common.testing import spin_until, spinning
+
+URDF = Path(__file__).parents[3] / "fer_bringup" / "urdf" / "humanoid.urdf"
+CONFIG = Path(__file__).parents[2] / "config"
+ARM = "left_shoulder_pitch_joint"
+
+
+def start(node: str, log: Path, **parameters: object) -> subprocess.Popen[bytes]:
+    code = f"import sys; from robot_behavior.executables import {node}; sys.exit({node}())"
+    settings = [item for k, v in parameters.items() for item in ("-p", f"{k}:={v}")]
+    with log.open("a") as stream:
+        return subprocess.Popen(
+            [sys.executable, "-c", code, "--ros-args", *settings], stderr=stream
+        )
+
+
+class Witness(Node):
+    def __init__(self) -> None:
+        super().__init__("witness")
+        self.poses: list[tuple[float, dict[str, float]]] = []
+        self.states: list[BehaviorState] = []
+        self.said = ""
+        self.motion = ActionClient(self, PlayMotion, "play_motion")
+        self.stop = self.create_client(Trigger, "motion_player/stop")
+        self.emotion = self.create_publisher(Emotion, "emotion", EVENTS)
+        self.emotions = self.create_publisher(EmotionArray, "emotions", EVENTS)
+        self.create_subscription(JointState, "joint_states", self._on_joints, NEWEST)
+        self.create_subscription(BehaviorState, "behavior_state", self.states.append, LATCHED)
+        self.create_subscription(String, "speech", self._on_speech, EVENTS)
+
+    def _on_joints(self, message: JointState) -> None:
+        pose = dict(zip(message.name, message.position, strict=True))
+        self.poses.append((time.monotonic(), pose))
+
+    def _on_speech(self, message: String) -> None:
+        self.said = message.data or self.said
+
+    @property
+    def arm(self) -> float:
+        return self.poses[-1][1][ARM] if self.poses else 0.0
+
+    def fastest(self, since: float) -> float:
+        """Of any joint between two joint states from a time on, rad per message."""
+        rows = np.array([list(pose.values()) for at, pose in self.poses if at >= since])
+        return float(np.abs(np.diff(rows, axis=0)).max(initial=0.0)) if len(rows) > 1 else 0.0
+
+
+class Scene:
+    def __init__(self, tmp_path: Path, executor: Any, witness: Witness) -> None:
+        self.log, self._executor, self.witness = tmp_path / "log", executor, witness
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, node: str, **parameters: object) -> None:
+        self._running[node] = start(node, self.log, **parameters)
+
+    def behave(self, **parameters: object) -> None:
+        """Starts the behaviours, without greetings."""
+        files = {f"{kind}_file": CONFIG / f"{kind}.yaml" for kind in ("behaviors", "motions")}
+        files["sentences_dir"] = CONFIG / "sentences"
+        self.start("behavior_node", **files, notice=False, greet=False, **parameters)
+
+    def kill(self, node: str) -> None:
+        self._running.pop(node).send_signal(signal.SIGKILL)
+
+    def until(self, condition: Callable[[], object], timeout_s: float = 30.0) -> None:
+        assert spin_until(self._executor, condition, timeout_s), self.log.read_text()
+
+    def go_on(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        self.until(lambda: time.monotonic() > end)
+
+    def has_said(self, text: str) -> bool:
+        return text in self.log.read_text()
+
+    def end(self) -> None:
+        for process in self._running.values():
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    with spinning(Witness) as (executor, nodes):
+        found = Scene(tmp_path, executor, nodes[0])
+        try:
+            yield found
+        finally:
+            found.end()
+
+
+def raise_the_arms(scene: Scene, send_goal: Callable) -> None:
+    """Until they are high and move; asks again where a dead server has been asked."""
+    witness = scene.witness
+    scene.until(witness.motion.server_is_ready)
+    goals: list[Any] = []
+    asked = 0.0
+
+    def raised() -> bool:
+        nonlocal asked
+        unheard = not goals or goals[-1].over or not goals[-1].accepted
+        if unheard and time.monotonic() - asked > 1.0:
+            asked = time.monotonic()
+            goals.append(send_goal(witness.motion, PlayMotion.Goal(motion="happy_arms_up")))
+        return witness.arm > 1.0
+
+    scene.until(raised)
+
+
+def test_the_robot_rests_when_its_motion_player_is_killed(
+    scene: Scene, send_goal: Callable
+) -> None:
+    scene.start("sim_robot", urdf=URDF)
+    scene.start("motion_player", urdf=URDF, motions_file=CONFIG / "motions.yaml", idle=0.0)
+    raise_the_arms(scene, send_goal)
+    scene.kill("motion_player")
+    killed = time.monotonic()
+    scene.until(lambda: scene.has_said("the motion player is gone"), 5.0)
+    assert time.monotonic() - killed < 3.0
+    scene.until(lambda: max(map(abs, scene.witness.poses[-1][1].values())) < 0.01, 10.0)
+    # Not with a jump: 5 rad/s is the fastest joint's limit, and there are 50 messages a second.
+    assert scene.witness.fastest(killed) < 0.3
+
+    # A new one finds it, and everything works as before.
+    scene.start("motion_player", urdf=URDF, motions_file=CONFIG / "motions.yaml", idle=0.0)
+    raise_the_arms(scene, send_goal)
+
+
+def test_a_robot_that_somebody_stopped_stays_although_its_motion_player_is_killed(
+    scene: Scene, send_goal: Callable
+) -> None:
+    scene.start("sim_robot", urdf=URDF)
+    scene.start("motion_player", urdf=URDF, motions_file=CONFIG / "motions.yaml", idle=0.0)
+    raise_the_arms(scene, send_goal)
+    scene.until(scene.witness.stop.service_is_ready)
+    scene.until(scene.witness.stop.call_async(Trigger.Request()).done)
+    scene.go_on(0.5)
+    held = scene.witness.arm
+    scene.kill("motion_player")
+    scene.go_on(2.5)
+    assert scene.witness.arm == pytest.approx(held, abs=1e-3)
+    assert not scene.has_said("the motion player is gone")
+
+
+def test_servos_rest_when_the_motion_player_is_killed(
+    scene: Scene, send_goal: Callable, tmp_path: Path
+) -> None:
+    board, link = tmp_path / "board", tmp_path / "widths"
+    with link.open("w") as stream:
+        servos = subprocess.Popen(
+            [sys.executable, "-m", "robot_behavior.backends.fake_servo_board", str(board)],
+            stdout=stream,
+            stderr=subprocess.DEVNULL,
+        )
+    try:
+        scene.until(board.exists)
+        scene.start("robot_bridge", backend="serial", port=board, urdf=URDF)
+        scene.start("motion_player", urdf=URDF, motions_file=CONFIG / "motions.yaml", idle=0.0)
+        raise_the_arms(scene, send_goal)
+        scene.kill("motion_player")
+        scene.until(lambda: scene.has_said("the motion player is gone"), 5.0)
+        scene.until(lambda: max(map(abs, scene.witness.poses[-1][1].values())) < 0.01, 10.0)
+    finally:
+        servos.kill()
+        servos.wait()
+
+
+def test_behaviours_go_on_when_the_speech_node_is_killed(scene: Scene) -> None:
+    witness = scene.witness
+    scene.start("sim_robot", urdf=URDF)
+    scene.start("motion_player", urdf=URDF, motions_file=CONFIG / "motions.yaml")
+    scene.start("speech_node", backend="log", rate_wpm=80)
+    scene.behave()
+
+    def show(label: str) -> None:
+        witness.emotion.publish(Emotion(face_id="someone", label=label, confidence=0.9))
+
+    def speaks() -> bool:
+        show("happy")
+        return bool(witness.said and witness.states and witness.states[-1].speech)
+
+    scene.until(speaks)
+    scene.kill("speech_node")
+
+    def goes_on() -> bool:
+        show("scared")
+        return any(state.emotion == "scared" and state.motion for state in witness.states)
+
+    scene.until(goes_on, 20.0)
+    assert scene.has_said("say fell silent during") or scene.has_said("say did not")
+
+
+def test_the_robot_rests_when_perception_is_killed(scene: Scene) -> None:
+    witness = scene.witness
+    scene.start("sim_robot", urdf=URDF)
+    scene.start("motion_player", urdf=URDF, motions_file=CONFIG / "motions.yaml", idle=0.0)
+    scene.behave(perception_timeout_s=1.0)
+    scene.start("mock_person", label="happy", size=0.3)
+    scene.until(lambda: witness.arm > 0.5)
+    scene.kill("mock_person")
+    scene.until(lambda: "perception is silent" in witness.states[-1].reason, 10.0)
+    scene.until(lambda: max(map(abs, witness.poses[-1][1].values())) < 0.06, 15.0)
+
+
+def test_a_stop_holds_although_the_behaviours_go_on(scene: Scene) -> None:
+    witness = scene.witness
+    scene.start("sim_robot", urdf=URDF)
+    scene.start("motion_player", urdf=URDF, motions_file=CONFIG / "motions.yaml")
+    scene.behave()
+    scene.start("mock_person", label="happy")
+    scene.until(lambda: witness.arm > 0.5)
+    scene.until(witness.stop.call_async(Trigger.Request()).done)
+    scene.go_on(0.5)
+    held = dict(witness.poses[-1][1])
+    scene.go_on(4.0)
+    assert witness.poses[-1][1] == held
