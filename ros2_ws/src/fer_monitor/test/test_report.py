@@ -128,7 +128,13 @@ def test_the_latencies_and_the_warnings(page):
     assert names == ["median", "95 %", "99 %", "longest"]
     assert set(numbers) <= {f"{1000 * LATENCY:.0f} ms", "13 ms"}
     first, last, told, level, node, message = page.tables["problems"][1]
-    assert (first, last, told, level, node) == ("0:00", "0:36", "10×", "warning", "fer_node: expressions")
+    assert (first, last, told, level, node) == (
+        "0:00",
+        "0:36",
+        "10×",
+        "warning",
+        "fer_node: expressions",
+    )
     assert message == "no images for 36 s"
     assert page.tables["losses"][1] == ["fer_node: expressions", "dropped, busy", "390"]
     assert ["/emotions", "fer_interfaces/msg/EmotionArray", "400"] in page.tables["topics"]
