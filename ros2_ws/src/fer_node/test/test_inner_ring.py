@@ -6,10 +6,9 @@ import sys
 import pytest
 
 INNER = [
-    "age_gate attention bars camera_choice decode drawing estimate fakes finder follower frame",
-    "jpeg mailbox",
-    "overlay palette perception pictures quality quiet smoother source stages statistics track",
-    "tracker video webcam worker",
+    "age_gate attention bag bag_images bars camera_choice decode drawing estimate fakes finder",
+    "follower frame jpeg mailbox mcap overlay palette perception pictures quality quiet smoother",
+    "source stages track tracker video viewpoint webcam worker",
 ]
 
 
