@@ -67,7 +67,9 @@ class Companions:
 def command(part: Part, settings: Settings) -> list[str]:
     """The command line that starts a node in a process of its own."""
     folder = Path(get_package_prefix(part.package), "lib", part.package)
-    arguments = [str(folder / part.executable), "--ros-args", "--log-level", settings.log_level]
+    # The little that they say is for the user: where to look, and what is written where.
+    level = "debug" if settings.log_level == "debug" else "info"
+    arguments = [str(folder / part.executable), "--ros-args", "--log-level", level]
     if settings.namespace:
         arguments += ["-r", f"__ns:=/{settings.namespace.strip('/')}"]
     for source, target in part.remappings:
