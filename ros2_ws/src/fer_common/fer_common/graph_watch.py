@@ -35,6 +35,9 @@ from fer_common.topic_words import (
 PATIENCE_S = 3.0
 """Discovery takes a moment, and nodes do not start all at once."""
 
+GHOST_S = 30.0
+"""A node that was killed, or whose farewell was lost, is seen for 20 s more."""
+
 _ENDLESS = 2**62  # nanoseconds
 
 
@@ -192,11 +195,11 @@ class NameWatch:
     """
 
     def __init__(self, node: Node, clock: Callable[[], float] = time.monotonic) -> None:
-        self._node, self._twins, self._log = node, _Patience(clock), _Log(node)
+        self._node, self._twins, self._log = node, _Patience(clock, GHOST_S), _Log(node)
         self._name = (node.get_name(), node.get_namespace())
 
     def findings(self) -> list[Finding]:
-        """That there is one. A node that was killed is seen for half a minute more."""
+        """That there is one, and that it is no ghost."""
         twins = self._node.get_node_names_and_namespaces().count(self._name) > 1
         if not self._twins.ends(twins):
             return self._log.told([])
@@ -206,16 +209,21 @@ class NameWatch:
 
 
 class _Patience:
-    """Waits for `PATIENCE_S` before it believes that something is wrong."""
+    """Waits before it believes that something is wrong.
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock, self._since = clock, math.inf
+    Args:
+        clock: monotonic seconds.
+        seconds: for so long.
+    """
+
+    def __init__(self, clock: Callable[[], float], seconds: float = PATIENCE_S) -> None:
+        self._clock, self._seconds, self._since = clock, seconds, math.inf
 
     def ends(self, wrong: bool) -> bool:
         """Whether it has been wrong for so long."""
         now = self._clock()
         self._since = min(self._since, now) if wrong else math.inf
-        return now - self._since > PATIENCE_S
+        return now - self._since > self._seconds
 
 
 class _Log:
