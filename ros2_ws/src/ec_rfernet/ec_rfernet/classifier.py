@@ -117,6 +117,11 @@ class Classifier(ABC):
         )
 
     @classmethod
+    def offers(cls, bundle: Bundle, precision: str) -> bool:
+        """Whether `precisions` has this one; may be quicker than to ask for all."""
+        return precision in cls.precisions(bundle)
+
+    @classmethod
     def computes(cls, precision: str) -> bool:
         """Whether this machine's processor has the precision."""
         return precision in cls.files

@@ -103,40 +103,31 @@ def _problem(bundle: Bundle, chosen: choice.Choice) -> str:
         return f"chosen on '{chosen.cpu}', this is '{cpu.name()}'"
     if not installed(chosen.runtime):
         return f"runtime '{chosen.runtime}' is not installed any more"
-    if chosen.precision not in _class(chosen.runtime).precisions(bundle):
+    if not _class(chosen.runtime).offers(bundle, chosen.precision):
         return f"runtime '{chosen.runtime}' has no {chosen.precision} of this model here"
     return ""
 
 
 def _default(bundle: Bundle, runtime: str, precision: str) -> tuple[str, str]:
-    if runtime == AUTO:
-        wanted = PRECISIONS if precision == AUTO else (precision,)
-        runtime = NATIVE if _suits(bundle, wanted) else _first(bundle, wanted)
+    """The first pair that can compute the bundle; later ones are not tried."""
+    precisions = [precision]
     if precision == AUTO:
-        whole = "int8" in _class(runtime).precisions(bundle) and "int8" in choice.accurate(bundle)
-        precision = "int8" if whole else "fp32"
-    return runtime, precision
+        precisions = ["int8", "fp32"] if "int8" in choice.accurate(bundle) else ["fp32"]
+    names = [runtime] if runtime != AUTO else [*_own(), *filter(installed, RUNTIMES)]
+    for name in names:
+        for each in precisions:
+            if _class(name).offers(bundle, each):
+                return name, each
+    return (RUNTIMES[0] if runtime == AUTO else runtime), precisions[-1]  # says what is missing
 
 
-def _suits(bundle: Bundle, precisions: tuple[str, ...]) -> bool:
-    """Whether our own kernels are faster here than others: see docs/performance.md."""
+def _own() -> tuple[str, ...]:
+    """Our own kernels where they are faster than others: see docs/performance.md."""
     try:
         made_for_it = installed(NATIVE) and library.paths()[0] != library.PORTABLE
     except InputError:  # built for another machine
-        return False
-    return made_for_it and _has(NATIVE, bundle, precisions)
-
-
-def _first(bundle: Bundle, precisions: tuple[str, ...]) -> str:
-    """The first runtime that has one of them; later ones are not imported."""
-    for runtime in filter(installed, RUNTIMES):
-        if _has(runtime, bundle, precisions):
-            return runtime
-    return RUNTIMES[0]  # it says what is missing
-
-
-def _has(runtime: str, bundle: Bundle, precisions: tuple[str, ...]) -> bool:
-    return bool(set(precisions) & set(_class(runtime).precisions(bundle)))
+        return ()
+    return (NATIVE,) if made_for_it else ()
 
 
 def _class(runtime: str) -> type[Classifier]:

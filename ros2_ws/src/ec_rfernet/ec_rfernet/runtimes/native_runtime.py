@@ -39,9 +39,12 @@ class NativeClassifier(Classifier):
     @classmethod
     def precisions(cls, bundle: Bundle) -> tuple[str, ...]:
         """See `Classifier.precisions`; networks of other layers have none."""
-        return tuple(
-            precision for precision in super().precisions(bundle) if _supports(bundle, precision)
-        )
+        return tuple(p for p in super().precisions(bundle) if _supports(bundle, p))
+
+    @classmethod
+    def offers(cls, bundle: Bundle, precision: str) -> bool:
+        """See `Classifier.offers`."""
+        return precision in super().precisions(bundle) and _supports(bundle, precision)
 
     def _load(self, path: Path, threads: int) -> bool:
         try:
