@@ -9,14 +9,15 @@ from torch import nn
 from ec_rfernet.errors import InputError
 from ec_rfernet.networks.ec_rfernet import ECRFERNet
 from ec_rfernet.networks.emotionnet_nano import emotionnet_nano_a, emotionnet_nano_b
-from ec_rfernet.networks.resnet import resnet18, resnet18_half
+from ec_rfernet.networks.resnet import resnet18
+from ec_rfernet.networks.vgg import vgg9
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "ec_rfernet": ECRFERNet,
     "emotionnet_nano_a": emotionnet_nano_a,
     "emotionnet_nano_b": emotionnet_nano_b,
     "resnet18": resnet18,
-    "resnet18_half": resnet18_half,
+    "vgg9": vgg9,
 }
 
 

@@ -74,8 +74,3 @@ class ResNet(nn.Module):
 def resnet18(classes: int = 7) -> ResNet:
     """The usual width: 11.2 M parameters."""
     return ResNet(64, classes)
-
-
-def resnet18_half(classes: int = 7) -> ResNet:
-    """Half as wide: 2.8 M parameters; can be trained on a CPU."""
-    return ResNet(32, classes)

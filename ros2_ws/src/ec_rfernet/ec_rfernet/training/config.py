@@ -66,6 +66,7 @@ class TrainConfig:
     clip_norm: float = _setting(5.0, 0, 1_000_000, "longest gradient, 0 = no limit")
     clip_value: float = _setting(0.0, 0, 1_000_000, "largest element of a gradient, 0 = no limit")
     ema_decay: float = _setting(0.999, 0, 1, "of the averaged weights, which are what is saved")
+    refit: bool = _other(False, "at the end, fit the last layer anew to the labels alone")
     sam_radius: float = _setting(0.0, 0, 1, "of sharpness-aware minimisation, 0 = off")
 
     mirror: float = _setting(0.5, 0, 1, "probability of a mirror image")

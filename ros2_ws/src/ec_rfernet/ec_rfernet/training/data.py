@@ -26,6 +26,7 @@ class TrainingData:
 
     Attributes:
         images: uint8 [N, 1, 48, 48].
+        labels: int64 [N].
         targets: float32 [N, 7], each row sums to 1.
         validation_images: uint8 [M, 1, 48, 48].
         validation_labels: int64 [M].
@@ -34,6 +35,7 @@ class TrainingData:
     """
 
     images: Tensor
+    labels: Tensor
     targets: Tensor
     validation_images: Tensor
     validation_labels: Tensor
@@ -86,6 +88,7 @@ def load(config: TrainConfig) -> TrainingData:
     mean, std = statistics(train.images)
     return TrainingData(
         images=torch.from_numpy(train.images).unsqueeze(1),
+        labels=torch.from_numpy(train.labels),
         targets=torch.from_numpy(soft_targets(train, len(dataset.labels), config)),
         validation_images=torch.from_numpy(validation.images).unsqueeze(1),
         validation_labels=torch.from_numpy(validation.labels),

@@ -53,8 +53,7 @@ def _write(trainer: Trainer, folder: Path) -> Bundle:
         },
     )
     images = data.images.squeeze(1).cpu().numpy()
-    classes = data.targets.argmax(dim=1).cpu().numpy()
-    bundle = write_bundle(draft, trainer.average, images[spread(classes, IMAGES)])
+    bundle = write_bundle(draft, trainer.average, images[spread(data.labels.cpu().numpy(), IMAGES)])
     plots.learning_curves(history.loss, history.accuracy, folder / "learning_curves.png")
     bundle = measure(
         bundle,

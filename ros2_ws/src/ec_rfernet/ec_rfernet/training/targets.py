@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from ec_rfernet.datasets import Split
 from ec_rfernet.datasets.ferplus import read_ferplus
 from ec_rfernet.errors import InputError
 from ec_rfernet.training.config import TrainConfig
+from ec_rfernet.training.regression import logistic_regression
 
 _RIDGE = 1e-4
 
@@ -54,18 +54,7 @@ def label_given_votes(votes: np.ndarray, labels: np.ndarray, classes: int) -> np
         float32 [N, classes]; each row sums to 1.
     """
     inputs = torch.from_numpy(votes.astype(np.float64))
-    truth = torch.from_numpy(labels)
-    weights = torch.zeros(votes.shape[1] + 1, classes, dtype=torch.float64, requires_grad=True)
-    solver = torch.optim.LBFGS([weights], max_iter=300, line_search_fn="strong_wolfe")
-
-    def logits() -> torch.Tensor:
-        return inputs @ weights[:-1] + weights[-1]
-
-    def loss() -> torch.Tensor:
-        solver.zero_grad()
-        value = functional.cross_entropy(logits(), truth) + _RIDGE * weights.square().sum()
-        value.backward()
-        return value
-
-    solver.step(loss)  # type: ignore[no-untyped-call]
-    return logits().softmax(dim=1).detach().numpy().astype(np.float32)
+    start = torch.zeros(votes.shape[1] + 1, classes)
+    weights = logistic_regression(inputs, torch.from_numpy(labels), start, _RIDGE)
+    logits = inputs @ weights[:-1] + weights[-1]
+    return logits.softmax(dim=1).numpy().astype(np.float32)

@@ -15,6 +15,7 @@ from ec_rfernet.errors import InputError
 from ec_rfernet.export import load_network
 from ec_rfernet.training import sam
 from ec_rfernet.training.augment import augment, center_crop, mix
+from ec_rfernet.training.classifier import refit_classifier
 from ec_rfernet.training.config import TrainConfig
 from ec_rfernet.training.data import TrainingData, normalise
 from ec_rfernet.training.loss import Teachers, cross_entropy
@@ -89,6 +90,8 @@ class Trainer:
             )
         buffers = (*self.model.buffers(), *self.average.buffers())
         self.world.average(buffer for buffer in buffers if buffer.is_floating_point())
+        if self.config.refit and epoch + 1 == self.config.epochs:
+            refit_classifier(self.average, self.data, self.size, self.world)
         self.history.loss.append(loss)
         self.history.accuracy.append(self.validate())
         self.history.seconds.append(time.monotonic() - start)
