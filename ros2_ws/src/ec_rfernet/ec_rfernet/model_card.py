@@ -100,10 +100,16 @@ def _data(bundle: Bundle) -> str:
     return _paragraph("**Data.**", *(f"{source}." for source in sources), amount)
 
 
+def _told(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return " and ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
 def _training(bundle: Bundle) -> Iterable[str]:
     settings = bundle.provenance.get("training", {})
     given = ", ".join(
-        f"{name.replace('_', ' ')} {value}"
+        f"{name.replace('_', ' ')} {_told(value)}"
         for name, value in settings.items()
         if value not in (None, "", [], ())
     )

@@ -13,6 +13,8 @@ from ec_rfernet.labels import LABELS
 from ec_rfernet.measurement import LEAST_COVERAGE, measure
 from ec_rfernet.runtimes import open_classifier
 
+SETTINGS = {"dataset": "fer2013", "init": None, "teachers": ["one", "two"], "refit": True}
+
 
 @pytest.fixture(scope="module")
 def unmeasured(tmp_path_factory):
@@ -21,7 +23,7 @@ def unmeasured(tmp_path_factory):
     draft = bundle.Bundle(
         folder=tmp_path_factory.mktemp("card") / "tiny", name="tiny",
         architecture="emotionnet_nano_b", input_size=44, mean=0.5, std=0.25, framing=FER2013,
-        provenance={"data": ["Noise, without a licence"], "training": {"dataset": "fer2013"}},
+        provenance={"data": ["Noise, without a licence"], "training": SETTINGS},
     )  # fmt: skip
     return write_bundle(draft, networks.create("emotionnet_nano_b"), images)
 
@@ -42,6 +44,7 @@ def test_what_was_not_measured_is_absent(unmeasured):
     text = model_card.card(unmeasured)
     assert "Noise, without a licence" in text
     assert "incomplete" in text
+    assert "with dataset fer2013, teachers one and two, refit yes." in text.replace("\n", " ")
     for word in ("accuracy |", "recall |", "threshold", "parameters", "hours", ".png"):
         assert word not in text
 

@@ -143,6 +143,10 @@ class _Decoder:
                 types = {}
                 for text in channel.definition.split("=" * 80 + "\n"):
                     types.update(get_types_from_idl(text.split("\n", 1)[-1]) if text else {})
+            known = get_typestore(Stores.ROS2_JAZZY).fielddefs
+            for name, (_constants, fields) in types.items():
+                if name in known and known[name][1] != fields:
+                    raise ValueError(f"their definition of {name} is not that of ROS 2")
             self._store.register(types)
         except Exception as error:  # its parsers raise what they like on nonsense
             self._reason = " ".join(str(error).split())[:100]

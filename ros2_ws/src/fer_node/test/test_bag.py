@@ -154,6 +154,15 @@ def test_damage_never_raises(whole, tmp_path_factory, data):
     open_bag(path).topics()
 
 
+def test_a_damaged_definition_is_told_and_no_message_has_other_fields(whole, tmp_path):
+    path = tmp_path / "bag.mcap"
+    path.write_bytes(whole.replace(b"string data", b"string datb"))
+    found, flaw = words(path)
+    assert found == []
+    assert "20 messages of /words are damaged" in flaw
+    assert "definition of std_msgs/msg/String is not that of ROS 2" in flaw
+
+
 def test_zeros_after_a_power_cut_are_the_end(whole, tmp_path):
     path = tmp_path / "bag.mcap"
     path.write_bytes(whole[: len(whole) // 2] + bytes(10**6))
