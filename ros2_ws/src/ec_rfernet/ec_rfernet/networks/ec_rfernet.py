@@ -16,6 +16,8 @@ import itertools
 import torch
 from torch import Tensor, nn
 
+from ec_rfernet.networks.pooled import PooledNetwork
+
 _PARTIAL = 3  # one channel in three is convolved; 1/3 gives the paper's 0.55 M
 _ACTIVATION_WIDTH = 16  # layers narrower than this stay linear
 
@@ -106,7 +108,7 @@ class HMFBlock(nn.Module):
         return torch.cat([values[layer] for layer in self.kept], dim=1)
 
 
-class ECRFERNet(nn.Module):
+class ECRFERNet(PooledNetwork):
     """The network: [N, 3, H, W] normalised RGB in, [N, classes] logits out.
 
     The published input is 44x44; any size from 12x12 upwards works, because the
@@ -117,10 +119,7 @@ class ECRFERNet(nn.Module):
         dropout: rate before the classifier, 0..1.
     """
 
-    input_size = 44
-
     def __init__(self, classes: int = 7, dropout: float = 0.1) -> None:
-        super().__init__()
         stem, growths, depths, widths = (24, 48), (16, 20, 64), (4, 8, 4), (96, 160, 240)
         pools = (nn.MaxPool2d(2), nn.MaxPool2d(2), nn.Identity())
         trunk: list[nn.Module] = [
@@ -134,15 +133,4 @@ class ECRFERNet(nn.Module):
             block = HMFBlock(channels, growth, depth, multiplier=1.6, attention=stage == 0)
             trunk += [block, _conv(block.outputs, width, 1), pool]
             channels = width
-        self.trunk = nn.Sequential(*trunk)
-        self.head = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels, classes)
-        )
-
-    def forward_features(self, x: Tensor) -> Tensor:
-        """The last feature map, [N, 240, H/8, W/8]."""
-        return self.trunk(x)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits [N, classes] of normalised images ``x`` [N, 3, H, W]."""
-        return self.head(self.forward_features(x))
+        super().__init__(nn.Sequential(*trunk), channels, classes, dropout)

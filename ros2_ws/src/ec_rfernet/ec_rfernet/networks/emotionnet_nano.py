@@ -28,6 +28,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from ec_rfernet.networks.pooled import PooledNetwork
+
 
 def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
     """Bias-free convolution and batch norm."""
@@ -76,7 +78,7 @@ class Stage(nn.Module):
         return value
 
 
-class EmotionNetNano(nn.Module):
+class EmotionNetNano(PooledNetwork):
     """The network: [N, 3, H, W] normalised RGB in, [N, classes] logits out.
 
     Any input of 12x12 and more works, because the head averages over the plane.
@@ -90,8 +92,6 @@ class EmotionNetNano(nn.Module):
         dropout: rate before the classifier, 0..1.
     """
 
-    input_size = 44
-
     def __init__(
         self,
         wide: Sequence[int],
@@ -100,23 +100,12 @@ class EmotionNetNano(nn.Module):
         classes: int = 7,
         dropout: float = 0.1,
     ) -> None:
-        super().__init__()
-        self.trunk = nn.Sequential(
+        trunk = nn.Sequential(
             Stage(3, (), wide[0], narrow[0], stride=1),
             Stage(wide[0], (), wide[1], narrow[1], stride=2),
             Stage(wide[1], (bridge,), wide[2], narrow[2], stride=2),
         )
-        self.head = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(wide[2], classes)
-        )
-
-    def forward_features(self, x: Tensor) -> Tensor:
-        """The last feature map, [N, C, H/4, W/4]."""
-        return self.trunk(x)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits [N, classes] of normalised images ``x`` [N, 3, H, W]."""
-        return self.head(self.forward_features(x))
+        super().__init__(trunk, wide[2], classes, dropout)
 
 
 def emotionnet_nano_a(classes: int = 7) -> EmotionNetNano:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ec_rfernet.networks.pooled import PooledNetwork
+
 
 def _norm_conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
@@ -34,7 +36,7 @@ class ResidualBlock(nn.Module):
         return functional.relu(value + self.shortcut(x))
 
 
-class ResNet(nn.Module):
+class ResNet(PooledNetwork):
     """The network: [N, 3, H, W] normalised RGB in, [N, classes] logits out.
 
     Args:
@@ -44,10 +46,7 @@ class ResNet(nn.Module):
         dropout: rate before the classifier, 0..1.
     """
 
-    input_size = 44
-
     def __init__(self, width: int, classes: int = 7, dropout: float = 0.2) -> None:
-        super().__init__()
         blocks: list[nn.Module] = [_norm_conv(3, width, 3), nn.ReLU()]
         channels = width
         for stage in range(4):
@@ -57,18 +56,7 @@ class ResNet(nn.Module):
                 ResidualBlock(outputs, outputs, stride=1),
             ]
             channels = outputs
-        self.trunk = nn.Sequential(*blocks)
-        self.head = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels, classes)
-        )
-
-    def forward_features(self, x: Tensor) -> Tensor:
-        """The last feature map, [N, 8 * width, H/8, W/8]."""
-        return self.trunk(x)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits [N, classes] of normalised images ``x`` [N, 3, H, W]."""
-        return self.head(self.forward_features(x))
+        super().__init__(nn.Sequential(*blocks), channels, classes, dropout)
 
 
 def resnet18(classes: int = 7) -> ResNet:

@@ -8,10 +8,12 @@ trains fastest on a CPU for what it costs.
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
+
+from ec_rfernet.networks.pooled import PooledNetwork
 
 
-class VGG(nn.Module):
+class VGG(PooledNetwork):
     """The network: [N, 3, H, W] normalised RGB in, [N, classes] logits out.
 
     Args:
@@ -21,12 +23,9 @@ class VGG(nn.Module):
         dropout: rate before the classifier, 0..1.
     """
 
-    input_size = 44
-
     def __init__(
         self, widths: tuple[int, ...], depth: int = 2, classes: int = 7, dropout: float = 0.3
     ) -> None:
-        super().__init__()
         trunk: list[nn.Module] = []
         channels = 3
         for stage, width in enumerate(widths):
@@ -39,18 +38,7 @@ class VGG(nn.Module):
                     nn.ReLU(),
                 ]
                 channels = width
-        self.trunk = nn.Sequential(*trunk)
-        self.head = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels, classes)
-        )
-
-    def forward_features(self, x: Tensor) -> Tensor:
-        """The last feature map, [N, widths[-1], H/8, W/8] for four stages."""
-        return self.trunk(x)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits [N, classes] of normalised images ``x`` [N, 3, H, W]."""
-        return self.head(self.forward_features(x))
+        super().__init__(nn.Sequential(*trunk), channels, classes, dropout)
 
 
 def vgg9(classes: int = 7) -> VGG:
