@@ -23,7 +23,8 @@ class Teachers:
 
     Teachers and student are shown the very same view of each image, so that the
     student learns the function and not only its values on the training images
-    (Beyer et al., CVPR 2022).
+    (Beyer et al., CVPR 2022). The teachers see its mirror image, too: a network's mean
+    answer to both is right more often than its answer to one.
 
     Args:
         config: names the bundles.
@@ -69,9 +70,10 @@ class Teachers:
         return torch.lerp(loss, agreement, self._weight)
 
     def _answer(self, views: Tensor) -> Tensor:
+        both = torch.cat([views, views.flip(dims=[3])])
         with torch.no_grad():
             answers = [
-                (network(normalise(views, mean, std)).float() / self._temperature).softmax(dim=1)
+                (network(normalise(both, mean, std)).float() / self._temperature).softmax(dim=1)
                 for network, mean, std in self._members
             ]
-        return torch.stack(answers).mean(dim=0)
+        return torch.stack(answers).unflatten(1, (2, len(views))).mean(dim=(0, 1))
