@@ -52,6 +52,9 @@ class TrainConfig:
     teachers: tuple[Path, ...] = _other((), "bundles whose mean answer is distilled")
     distill_weight: float = _setting(0.5, 0, 1, "share of the teachers in the loss")
     distill_temperature: float = _setting(3.0, 0.5, 20, "softens teachers and student alike")
+    repeat_views: int = _setting(
+        0, 0, 100_000, "epochs after which the views return, teachers' answers kept; 0 = never"
+    )
 
     epochs: int = _setting(60, 1, 100_000, "passes over the training images")
     batch_size: int = _setting(128, 2, 65_536, "images per step, over all processes")

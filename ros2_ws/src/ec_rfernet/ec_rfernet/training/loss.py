@@ -42,6 +42,7 @@ class Teachers:
         self._weight = config.distill_weight
         self._temperature = config.distill_temperature
         self._members: list[tuple[nn.Module, float, float]] = []
+        self._kept: dict[int | None, Tensor] = {}
         for folder in config.teachers:
             teacher = bundle.load(folder)
             if teacher.labels != labels or teacher.input_size != size:
@@ -53,23 +54,41 @@ class Teachers:
             network = network.to(device, memory_format=torch.channels_last)
             self._members.append((network, teacher.mean, teacher.std))
 
-    def blend(self, loss: Tensor, logits: Tensor, views: Tensor) -> Tensor:
+    def answer(self, views: Tensor, number: int | None = None) -> Tensor | None:
+        """What the student is to answer; None without teachers.
+
+        Args:
+            views: what the student sees, [N, 1, S, S] in 0..1.
+            number: of the batch, if these very views return: their answer is kept.
+
+        Returns:
+            Distributions [N, K], at the temperature.
+        """
+        if not self._members:
+            return None
+        answer = self._kept.get(number)
+        if answer is None:
+            answer = self._ask(views)
+            if number is not None:
+                self._kept[number] = answer
+        return answer
+
+    def blend(self, loss: Tensor, logits: Tensor, answer: Tensor | None) -> Tensor:
         """``loss`` with the teachers' share.
 
         Args:
             loss: of the student against the targets.
             logits: of the student, [N, K].
-            views: what the student saw, [N, 1, S, S] in 0..1.
+            answer: of `answer` to the same views.
         """
-        if not self._members:
+        if answer is None:
             return loss
-        expected = self._answer(views)
         found = (logits.float() / self._temperature).log_softmax(dim=1)
-        divergence = functional.kl_div(found, expected, reduction="batchmean")
+        divergence = functional.kl_div(found, answer, reduction="batchmean")
         agreement = divergence * self._temperature**2
         return torch.lerp(loss, agreement, self._weight)
 
-    def _answer(self, views: Tensor) -> Tensor:
+    def _ask(self, views: Tensor) -> Tensor:
         both = torch.cat([views, views.flip(dims=[3])])
         with torch.no_grad():
             answers = [

@@ -77,7 +77,7 @@ class Trainer:
             InputError: the loss grew beyond all bounds, or the state cannot be written.
         """
         start, epoch = time.monotonic(), len(self.history)
-        seed = self.config.seed + 1_000_003 * (epoch + 1)
+        seed = self.config.seed + 1_000_003 * (self._views(epoch) + 1)
         torch.manual_seed(seed)  # the order of the images, the same in every process
         order = torch.randperm(len(self.data.images))
         torch.manual_seed(seed + self.world.rank)  # dropout and augmentation: each its own
@@ -112,23 +112,30 @@ class Trainer:
             chosen = self.world.share(order[step * batch : (step + 1) * batch])
             for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate(self.config, epoch + step / steps)
-            total += self._step(chosen.to(self.device), generator)
+            number = self._views(epoch) * steps + step if self.config.repeat_views else None
+            total += self._step(chosen.to(self.device), generator, number)
             self._update_average(epoch * steps + step)
             if (step + 1) % max(1, steps // _REPORTS) == 0 or step + 1 == steps:
                 progress((step + 1) / steps, float(total) / (step + 1))
         self.world.average([total])  # each process saw its own part of the images
         return float(total) / steps
 
-    def _step(self, chosen: Tensor, generator: torch.Generator) -> Tensor:
+    def _views(self, epoch: int) -> int:
+        """Epochs of the same number show the same views in the same batches."""
+        return epoch % (self.config.repeat_views or self.config.epochs)
+
+    def _step(self, chosen: Tensor, generator: torch.Generator, number: int | None) -> Tensor:
         """One update from the images with these indices; returns the loss."""
         images = self.data.images[chosen].float() / 255
         views = augment(images, self.size, self.config, generator)
         views, targets = mix(views, self.data.targets[chosen], self.config, generator)
+        with self._autocast():
+            answer = self.teachers.answer(views, number)
 
         def loss() -> Tensor:
             with self._autocast():
                 logits = self.model(normalise(views, self.data.mean, self.data.std))
-                return self.teachers.blend(cross_entropy(logits, targets), logits, views)
+                return self.teachers.blend(cross_entropy(logits, targets), logits, answer)
 
         self.optimizer.zero_grad(set_to_none=True)
         value = sam.gradients(self.model, loss, self.config.sam_radius)
