@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from ec_rfernet import bundle, datasets, plots
+from ec_rfernet.commands import train
 from ec_rfernet.datasets import Split
 from ec_rfernet.errors import InputError
 from ec_rfernet.export import write_bundle
@@ -214,6 +215,18 @@ def test_teachers_answer_views_that_return_only_once(config, tmp_path):
     assert all(torch.equal(one[name], other[name]) for name in one)
     with pytest.raises(TypeError):  # views that do not return have no answers
         student.teachers.answer(images.images[:2].float() / 255)
+
+
+def test_how_good_the_teachers_are_is_told_beforehand(config, tmp_path, capsys):
+    images = data.load(config)
+    teacher = Trainer(config, images)
+    always = int(images.validation_labels[0])
+    teacher.average.head[-1].weight.zero_()
+    teacher.average.head[-1].bias.copy_(torch.eye(7)[always])
+    saved(teacher)
+    train._announce(Trainer(dataclasses.replace(config, teachers=(config.out,)), images))
+    share = (images.validation_labels == always).float().mean()
+    assert f"the teachers together are right in {share:.2%} of these" in capsys.readouterr().out
 
 
 def test_a_teacher_must_answer_the_same_classes_in_the_same_order(config, tmp_path):

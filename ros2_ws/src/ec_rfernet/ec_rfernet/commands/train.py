@@ -88,6 +88,8 @@ def run(options: argparse.Namespace) -> None:
 def _announce(trainer: Trainer) -> None:
     images, validation = len(trainer.data.images), len(trainer.data.validation_images)
     print(f"{images} images to learn from, {validation} to validate")
+    if trainer.config.teachers:
+        print(f"the teachers together are right in {trainer.validate_teachers():.2%} of these")
     if len(trainer.history):
         print(f"goes on after epoch {len(trainer.history)}")
 

@@ -54,8 +54,8 @@ class Teachers:
             network = network.to(device, memory_format=torch.channels_last)
             self._members.append((network, teacher.mean, teacher.std))
 
-    def answer(self, views: Tensor, number: int | None = None) -> Tensor | None:
-        """What the student is to answer; None without teachers.
+    def answer(self, views: Tensor, number: int | None = None) -> Tensor:
+        """What the student is to answer. There must be a teacher.
 
         Args:
             views: what the student sees, [N, 1, S, S] in 0..1.
@@ -64,8 +64,6 @@ class Teachers:
         Returns:
             Distributions [N, K], at the temperature.
         """
-        if not self._members:
-            return None
         answer = self._kept.get(number)
         if answer is None:
             answer = self._ask(views)
@@ -73,7 +71,7 @@ class Teachers:
                 self._kept[number] = answer
         return answer
 
-    def blend(self, loss: Tensor, logits: Tensor, answer: Tensor | None) -> Tensor:
+    def blend(self, loss: Tensor, logits: Tensor, answer: Tensor) -> Tensor:
         """``loss`` with the teachers' share.
 
         Args:
@@ -81,8 +79,6 @@ class Teachers:
             logits: of the student, [N, K].
             answer: of `answer` to the same views.
         """
-        if answer is None:
-            return loss
         found = (logits.float() / self._temperature).log_softmax(dim=1)
         divergence = functional.kl_div(found, answer, reduction="batchmean")
         agreement = divergence * self._temperature**2

@@ -130,12 +130,13 @@ class Trainer:
         views = augment(images, self.size, self.config, generator)
         views, targets = mix(views, self.data.targets[chosen], self.config, generator)
         with self._autocast():
-            answer = self.teachers.answer(views, number)
+            lesson = self.teachers.answer(views, number) if self.config.teachers else None
 
         def loss() -> Tensor:
             with self._autocast():
                 logits = self.model(normalise(views, self.data.mean, self.data.std))
-                return self.teachers.blend(cross_entropy(logits, targets), logits, answer)
+                own = cross_entropy(logits, targets)
+                return own if lesson is None else self.teachers.blend(own, logits, lesson)
 
         self.optimizer.zero_grad(set_to_none=True)
         value = sam.gradients(self.model, loss, self.config.sam_radius)
@@ -153,6 +154,14 @@ class Trainer:
 
     def validate(self) -> float:
         """Accuracy of the averaged weights on the validation images, 0..1."""
+        mean, std = self.data.mean, self.data.std
+        return self._accuracy(lambda views: self.average(normalise(views, mean, std)))
+
+    def validate_teachers(self) -> float:
+        """Accuracy of what the teachers answer together to the validation images, 0..1."""
+        return self._accuracy(self.teachers.answer)
+
+    def _accuracy(self, answer: Callable[[Tensor], Tensor]) -> float:
         right = 0
         with torch.inference_mode(), self._autocast():
             for images, labels in zip(
@@ -161,8 +170,7 @@ class Trainer:
                 strict=True,
             ):
                 views = center_crop(images.float() / 255, self.size)
-                logits = self.average(normalise(views, self.data.mean, self.data.std))
-                right += int((logits.argmax(1) == labels).sum())
+                right += int((answer(views).argmax(1) == labels).sum())
         return right / len(self.data.validation_labels)
 
     def _update_average(self, step: int) -> None:
