@@ -35,7 +35,7 @@ def test_frames_in_gesture_and_sentence_out(
     assert answer.motion and answer.reason
     assert answer.speech in observer.said
     assert observer.states[-1].state == "disabled"
-    assert observer.distance_from_start < 0.05
+    wait_for(lambda: observer.distance_from_rest < 0.05, "the end in the rest pose")
     assert "answered   happy" in process.output
     assert "Traceback" not in process.output
 
@@ -82,7 +82,7 @@ def test_an_emotion_from_anywhere_is_answered_until_ctrl_c(
     process.interrupt()
     assert process.end() == 0, process.output
     assert observer.states[-1].state == "disabled"
-    assert observer.distance_from_start < 0.05
+    wait_for(lambda: observer.distance_from_rest < 0.05, "the end in the rest pose")
     assert "answered   surprised" in process.output
     assert "Traceback" not in process.output
 

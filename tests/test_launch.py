@@ -41,7 +41,7 @@ def test_the_robot_reacts_and_stops_upon_ctrl_c(launch, observer, parameters, wa
     wait_for(moves, "a gesture and a sentence")
     process.interrupt()
     assert process.end() == 0, process.output
-    assert observer.distance_from_start < 0.05
+    wait_for(lambda: observer.distance_from_rest < 0.05, "the end in the rest pose")
     assert "Traceback" not in process.output
     assert "process has died" not in process.output
 
