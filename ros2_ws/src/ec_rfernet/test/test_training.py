@@ -1,5 +1,6 @@
 import copy
 import dataclasses
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,13 @@ def saved(trainer):
         mean=trainer.data.mean, std=trainer.data.std, framing=trainer.data.framing,
     )  # fmt: skip
     return write_bundle(draft, copy.deepcopy(trainer.average))
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, ":4096:8"), (":16:8", ":16:8")])
+def test_a_deterministic_run_makes_cublas_deterministic(config, monkeypatch, before, after):
+    monkeypatch.setattr(os, "environ", {"CUBLAS_WORKSPACE_CONFIG": before} if before else {})
+    Trainer(dataclasses.replace(config, deterministic=True), data.load(config))
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == after
 
 
 @pytest.mark.parametrize(

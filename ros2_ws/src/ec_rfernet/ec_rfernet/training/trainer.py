@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import time
 from collections.abc import Callable
 
@@ -199,6 +200,8 @@ def choose_device(name: str) -> torch.device:
 def _prepare(config: TrainConfig) -> None:
     if config.threads:
         torch.set_num_threads(config.threads)
+    if config.deterministic:  # cuBLAS reads it when it starts; PyTorch insists on it
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(config.deterministic)
     torch.backends.cudnn.benchmark = not config.deterministic
 
