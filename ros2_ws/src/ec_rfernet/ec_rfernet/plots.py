@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ec_rfernet.calibration import Reliability, RiskCoverage
 from ec_rfernet.corruptions import STRENGTHS
@@ -47,6 +48,7 @@ def learning_curves(loss: Sequence[float], accuracy: Sequence[float], path: Path
     left.plot(epochs, loss, color="tab:orange")
     right.plot(epochs, [100 * value for value in accuracy], color="tab:blue")
     left.set_xlabel("epoch")
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.set_ylabel("training loss", color="tab:orange")
     right.set_ylabel("validation accuracy, %", color="tab:blue")
     right.grid(alpha=0.3)
