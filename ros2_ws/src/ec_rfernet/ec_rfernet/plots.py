@@ -16,6 +16,7 @@ from ec_rfernet.evaluation import Report
 from ec_rfernet.files import staged
 from ec_rfernet.robustness import Robustness
 
+_FEW = 0.005  # of the answers: an accuracy that is measured on fewer says nothing
 _STRENGTH_COLOURS = ("#7fb2dd", "#2c6fad", "#0b2c54")
 
 
@@ -77,14 +78,17 @@ def risk_coverage(curve: RiskCoverage, threshold: float, title: str, path: Path)
 
 
 def reliability(before: Reliability, after: Reliability, title: str, path: Path) -> None:
-    """Accuracy over confidence, without and with the temperature."""
+    """Accuracy over confidence, without and with the temperature.
+
+    Bins of too few answers have no point: by chance it may lie anywhere.
+    """
     figure = Figure(figsize=(6.4, 5.6), layout="constrained")
     axes, below = figure.subplots(2, sharex=True, height_ratios=(4, 1))
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1, label="ideal")
     for values, name, colour in ((before, "before", "tab:orange"), (after, "after", "tab:blue")):
-        filled = values.share > 0
+        enough = values.share >= _FEW
         axes.plot(
-            values.confidence[filled], values.accuracy[filled], "o-", color=colour, markersize=4,
+            values.confidence[enough], values.accuracy[enough], "o-", color=colour, markersize=4,
             label=f"{name} temperature scaling, error {values.error:.4f}",
         )  # fmt: skip
     filled = after.share > 0
