@@ -20,8 +20,16 @@ def name() -> str:
 
 def has_bf16() -> bool:
     """Whether it multiplies 16-bit brain floats itself."""
-    flags = _field("flags") or _field("Features")
-    return not _BF16.isdisjoint(flags.split())
+    return not _BF16.isdisjoint(_features())
+
+
+def has_int8_tiles() -> bool:
+    """Whether it has Intel's matrix extension (AMX) for 8-bit whole numbers."""
+    return "amx_int8" in _features()
+
+
+def _features() -> list[str]:
+    return (_field("flags") or _field("Features")).split()
 
 
 def _field(key: str) -> str:

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 import onnxruntime
 
+from ec_rfernet import cpu
 from ec_rfernet.bundle import INT8, ONNX
 from ec_rfernet.classifier import Classifier
 
@@ -25,6 +26,11 @@ class OnnxClassifier(Classifier):
         options.log_severity_level = 3
         # Idle worker threads would spin for the next image and take cores from the robot.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if self.precision == "int8" and cpu.has_int8_tiles():
+            # Whole-number convolutions of onnxruntime 1.23 are wrong there, at each run
+            # differently; without them the same quantised network is computed in floats.
+            basic = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+            options.graph_optimization_level = basic
         self._session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
