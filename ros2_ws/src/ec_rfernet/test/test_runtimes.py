@@ -185,6 +185,14 @@ def test_a_processor_without_bf16(bundle, monkeypatch):
         open_classifier(bundle, 1, "torch", "bf16")
 
 
+def test_a_processor_whose_int8_onnxruntime_gets_wrong(bundle, expected, monkeypatch):
+    monkeypatch.setattr(cpu, "has_int8_tiles", lambda: True)
+    classifier = open_classifier(bundle, 1, "onnxruntime", "int8")
+    found = classifier.logits(noise(21))
+    np.testing.assert_array_equal(found, classifier.logits(noise(21)))
+    np.testing.assert_allclose(found, expected, atol=TOLERANCE["int8"] * np.ptp(expected))
+
+
 @pytest.mark.parametrize(
     "runtime",
     ["onnxruntime", *(pytest.param(name, marks=needed) for name, needed in NEEDS.items())],
