@@ -36,9 +36,9 @@ def test_the_project_is_found_from_within(tmp_path):
 
 
 def doctor(*arguments: str, root: Path = ROOT, python: str = sys.executable, **environ: str):
-    variables = {**os.environ, **environ}
-    if "FASTRTPS_DEFAULT_PROFILES_FILE" not in environ:  # of a node that ran in this process before
-        variables.pop("FASTRTPS_DEFAULT_PROFILES_FILE", None)
+    shell = dict(os.environ)
+    shell.pop("FASTRTPS_DEFAULT_PROFILES_FILE", None)  # a node in this process may have set it
+    variables = {**shell, **environ}
     path = root / "ros2_ws" / "src" / "fer_monitor"
     variables["PYTHONPATH"] = f"{path}:{variables.get('PYTHONPATH', '')}"
     return subprocess.run(
