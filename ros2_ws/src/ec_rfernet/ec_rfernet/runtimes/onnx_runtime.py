@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import onnxruntime
 
 from ec_rfernet import cpu
 from ec_rfernet.bundle import INT8, ONNX
 from ec_rfernet.classifier import Classifier
+from ec_rfernet.runtimes.onnx_session import OnnxSession
 
 
 class OnnxClassifier(Classifier):
@@ -20,23 +20,11 @@ class OnnxClassifier(Classifier):
     files: ClassVar = {"fp32": ONNX, "int8": INT8}
 
     def _load(self, path: Path, threads: int) -> bool:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # Idle worker threads would spin for the next image and take cores from the robot.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        if self.precision == "int8" and cpu.has_int8_tiles():
-            # Whole-number convolutions of onnxruntime 1.23 are wrong there, at each run
-            # differently; without them the same quantised network is computed in floats.
-            basic = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-            options.graph_optimization_level = basic
-        self._session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
-        (source,) = self._session.get_inputs()
-        self._input = source.name
-        return source.type == "tensor(uint8)"
+        # Whole-number convolutions, which onnxruntime 1.23 gets by fusing, are wrong with AMX,
+        # at each run differently; without them the quantised network is computed in floats.
+        wrong = self.precision == "int8" and cpu.has_int8_tiles()
+        self._session = OnnxSession(path, threads, fused=not wrong)
+        return self._session.takes_bytes
 
     def _run(self, batch: np.ndarray) -> np.ndarray:
-        return self._session.run(None, {self._input: batch})[0]
+        return self._session.run(batch)

@@ -1,4 +1,4 @@
-"""Any ONNX network with one input, in ONNX Runtime as `ec_rfernet.runtimes` uses it."""
+"""Any ONNX network with one input, in ONNX Runtime as on the robot."""
 
 from __future__ import annotations
 
@@ -14,25 +14,34 @@ class OnnxSession:
     Args:
         network: an ONNX file, or its contents.
         threads: for one run.
+        fused: whether several of its operations may become one.
     """
 
-    def __init__(self, network: Path | bytes, threads: int = 1) -> None:
+    def __init__(self, network: Path | bytes, threads: int = 1, *, fused: bool = True) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # As on the robot: workers that spin would also slow down what is timed beside them.
+        # Idle worker threads would spin for the next image and take cores from the robot.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if not fused:
+            basic = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+            options.graph_optimization_level = basic
         source = network if isinstance(network, bytes) else str(network)
         self._session = onnxruntime.InferenceSession(
             source, options, providers=["CPUExecutionProvider"]
         )
-        self._input = self._session.get_inputs()[0]
+        (self._input,) = self._session.get_inputs()
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Of one image: (channels, height, width)."""
         return tuple(self._input.shape[1:])
+
+    @property
+    def takes_bytes(self) -> bool:
+        """Whether the input is 8-bit whole numbers, not floats."""
+        return self._input.type == "tensor(uint8)"
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         """The first output for a whole batch [N, C, H, W], or for a matrix."""
