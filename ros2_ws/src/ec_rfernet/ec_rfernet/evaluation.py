@@ -11,7 +11,8 @@ import numpy as np
 from ec_rfernet.bundle import Bundle
 from ec_rfernet.calibration import Reliability
 
-_BATCH = 256
+_BATCH = 16
+"""Images at once, of up to ten crops each. Of 256, ONNX Runtime would take 2 GB, and longer."""
 
 
 @dataclass(frozen=True)

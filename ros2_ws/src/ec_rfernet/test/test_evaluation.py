@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -27,6 +29,29 @@ def test_ten_crop_is_corners_centre_and_mirrors():
     assert (crops[:, 3] == images[:, 4:, 4:]).all()
     assert (crops[:, 4] == evaluation.single_crop(images, 44)[:, 0]).all()
     assert (crops[:, 5:] == crops[:, :5, :, ::-1]).all()
+
+
+class Recorder:
+    """A network that answers the mean of a crop, and notes how many it was given."""
+
+    bundle = SimpleNamespace(input_size=44)
+
+    def __init__(self):
+        self.batches = []
+
+    def logits(self, crops):
+        self.batches.append(len(crops))
+        return crops.reshape(len(crops), -1).mean(axis=1, keepdims=True)
+
+
+def test_many_images_are_answered_in_small_batches():
+    images = np.random.default_rng(0).integers(0, 256, (37, 48, 48)).astype(np.uint8)
+    network = Recorder()
+    found = evaluation.logits(network, images, evaluation.ten_crop)
+    expected = evaluation.ten_crop(images, 44).mean(axis=(1, 2, 3))
+    assert found[:, 0] == pytest.approx(expected)
+    assert sum(network.batches) == 370
+    assert max(network.batches) <= 160
 
 
 @given(st.lists(st.floats(0.001, 1), min_size=7, max_size=7))
