@@ -1,4 +1,4 @@
-"""What the library's command lines have in common: one line for a mistake, the exit codes."""
+"""What the library's command lines share: one line for a mistake or for progress, exit codes."""
 
 from __future__ import annotations
 
@@ -42,6 +42,12 @@ def exit_code(name: str, work: Callable[[], None]) -> int:
         print(file=sys.stderr)
         return 130
     return 0
+
+
+def tell(text: str) -> None:
+    """Shows what is being done to somebody who watches, on one line; ``""`` takes it away."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def _fail(name: str, message: str) -> int:

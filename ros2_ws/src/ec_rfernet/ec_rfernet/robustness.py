@@ -69,7 +69,7 @@ def measure_robustness(
 
     found = {}
     for name in CORRUPTIONS:
-        progress(name)
+        progress(name.replace("_", " "))
         found[name] = tuple(
             accuracy(corrupt(images, name, strength)) for strength in range(len(STRENGTHS))
         )

@@ -1,9 +1,11 @@
+import io
 import json
 import shutil
 import struct
 import subprocess
 import sys
 import zlib
+from contextlib import redirect_stdout
 
 import cv2
 import numpy as np
@@ -18,11 +20,27 @@ TORCH_INT8 = ["--runtime", "torch", "--precision", "int8"]
 
 
 @pytest.fixture(scope="module")
-def run_folder(fer2013, tmp_path_factory):
+def trained(fer2013, tmp_path_factory):
+    """A folder, and what the training into it told."""
     out = tmp_path_factory.mktemp("cli") / "run"
     where = ["--root", str(fer2013), "--out", str(out)]
-    assert main(["train", *where, *TINY, "--epochs", "1"]) == 0
-    return out
+    with redirect_stdout(io.StringIO()) as told:
+        assert main(["train", *where, *TINY, "--epochs", "1"]) == 0
+    return out, told.getvalue()
+
+
+@pytest.fixture(scope="module")
+def run_folder(trained):
+    return trained[0]
+
+
+def test_training_tells_what_it_does_after_the_last_epoch(trained):
+    out, told = trained
+    lines = told.splitlines()
+    steps = [line.removeprefix("finishing: ") for line in lines if line.startswith("finishing: ")]
+    assert steps[:2] == ["export and quantisation", "single crop"]
+    assert "motion blur" in steps[2:]
+    assert lines[-1].startswith(f"{out}: ")
 
 
 def test_summary(capsys):

@@ -20,6 +20,7 @@ from ec_rfernet.benchmark.timing import Settings
 from ec_rfernet.bundle import Bundle
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import check_place, write_text
+from ec_rfernet.program import tell
 
 _FULL = Settings()
 _QUICK = Settings(rounds=3, turn_s=0.005)
@@ -101,9 +102,9 @@ def _compare(models: list[Bundle], options: argparse.Namespace, folder: Path) ->
         sizes=_QUICK_SIZES if options.quick else SIZES,
         meter=meter,
         left_out=reasons,
-        progress=_tell,
+        progress=tell,
     )
-    _tell("")
+    tell("")
     text = table.render(result)
     print(text)
     if doubt := table.warning(result):
@@ -124,7 +125,7 @@ def _peers(folder: Path) -> tuple[list[Candidate], list[str]]:
         return [], [f"the networks of others: {' and '.join(missing)} not installed"]
     from ec_rfernet.benchmark import others
 
-    _tell("exporting the networks of others")
+    tell("exporting the networks of others")
     return others.candidates(folder), []
 
 
@@ -139,9 +140,3 @@ def _choose(models: list[Bundle], options: argparse.Namespace) -> None:
         print(decision.table())
         best = decision.best
         print(f"{path}: {best.runtime} {best.precision} from now on\n")
-
-
-def _tell(text: str) -> None:
-    """Shows what is being done to somebody who watches, on one line."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)

@@ -17,6 +17,7 @@ from ec_rfernet.corruptions import CORRUPTIONS, STRENGTHS
 from ec_rfernet.datasets import Split
 from ec_rfernet.evaluation import Report, Scorer
 from ec_rfernet.files import check_place, write_text
+from ec_rfernet.program import tell
 from ec_rfernet.robustness import Robustness, measure_robustness
 
 _CURVES = ("risk_coverage.png", "reliability.png")
@@ -137,7 +138,8 @@ def _figures(
 def _corruptions(scorer: Scorer, split: Split, title: str, path: Path) -> None:
     from ec_rfernet import plots
 
-    result = measure_robustness(scorer, split.images, split.labels)
+    result = measure_robustness(scorer, split.images, split.labels, tell)
+    tell("")
     _print_corruptions(result)
     _write_json(path, result.as_dict())
     plots.corruptions(result, title, path.with_suffix(".png"))

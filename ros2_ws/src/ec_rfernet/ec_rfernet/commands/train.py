@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> None:
                 _announce(trainer)
             _train(trainer)
         if world.leads:
-            bundle = write_result(trainer)
+            bundle = write_result(trainer, lambda name: print(f"finishing: {name}", flush=True))
             print(f"{bundle.folder}: {bundle.short_hash}")
 
 

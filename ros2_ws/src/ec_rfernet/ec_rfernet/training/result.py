@@ -10,30 +10,34 @@ from ec_rfernet import datasets, plots
 from ec_rfernet.bundle import Bundle
 from ec_rfernet.export import write_bundle
 from ec_rfernet.files import staged
-from ec_rfernet.measurement import measure
+from ec_rfernet.measurement import Progress, measure
 from ec_rfernet.quantisation import IMAGES, spread
 from ec_rfernet.training.trainer import Trainer
 
 VOTES = "FER+ votes of the training images (Barsoum et al., ICMI 2016), MIT licence"
 
 
-def write_result(trainer: Trainer) -> Bundle:
+def write_result(trainer: Trainer, progress: Progress = lambda _name: None) -> Bundle:
     """Writes the bundle of a run into its ``out`` folder.
 
     Its files appear together, when all is measured, or not at all. Temperature and reject
     threshold are fitted on the validation split, whose figures are therefore those of the
     data the checkpoint was tuned on.
 
+    Args:
+        trainer: finished.
+        progress: told what is done next; for a large network on a CPU it takes minutes.
+
     Raises:
         InputError: the exported network does not compute what was trained.
         OSError: the folder cannot be written.
     """
     with staged(trainer.config.out) as folder:
-        bundle = _write(trainer, folder)
+        bundle = _write(trainer, folder, progress)
     return dataclasses.replace(bundle, folder=trainer.config.out)
 
 
-def _write(trainer: Trainer, folder: Path) -> Bundle:
+def _write(trainer: Trainer, folder: Path, progress: Progress) -> Bundle:
     config, data, history = trainer.config, trainer.data, trainer.history
     dataset = datasets.get(config.dataset)
     draft = Bundle(
@@ -52,6 +56,7 @@ def _write(trainer: Trainer, folder: Path) -> Bundle:
             "seconds": round(sum(history.seconds)),
         },
     )
+    progress("export and quantisation")
     images = data.images.squeeze(1).cpu().numpy()
     bundle = write_bundle(draft, trainer.average, images[spread(data.labels.cpu().numpy(), IMAGES)])
     plots.learning_curves(history.loss, history.accuracy, folder / "learning_curves.png")
@@ -61,6 +66,7 @@ def _write(trainer: Trainer, folder: Path) -> Bundle:
         data.validation_labels.cpu().numpy(),
         dataset.name,
         dataset.validation,
+        progress,
     )
     figures = {**bundle.metrics, "history": vars(history)}
     (folder / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
