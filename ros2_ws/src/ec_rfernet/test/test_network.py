@@ -86,6 +86,7 @@ def test_one_channel_in_three_is_convolved_and_narrow_layers_stay_linear(network
         ("emotionnet_nano_a", 230_945, 58.3),
         ("emotionnet_nano_b", 135_284, 34.4),
         ("vgg9", 2_614_503, 183.0),
+        ("vgg13", 7_826_247, 650.4),
         ("resnet18", 11_176_000, 1_098.3),
     ],
 )

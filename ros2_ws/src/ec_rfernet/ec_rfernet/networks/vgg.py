@@ -44,3 +44,8 @@ class VGG(PooledNetwork):
 def vgg9(classes: int = 7) -> VGG:
     """Eight convolutions and the classifier: 2.6 M parameters; can be trained on a CPU."""
     return VGG((32, 96, 192, 384), classes=classes)
+
+
+def vgg13(classes: int = 7) -> VGG:
+    """Twelve convolutions and the classifier: 7.8 M parameters; 2.5 times as slow as `vgg9`."""
+    return VGG((64, 128, 256, 512), depth=3, classes=classes)
