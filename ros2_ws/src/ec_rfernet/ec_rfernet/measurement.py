@@ -23,6 +23,8 @@ WANTED_RISK = 0.2
 LEAST_COVERAGE = 2 / 3
 """But never are more than a third of the validation pictures rejected."""
 
+_CROPS = {"single_crop": "single crop", "ten_crop": "ten-crop"}
+
 Progress = Callable[[str], None]
 """Called with the name of what is measured next."""
 
@@ -56,7 +58,7 @@ def measure(
     from ec_rfernet import model_card, plots
 
     data = (images, truth, progress)
-    progress("single crop")
+    progress(_CROPS["single_crop"])
     scorer = open_classifier(bundle, 0, "onnxruntime", "fp32")
     logits = evaluation.logits(scorer, images)
     temperature = round(fit_temperature(logits, truth), 4)
@@ -68,7 +70,7 @@ def measure(
     before, after = Reliability.of(softmax(logits), truth), Reliability.of(probabilities, truth)
     bundle = dataclasses.replace(bundle, temperature=temperature, reject_threshold=float(threshold))
     single = evaluation.report(probabilities, truth, bundle.labels)
-    progress("ten-crop")
+    progress(_CROPS["ten_crop"])
     figures: dict[str, Any] = {
         "dataset": dataset,
         "single_crop": single.as_dict(),
@@ -127,7 +129,7 @@ def _cheaper(
     scorer = open_classifier(bundle, 0, runtime, precision)
     found = {}
     for name in crops:
-        progress(f"{precision} {name.replace('_', ' ')}")
+        progress(f"{precision} {_CROPS[name]}")
         report = _report(scorer, bundle, images, truth, getattr(evaluation, name)).as_dict()
         found[name] = {key: value for key, value in report.items() if key != "confusion"}
     return found

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ec_rfernet import choice
 from ec_rfernet.bundle import INT8, MANIFEST, ONNX, Bundle
 from ec_rfernet.corruptions import CORRUPTIONS, STRENGTHS
 from ec_rfernet.errors import InputError
@@ -30,6 +31,7 @@ from ec_rfernet.model_card_text import (
 FILE = "MODEL_CARD.md"
 
 _CURVES = "learning_curves.png"
+_ROBOT = " (what the robot runs)"
 _WIDTH = 120
 
 
@@ -136,10 +138,15 @@ def _measured(bundle: Bundle, split: str) -> Iterable[str]:
     title = SPLIT_NAMES.get(split, f"the split {split}")
     yield f"## {DATASET_NAMES.get(_dataset(bundle), _dataset(bundle))} {title}, {images:,} images"
     yield _paragraph(*VALIDATION)
+    single, int8_single = "single crop", "int8, single crop"
+    if "int8" in choice.accurate(bundle):
+        int8_single += _ROBOT
+    else:
+        single += _ROBOT
     columns = {
-        "single crop": figures["single_crop"],
+        single: figures["single_crop"],
         "ten-crop": figures.get("ten_crop"),
-        "int8, single crop (what the robot runs)": figures.get("int8", {}).get("single_crop"),
+        int8_single: figures.get("int8", {}).get("single_crop"),
         "int8, ten-crop": figures.get("int8", {}).get("ten_crop"),
         "bf16, single crop": figures.get("bf16", {}).get("single_crop"),
     }

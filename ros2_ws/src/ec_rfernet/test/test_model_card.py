@@ -1,3 +1,4 @@
+import dataclasses
 import re
 
 import numpy as np
@@ -94,6 +95,22 @@ def test_the_card_shows_the_figures_and_pictures(measured):
     assert len(pictures) == 4
     for name in pictures:
         assert (measured.folder / name).stat().st_size > 1000
+
+
+@pytest.mark.parametrize(("lost", "column"), [(0.002, "int8, single crop"), (0.004, "single crop")])
+def test_the_column_of_what_the_robot_runs_is_the_one_that_it_opens(measured, lost, column):
+    public = dict(measured.metrics["public"])
+    kept = public["single_crop"]["accuracy"] - lost
+    int8 = {**public["int8"]["single_crop"], "accuracy": kept}
+    public["int8"] = {**public["int8"], "single_crop": int8}
+    changed = dataclasses.replace(measured, metrics={**measured.metrics, "public": public})
+    assert open_classifier(changed).precision == ("int8" if "int8" in column else "fp32")
+    tables = [line for line in model_card.card(changed).splitlines() if line.startswith("| ")]
+    assert [line for line in tables if "what the robot runs" in line]
+    for line in tables:
+        cells = line.split(" | ")
+        marked = [cell for cell in cells if "what the robot runs" in cell]
+        assert marked in ([], [f"{column} (what the robot runs)"])
 
 
 def test_tables_are_rectangular(measured):
