@@ -11,16 +11,29 @@ from ec_rfernet.classifier import softmax
 _BINS = 15
 
 
+def log_loss(probabilities: np.ndarray, truth: np.ndarray) -> float:
+    """Mean negative log-likelihood of the true classes, in nats.
+
+    It punishes wrong answers and wrong confidence at once; 0 is always right and sure
+    of it, ln K the answer of who knows nothing about K classes.
+
+    Args:
+        probabilities: float [N, K]; below 1e-12 they count as that much.
+        truth: int [N].
+    """
+    chosen = probabilities[np.arange(len(truth)), truth]
+    return float(-np.log(np.maximum(chosen, 1e-12)).sum() / max(len(truth), 1))
+
+
 def fit_temperature(values: np.ndarray, truth: np.ndarray) -> float:
     """The temperature at which logits [N, K] are least surprised by the true classes.
 
-    Minimises the negative log-likelihood (Guo et al., ICML 2017) over 0.25..4 by golden
-    section; it is unimodal in the temperature.
+    Minimises the log loss (Guo et al., ICML 2017) over 0.25..4 by golden section; it is
+    unimodal in the temperature.
     """
 
     def surprise(log_temperature: float) -> float:
-        chosen = softmax(values / np.exp(log_temperature))[np.arange(len(truth)), truth]
-        return float(-np.log(np.maximum(chosen, 1e-12)).mean())
+        return log_loss(softmax(values / np.exp(log_temperature)), truth)
 
     low, high, golden = np.log(0.25), np.log(4.0), (np.sqrt(5) - 1) / 2
     while high - low > 1e-4:

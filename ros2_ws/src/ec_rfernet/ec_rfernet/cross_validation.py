@@ -30,7 +30,7 @@ class CrossValidation:
     Attributes:
         title: data set, split and crops.
         report: over the pictures of all folds. They are calibrated one by one, so that
-            its calibration error says nothing.
+            its calibration error and log loss say nothing.
         accuracies: of the folds, float [folds], 0..1.
     """
 

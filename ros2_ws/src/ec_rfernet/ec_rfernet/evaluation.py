@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from ec_rfernet.bundle import Bundle
-from ec_rfernet.calibration import Reliability
+from ec_rfernet.calibration import Reliability, log_loss
 
 _BATCH = 16
 """Images at once, of up to ten crops each. Of 256, ONNX Runtime would take 2 GB, and longer."""
@@ -26,6 +26,7 @@ class Report:
         mean_class_accuracy: mean recall of the classes, blind to how frequent they are.
         recall: of each class, by label.
         ece: expected calibration error over fifteen bins of equal width.
+        log_loss: mean negative log-likelihood of the true classes, in nats.
         confusion: int [K, K], rows = true class, columns = answer.
     """
 
@@ -35,16 +36,18 @@ class Report:
     mean_class_accuracy: float
     recall: dict[str, float]
     ece: float
+    log_loss: float
     confusion: np.ndarray
 
     def as_dict(self) -> dict[str, object]:
-        """For JSON; shares rounded to four digits."""
+        """For JSON; numbers rounded to four digits."""
         return {
             "images": self.images,
             "accuracy": round(self.accuracy, 4),
             "macro_f1": round(self.macro_f1, 4),
             "mean_class_accuracy": round(self.mean_class_accuracy, 4),
             "ece": round(self.ece, 4),
+            "log_loss": round(self.log_loss, 4),
             "recall": {label: round(value, 4) for label, value in self.recall.items()},
             "confusion": self.confusion.tolist(),
         }
@@ -104,5 +107,6 @@ def report(probabilities: np.ndarray, truth: np.ndarray, labels: tuple[str, ...]
         mean_class_accuracy=float(recall.mean()),
         recall=dict(zip(labels, map(float, recall), strict=True)),
         ece=Reliability.of(probabilities, truth).error,
+        log_loss=log_loss(probabilities, truth),
         confusion=confusion,
     )

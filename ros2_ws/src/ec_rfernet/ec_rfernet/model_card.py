@@ -168,8 +168,10 @@ def _headline(columns: Mapping[str, Any]) -> str:
             ("mean class accuracy", "mean_class_accuracy"),
         )
     ]
-    errors = [f"{report['ece']:.4f}" for report in columns.values()]
-    return _table(["", *columns], [*rows, ["expected calibration error", *errors]])
+    for name, key in (("expected calibration error", "ece"), ("log loss", "log_loss")):
+        if all(key in report for report in columns.values()):
+            rows.append([name, *(f"{report[key]:.4f}" for report in columns.values())])
+    return _table(["", *columns], rows)
 
 
 def _recalls(columns: Mapping[str, Any], single: Mapping[str, Any]) -> str:

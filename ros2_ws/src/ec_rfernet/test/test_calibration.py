@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ec_rfernet.calibration import Reliability, RiskCoverage, fit_temperature
+from ec_rfernet.calibration import Reliability, RiskCoverage, fit_temperature, log_loss
 from ec_rfernet.classifier import softmax
 
 
@@ -31,9 +31,15 @@ def test_temperature_never_makes_the_truth_less_likely_nor_changes_an_answer(see
     probabilities, truth = answers(seed)
     logits = np.log(probabilities) * sharpness
     scaled = softmax(logits / fit_temperature(logits, truth))
-    rows = np.arange(len(truth))
-    assert np.log(scaled[rows, truth]).mean() >= np.log(softmax(logits)[rows, truth]).mean() - 1e-6
+    assert log_loss(scaled, truth) <= log_loss(softmax(logits), truth) + 1e-6
     assert (scaled.argmax(axis=1) == logits.argmax(axis=1)).all()
+
+
+def test_log_loss_of_known_answers():
+    probabilities = np.array([[0.5, 0.5], [0.25, 0.75], [1, 0]])
+    assert log_loss(probabilities[:2], np.array([0, 0])) == pytest.approx(np.log(8) / 2)
+    assert log_loss(probabilities[2:], np.array([0])) == 0
+    assert log_loss(probabilities[2:], np.array([1])) == pytest.approx(12 * np.log(10))
 
 
 def test_calibrated_probabilities_have_a_small_error():

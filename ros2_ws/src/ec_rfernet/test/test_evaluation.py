@@ -12,13 +12,15 @@ from ec_rfernet.labels import LABELS, valence_arousal
 def test_report_of_a_known_confusion():
     truth = np.array([0, 0, 1, 1])
     answers = np.array([0, 1, 1, 1])
-    report = evaluation.report(np.eye(2)[answers], truth, ("a", "b"))
+    sure = np.array([[0.8, 0.2], [0.2, 0.8]])
+    report = evaluation.report(sure[answers], truth, ("a", "b"))
     assert report.accuracy == 0.75
     assert report.recall == {"a": 0.5, "b": 1.0}
     assert report.mean_class_accuracy == 0.75
     assert report.macro_f1 == pytest.approx((2 / 3 + 4 / 5) / 2)
     assert report.confusion.tolist() == [[1, 1], [0, 2]]
-    assert report.ece == pytest.approx(0.25)
+    assert report.ece == pytest.approx(0.05)
+    assert report.log_loss == pytest.approx(-np.log([0.8, 0.2, 0.8, 0.8]).mean())
 
 
 def test_ten_crop_is_corners_centre_and_mirrors():

@@ -80,6 +80,7 @@ def test_the_figures_are_those_of_the_finished_bundle(measured, precision, crops
     report = evaluation.report(probabilities, TRUTH, measured.labels)
     assert measured.temperature != 1
     assert recorded["ece"] == pytest.approx(report.ece, abs=2e-4)
+    assert recorded["log_loss"] == pytest.approx(report.log_loss, abs=2e-4)
     assert recorded["accuracy"] == pytest.approx(report.accuracy, abs=1e-4)
 
 
@@ -90,6 +91,8 @@ def test_the_card_shows_the_figures_and_pictures(measured):
     accuracy = measured.metrics["public"]["single_crop"]["accuracy"]
     assert f"| accuracy | {100 * accuracy:.1f} % |" in text
     assert "| mean loss |" in text
+    loss = measured.metrics["public"]["int8"]["ten_crop"]["log_loss"]
+    assert re.search(rf"\| log loss \|.*\| {loss:.4f} \|", text)
     assert "AI Act" in text
     pictures = re.findall(r"\]\((\w+\.png)\)", text)
     assert len(pictures) == 4

@@ -108,6 +108,7 @@ def _print(report: Report, curve: RiskCoverage, threshold: float) -> None:
     print(f"macro-F1             {report.macro_f1:>8.2%}")
     print(f"mean class accuracy  {report.mean_class_accuracy:>8.2%}")
     print(f"ECE                  {report.ece:>8.4f}")
+    print(f"log loss             {report.log_loss:>8.4f}")
     print(f"AURC                 {curve.area:>8.4f}")
     print(f"answered             {coverage:>8.2%}, {1 - risk:.2%} of them rightly")
     for label, recall in report.recall.items():
