@@ -143,6 +143,8 @@ class Engagement:
         known = same or face in self._met
         self.partner = face
         self._met |= {f for f, v in self._visits.items() if now - v.last <= GAP_S}
+        if self.pending is not None and self.pending.occasion is Occasion.FAREWELL:
+            self.used("they came back before it could be said")
         if not known:
             lasted = visit.last - visit.since
             self.pending = Pending(

@@ -116,6 +116,14 @@ class Dialogue(RuleBasedStateMachine):
             Options(notice=notice),
             started=self.on_start,
         )
+        drop = self.conductor.policy.drop
+
+        def dropped(note: str) -> None:
+            if note.startswith(FAREWELL):
+                self.greeted_since_farewell.clear()  # they have left, if without a farewell
+            drop(note)
+
+        self.conductor.policy.drop = dropped  # type: ignore[method-assign]
         self.conductor.enable()
 
     def on_start(self, response: Response) -> None:

@@ -137,6 +137,17 @@ def test_who_leaves_before_the_greeting_gets_only_the_farewell() -> None:
     assert door.engagement.pending.occasion is Occasion.FAREWELL
 
 
+def test_who_comes_back_before_the_farewell_is_greeted_instead() -> None:
+    door = Doorway()
+    door.show(1.0, anna=NEAR)
+    door.speaks = False
+    door.show(3.0)
+    door.show(1.0, anna=NEAR)
+    assert door.engagement.dropped == "farewell dropped: they came back before it could be said"
+    assert door.engagement.pending is not None
+    assert door.engagement.pending.occasion is Occasion.GREETING
+
+
 def test_an_unknown_size_is_far_away() -> None:
     door = Doorway()
     door.show(10.0, anna=0.0)
