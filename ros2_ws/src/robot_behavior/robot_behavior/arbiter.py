@@ -30,12 +30,15 @@ class Arbiter:
     Attributes:
         current: the response under way; None when there is none.
         slots: the two actions by name; events of their goals are reported there.
+        said: the template of the last sentence that was given to speech; empty for none,
+            and when it was not said because speech failed.
     """
 
     def __init__(self, clock: Callable[[], float], send: Callable[[Command], None]) -> None:
         self._clock = clock
         self.slots = {name: GoalSlot(name, clock, send) for name in (MOTION, SPEECH)}
         self.current: Response | None = None
+        self.said = ""
         self._next: Response | None = None
         self._absent = list(self.slots)
         self._absent_since = clock()
@@ -107,7 +110,9 @@ class Arbiter:
             return None
         done = {slot.action for slot in self._used if slot.succeeded}
         problems = [self._late, *(slot.problem for slot in self._used)]
-        motion = self.slots[MOTION]
+        motion, speech = self.slots[MOTION], self.slots[SPEECH]
+        if speech in self._used and speech.problem:
+            self.said = ""
         fault = motion.problem if motion in self._used and motion.failed else ""
         finished = Finished(
             self.current,
@@ -132,6 +137,8 @@ class Arbiter:
                 self._skipped.append(name)
             else:
                 self._used.append(self.slots[name])
+                if name == SPEECH:
+                    self.said = response.template or text
                 self.slots[name].start(text, response.priority)
 
     def _cancel(self) -> None:

@@ -9,12 +9,10 @@ from robot_behavior.behaviors import Behavior, Variant
 
 
 class Chooser:
-    """Random, but never the same variant or the same sentence twice in a row.
+    """Random, but never the same variant twice in a row.
 
-    The motion changes, too, if there is another one.
-
-    A behaviour with a single variant has to repeat its motion; its only sentence
-    is still not said again until something else has been said.
+    The motion changes, too, if there is another one. A variant that has nothing to say
+    any more gives way to one that has.
 
     Args:
         rng: where chance comes from.
@@ -23,7 +21,6 @@ class Chooser:
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self._variants: dict[str, Variant] = {}
-        self._sentence = ""
 
     def choose(
         self, behavior: Behavior, never: Collection[str] = (), rather_not: Collection[str] = ()
@@ -45,12 +42,12 @@ class Chooser:
         if not sentences:
             return variant.motion, None
         new = [sentence for sentence in sentences if sentence not in rather_not]
-        self._sentence = self._rng.choice(new or sentences)
-        return variant.motion, self._sentence
+        return variant.motion, self._rng.choice(new or sentences)
 
     def has_words(self, behavior: Behavior, never: Collection[str] = ()) -> bool:
-        """Whether there is something to say that has not just been said."""
+        """Whether there is something to say."""
         return any(self._fresh(variant, never) for variant in behavior.variants)
 
-    def _fresh(self, variant: Variant, never: Collection[str]) -> list[str]:
-        return [s for s in variant.say if s != self._sentence and s not in never]
+    @staticmethod
+    def _fresh(variant: Variant, never: Collection[str]) -> list[str]:
+        return [sentence for sentence in variant.say if sentence not in never]

@@ -186,7 +186,11 @@ class Conductor:
             return refusal
         if latest is not None and self._is_somebody_else(latest.face_id, decision.face_id):
             return f"somebody else is being answered ({latest.name})"
-        return "" if self._chooser.has_words(due, decision.never) else self._faults.pause
+        return "" if self._chooser.has_words(due, self._never(decision)) else self._faults.pause
+
+    def _never(self, decision: Decision) -> set[str]:
+        """What must not be said now; above all not the last sentence once more."""
+        return {*decision.never, self._arbiter.said}
 
     def _is_somebody_else(self, answered: str, face: str) -> bool:
         """Whether a face would interrupt another one that is still in view."""
@@ -200,7 +204,7 @@ class Conductor:
             reason += f"; without a gesture: {pause}"
             worded = tuple(variant for variant in due.variants if variant.say)
             due = replace(due, variants=worded)
-        motion, sentence = self._chooser.choose(due, decision.never, decision.rather_not)
+        motion, sentence = self._chooser.choose(due, self._never(decision), decision.rather_not)
         text = None if sentence is None else self.wording.text(sentence, due.name)
         return Response(
             due.name,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from robot_behavior.arbiter import MOTION, PATIENCE_S, SPEECH, Arbiter
@@ -82,6 +84,25 @@ def test_a_silent_response_sends_no_sentence(stage: Stage) -> None:
     stage.end(MOTION)
     stage.update()
     assert not stage.last.spoken
+
+
+def test_it_knows_what_was_said_last(stage: Stage) -> None:
+    stage.arbiter.start(response(sentence="Hi"))
+    stage.accept(SPEECH)
+    assert stage.arbiter.said == "Hi"
+    stage.arbiter.start(replace(response(priority=200, sentence="Hello"), template="hello"))
+    assert stage.arbiter.said == "Hi"  # interrupted, the other one has not begun
+    stage.accept(MOTION)
+    stage.end(SPEECH)
+    stage.end(MOTION)
+    stage.update()
+    assert stage.arbiter.said == "hello"
+    stage.accept(SPEECH, 2)
+    stage.end(SPEECH, 2, success=False, message="no sound card")
+    stage.accept(MOTION, 2)
+    stage.end(MOTION, 2)
+    stage.update()
+    assert stage.arbiter.said == ""
 
 
 def test_an_equal_priority_waits(stage: Stage) -> None:

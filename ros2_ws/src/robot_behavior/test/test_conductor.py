@@ -26,6 +26,7 @@ class Stage:
     def __init__(self, notice: Behavior | None = None) -> None:
         self.now = 0.0
         self.available = {MOTION: True, SPEECH: True}
+        self.failing = ""
         self.running: dict[tuple[str, int], float] = {}
         self.sent: list[str] = []
         self.cancelled: list[str] = []
@@ -57,7 +58,7 @@ class Stage:
                 self.arbiter.slots[action].accepted(goal)
                 if self.now >= end:
                     del self.running[action, goal]
-                    self.arbiter.slots[action].ended(goal, True, "")
+                    self.arbiter.slots[action].ended(goal, action != self.failing, "")
             self.status = self.conductor.tick(self.available)
         return self.status
 
@@ -177,6 +178,24 @@ def test_the_notice_comes_first_and_once() -> None:
     stage.show(None, 10.0)
     stage.show("happy", 10.0)
     assert stage.sent.count("greet") == 1
+
+
+def test_the_notice_is_said_again_when_speech_failed() -> None:
+    stage = Stage(NOTE)
+    stage.failing = SPEECH
+    stage.show("unknown", 5.0)
+    stage.failing = ""
+    stage.show("unknown", 40.0)
+    assert stage.sent.count("A camera looks at you.") == 2
+
+
+def test_what_was_only_meant_to_be_said_does_not_part_two_sentences(stage: Stage) -> None:
+    stage.show("scared", 2.0)
+    stage.available[SPEECH] = False
+    stage.show("happy", 9.0)
+    stage.available[SPEECH] = True
+    stage.show("scared", 2.0)
+    assert [text for text in stage.sent if text != "bounce"] == ["palms", "It's okay.", "palms"]
 
 
 def test_reasons_alone_are_published_now_and_then() -> None:

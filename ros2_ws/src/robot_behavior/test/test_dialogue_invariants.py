@@ -80,7 +80,7 @@ class Goal:
         self.number, self.text, self.since, self.manners = number, text, now, manners
         self.state = "sent"  # accepted, ended, lost
         self.cancelled_at: float | None = None
-        self.succeeded = False
+        self.succeeded = False  # and was still wanted
 
 
 class Dialogue(RuleBasedStateMachine):
@@ -150,9 +150,8 @@ class Dialogue(RuleBasedStateMachine):
             for goal in goals:
                 assert goal.state != "accepted" or goal.cancelled_at is not None
             if command.action == SPEECH:
-                if self.said[-1:] == [command.text]:  # the notice is a duty until it is heard
-                    assert command.text == TOLD, "the same sentence twice in a row"
-                    assert not goals[-1].succeeded
+                if self.said[-1:] == [command.text]:
+                    assert not goals[-1].succeeded, "the same sentence twice in a row"
                 self.said.append(command.text)
             manners = self.manners.get(command.action, {})
             goals.append(Goal(command.goal, command.text, self.now, manners))
@@ -181,8 +180,9 @@ class Dialogue(RuleBasedStateMachine):
                     obeys = goal.cancelled_at is not None and manners.get("cancels", True)
                     if obeys or (end != "never" and age >= manners.get("length", 1.0)):
                         goal.state = "ended"
-                        goal.succeeded = end == "succeed" and not obeys
-                        slot.ended(goal.number, goal.succeeded, "")
+                        succeeded = end == "succeed" and not obeys
+                        goal.succeeded = succeeded and goal.cancelled_at is None
+                        slot.ended(goal.number, succeeded, "")
 
     @rule(face=st.sampled_from(["anna", "bert"]), size=st.sampled_from([0.0, 0.05, 0.1, 0.2]),
           label=st.sampled_from(["happy", "scared", "sad", "sad", UNKNOWN]),
