@@ -118,6 +118,7 @@ class Arbiter:
             self.current,
             spoken=SPEECH in done,
             problems=tuple(filter(None, problems)),
+            said=self.said if speech in self._used else "",
             moved=MOTION in done,
             fault=fault,
         )

@@ -54,8 +54,8 @@ class Moods:
             memory.told_before |= memory.told
             memory.told = set()
 
-    def answered(self, face_id: str, label: str, sentence: str | None) -> None:
-        """A mood of a face was answered, with a sentence or without."""
+    def answered(self, face_id: str, label: str, sentence: str) -> None:
+        """A mood of a face was answered, with a sentence or, if that is empty, without."""
         memory = self._faces.get(face_id)
         if memory is None:
             return  # it was forgotten meanwhile

@@ -165,8 +165,7 @@ class Policy:
             self._notice = None
         failed = bool(finished.problems) and not finished.spoken and not finished.moved
         if response.emotion and not failed:
-            said = response.template or response.sentence
-            self._moods.answered(response.face_id, response.emotion, said)
+            self._moods.answered(response.face_id, response.emotion, finished.said)
 
     def decide(self, running: str = "", can_speak: bool = True, is_blind: bool = False) -> Decision:
         """What is due now.

@@ -48,6 +48,7 @@ class Finished:
         spoken: whether its sentence was said to its end.
         problems: what went wrong, one readable clause each; a server that was not
             there to begin with is none.
+        said: the template of its sentence, if that was said, if only in part; else empty.
         moved: whether its motion was played to its end.
         fault: why its motion failed; empty if it did not. A motion that was rejected,
             because something more important is under way, has not failed.
@@ -56,6 +57,7 @@ class Finished:
     response: Response
     spoken: bool
     problems: tuple[str, ...]
+    said: str = ""
     moved: bool = False
     fault: str = ""
 

@@ -74,7 +74,7 @@ def test_a_response_ends_when_both_have_ended(stage: Stage) -> None:
     stage.end(SPEECH)
     stage.update()
     assert stage.arbiter.latest is None
-    assert stage.finished == [Finished(response(), spoken=True, problems=(), moved=True)]
+    assert stage.finished == [Finished(response(), True, (), said="Hi", moved=True)]
 
 
 def test_a_silent_response_sends_no_sentence(stage: Stage) -> None:
@@ -124,7 +124,7 @@ def test_a_higher_priority_interrupts_and_waits_for_the_end(stage: Stage) -> Non
     assert stage.new_commands() == []  # the sentence has not ended yet
     stage.end(SPEECH, success=False, message="cancelled")
     stage.update()
-    assert stage.last == Finished(response(), spoken=False, problems=())
+    assert stage.last == Finished(response(), False, (), said="Hi")
     assert stage.new_commands() == [
         Start(MOTION, 2, "scared_motion", 160),
         Start(SPEECH, 2, "Hi", 160),
@@ -275,4 +275,4 @@ def test_success_that_crosses_the_cancel_counts(stage: Stage) -> None:
     for action in HERE:
         stage.end(action, success=True)
     stage.update()
-    assert stage.last == Finished(response(), spoken=True, problems=(), moved=True)
+    assert stage.last == Finished(response(), True, (), said="Hi", moved=True)

@@ -96,6 +96,15 @@ def test_another_mood_starts_anew() -> None:
     assert again[1] in SAD.variants[0].say
 
 
+def test_words_that_were_not_said_can_still_be_said() -> None:
+    talk = Talk()
+    talk.fails = SPEECH
+    assert talk.show(3.0, anna="happy") == ["nod", "You look happy!"]
+    talk.fails = ""
+    assert talk.show(5.0, anna="happy") == ["nod", "You look happy!"]
+    assert talk.show(5.0, anna="happy") == ["nod"]
+
+
 def test_a_glimpse_of_something_else_is_no_other_mood() -> None:
     talk = Talk()
     talk.show(30.0, anna="sad")
