@@ -12,6 +12,7 @@ rclpy = pytest.importorskip("rclpy")
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 
 from fer_common.testing import spin_until, spinning  # noqa: E402
+from robot_behavior import behaviors_file  # noqa: E402
 from robot_behavior.mock_person import MockPerson  # noqa: E402
 from robot_behavior.testing import make_node, world  # noqa: E402
 
@@ -115,6 +116,22 @@ def test_the_notice_is_given_once(files: Files) -> None:
         scene.person.label = "happy"
         scene.until(lambda: len(scene.say.goals) == len(scene.motion.goals) == 2)
         assert scene.motion.texts == ["greet", "nod"]
+
+
+def test_the_notice_is_repeated_until_it_was_heard(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(behaviors_file, "_NOTICE_RETRY_S", 0.3)
+    files[0].write_text(files[0].read_text() + NOTICE)
+    with world(files, say={"mode": "abort"}) as scene:
+        scene.person.label = "unknown"
+        scene.until(lambda: len(scene.say.goals) == 2)
+        scene.say.mode = "succeed"
+        scene.until(lambda: scene.say.goals[-1].outcome == "succeeded")
+        assert set(scene.say.texts) == {"A camera looks at you."}
+        said, moved = len(scene.say.goals), len(scene.motion.goals)
+        scene.go_on(0.7)
+        assert (len(scene.say.goals), len(scene.motion.goals)) == (said, moved)
 
 
 def test_the_notice_can_be_switched_off(files: Files) -> None:
