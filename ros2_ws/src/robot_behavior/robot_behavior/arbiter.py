@@ -30,15 +30,15 @@ class Arbiter:
     Attributes:
         current: the response under way; None when there is none.
         slots: the two actions by name; events of their goals are reported there.
-        said: the template of the last sentence that was given to speech; empty for none,
-            and when it was not said because speech failed.
+        said: the template of the last sentence that was given to speech, but for those
+            that speech failed to say; empty for none.
     """
 
     def __init__(self, clock: Callable[[], float], send: Callable[[Command], None]) -> None:
         self._clock = clock
         self.slots = {name: GoalSlot(name, clock, send) for name in (MOTION, SPEECH)}
         self.current: Response | None = None
-        self.said = ""
+        self.said = self._said_before = ""
         self._next: Response | None = None
         self._absent = list(self.slots)
         self._absent_since = clock()
@@ -111,14 +111,17 @@ class Arbiter:
         done = {slot.action for slot in self._used if slot.succeeded}
         problems = [self._late, *(slot.problem for slot in self._used)]
         motion, speech = self.slots[MOTION], self.slots[SPEECH]
+        said = ""
         if speech in self._used and speech.problem:
-            self.said = ""
+            self.said = self._said_before
+        elif speech in self._used:
+            said = self.said
         fault = motion.problem if motion in self._used and motion.failed else ""
         finished = Finished(
             self.current,
             spoken=SPEECH in done,
             problems=tuple(filter(None, problems)),
-            said=self.said if speech in self._used else "",
+            said=said,
             moved=MOTION in done,
             fault=fault,
         )
@@ -139,7 +142,7 @@ class Arbiter:
             else:
                 self._used.append(self.slots[name])
                 if name == SPEECH:
-                    self.said = response.template or text
+                    self._said_before, self.said = self.said, response.template or text
                 self.slots[name].start(text, response.priority)
 
     def _cancel(self) -> None:

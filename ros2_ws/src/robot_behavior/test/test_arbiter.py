@@ -102,7 +102,8 @@ def test_it_knows_what_was_said_last(stage: Stage) -> None:
     stage.accept(MOTION, 2)
     stage.end(MOTION, 2)
     stage.update()
-    assert stage.arbiter.said == ""
+    assert stage.last.said == ""
+    assert stage.arbiter.said == "Hi"  # still what was heard last
 
 
 def test_an_equal_priority_waits(stage: Stage) -> None:

@@ -189,6 +189,15 @@ def test_the_notice_is_said_again_when_speech_failed() -> None:
     assert stage.sent.count("A camera looks at you.") == 2
 
 
+def test_a_sentence_that_failed_does_not_part_two_others(stage: Stage) -> None:
+    stage.show("scared", 2.0)
+    stage.failing = SPEECH
+    stage.show("happy", 9.0)
+    stage.failing = ""
+    stage.show("scared", 2.0)
+    assert stage.sent.count("It's okay.") == 1
+
+
 def test_what_was_only_meant_to_be_said_does_not_part_two_sentences(stage: Stage) -> None:
     stage.show("scared", 2.0)
     stage.available[SPEECH] = False
