@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ def test_ladders_in_one_folder_share_the_runs(fer2013, tmp_path, monkeypatch, ca
         "rungs:\n"
         "  - {name: one, settings: {soft_weight: 0.0, model: emotionnet_nano_b, batch_size: 16}}\n"
         "  - {name: two, settings: {light: 0.0}}\n"
-        "  - {name: three, settings: {distill_weight: 0.5}}\n"
+        "  - {name: three, needs: teachers, settings: {distill_weight: 0.5}}\n"
     )
     votes = tmp_path / "votes.npz"
     np.savez(votes, votes=np.ones((7 * 24, 10), np.uint8))
@@ -85,9 +86,29 @@ def test_ladders_in_one_folder_share_the_runs(fer2013, tmp_path, monkeypatch, ca
     assert not (out / "02-0").exists()  # there is no teacher to learn from
 
 
+def test_a_rung_that_needs_networks_is_given_those_of_the_command_line(
+    fer2013, tmp_path, monkeypatch
+):
+    rungs = tmp_path / "rungs.yaml"
+    rungs.write_text(
+        "rungs:\n"
+        "  - {name: one, needs: teachers, settings: {}}\n"
+        "  - {name: two, needs: out_of_fold, settings: {}}\n"
+        "  - {name: three, settings: {}}\n"
+    )
+    seen = []
+    monkeypatch.setattr(ladder, "measure", lambda config, _world: seen.append(config) or 0.5)
+    words = ["--root", fer2013, "--soft-labels", "votes.npz", "--out", tmp_path / "out"]
+    words += ["--epochs", 1, "--rungs", rungs, "--teachers", "a", "b", "--out-of-fold", "c"]
+    assert _climb(monkeypatch, *words) == 0
+    asked = [(config.teachers, config.out_of_fold) for config in seen]
+    assert asked == [((Path("a"), Path("b")), ()), ((), (Path("c"),)), ((), ())]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("rungs: [{name: one, needs: luck, settings: {}}]", "'one' needs 'luck', expected teach"),
         ("rungs: [{name: one}]", "ladder.yaml: not a ladder"),
         ("rungs: []", "ladder.yaml: a ladder without rungs"),
         ("\x00", "ladder.yaml: not a ladder"),

@@ -9,6 +9,9 @@ from typing import Any
 
 from ec_rfernet.errors import InputError
 
+PARTS = 3
+"""Into how many parts the training images are divided where one is held out."""
+
 
 def _setting(default: Any, low: float, high: float, text: str) -> Any:
     """A number with its range, both ends included."""
@@ -47,7 +50,15 @@ class TrainConfig:
     soft_labels: Path | None = field(
         default=None, metadata={"help": "FER+ votes: fer2013new.csv, or an npz with 'votes'"}
     )
-    soft_weight: float = _setting(0.5, 0, 1, "share of what the FER+ votes say in the target")
+    hold_out: int | None = _other(
+        None, "third of the training images, 0..2, to leave out, for out_of_fold of another run"
+    )
+    out_of_fold: tuple[Path, ...] = _other(
+        (), "bundles trained with hold_out 0, 1 and 2: what each says of the third it has not seen"
+    )
+    soft_weight: float = _setting(
+        0.5, 0, 1, "share of what votes and out_of_fold answers say in the target"
+    )
     label_smoothing: float = _setting(0.0, 0, 1, "mass of the label spread over all classes")
     teachers: tuple[Path, ...] = _other((), "bundles whose mean answer is distilled")
     distill_weight: float = _setting(0.5, 0, 1, "share of the teachers in the loss")
@@ -88,6 +99,8 @@ class TrainConfig:
     threads: int = _setting(0, 0, 1024, "CPU threads of each process, 0 = all")
 
     def __post_init__(self) -> None:
+        if self.hold_out not in (None, *range(PARTS)):
+            raise InputError(f"hold_out is {self.hold_out}, expected 0..{PARTS - 1}")
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)
             if "range" in item.metadata:
@@ -104,5 +117,6 @@ class TrainConfig:
         fields = {k: v for k, v in dataclasses.asdict(self).items() if k not in hidden}
         fields["soft_labels"] = "FER+" if self.soft_labels else None
         fields["init"] = self.init.name if self.init else None
+        fields["out_of_fold"] = [judge.name for judge in self.out_of_fold]
         fields["teachers"] = [teacher.name for teacher in self.teachers]
         return fields

@@ -14,6 +14,7 @@ from ec_rfernet.datasets import Split
 from ec_rfernet.errors import InputError
 from ec_rfernet.framing import Framing
 from ec_rfernet.framing_survey import framing_of
+from ec_rfernet.training import held_out
 from ec_rfernet.training.config import TrainConfig
 from ec_rfernet.training.targets import soft_targets
 
@@ -85,11 +86,13 @@ def load(config: TrainConfig) -> TrainingData:
     train = without_twins(without_blank(train), validation)
     if len(train) == 0:
         raise InputError(f"{config.root}: every training image is blank or a validation image too")
+    if config.hold_out is not None:
+        train = train.take(held_out.parts(train) != config.hold_out)
     mean, std = statistics(train.images)
     return TrainingData(
         images=torch.from_numpy(train.images).unsqueeze(1),
         labels=torch.from_numpy(train.labels),
-        targets=torch.from_numpy(soft_targets(train, len(dataset.labels), config)),
+        targets=torch.from_numpy(soft_targets(train, dataset.labels, config)),
         validation_images=torch.from_numpy(validation.images).unsqueeze(1),
         validation_labels=torch.from_numpy(validation.labels),
         mean=mean,

@@ -29,6 +29,8 @@ from ec_rfernet.training.trainer import Trainer, choose_device
 
 RUNGS = Path(__file__).with_name("ladder.yaml")
 RESULT = "accuracy.json"
+NETWORKS = ("teachers", "out_of_fold")
+"""Settings that name other networks."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,13 @@ class Rung:
         name: what was added.
         settings: all that differs from the preset, with what the rungs below added.
         aside: tried, but not carried on to the next rung.
+        needs: the setting, of `NETWORKS`, for which the command line has to name bundles.
     """
 
     name: str
     settings: Mapping[str, Any]
     aside: bool
+    needs: str | None = None
 
 
 def read_rungs(path: Path = RUNGS) -> list[Rung]:
@@ -59,7 +63,13 @@ def read_rungs(path: Path = RUNGS) -> list[Rung]:
             name, given = str(row["name"]), presets.settings(path, row["settings"])
             if name in rungs:
                 raise InputError(f"{path}: two rungs are called '{name}'")
-            rungs[name] = Rung(name, {**carried, **given}, bool(row.get("aside", False)))
+            needs = row.get("needs")
+            if needs not in (None, *NETWORKS):
+                raise InputError(
+                    f"{path}: '{name}' needs '{needs}', expected {' or '.join(NETWORKS)}"
+                )
+            aside = bool(row.get("aside", False))
+            rungs[name] = Rung(name, {**carried, **given}, aside, needs)
             carried = carried if rungs[name].aside else dict(rungs[name].settings)
     except (
         OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError,
@@ -151,6 +161,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "type": Path, "nargs": "+", "default": (), "metavar": "PATH",
         "help": "bundles for the rung that distils, which is left out without them",
     },
+    "out-of-fold": {
+        "type": Path, "nargs": "+", "default": (), "metavar": "PATH",
+        "help": "bundles for the rung that asks them, which is left out without them",
+    },
     "seeds": {
         "type": int, "default": 1, "metavar": "N",
         "help": "runs of each rung, whose spread is given (default: %(default)s)",
@@ -178,13 +192,13 @@ def _climb(options: argparse.Namespace) -> None:
     with parallel.join(choose_device(options.device)) as world:
         for seed in range(options.seeds):
             for number, rung in enumerate(rungs):
-                distils = "distill_weight" in rung.settings
-                if distils and not options.teachers:
+                networks = tuple(getattr(options, rung.needs)) if rung.needs else ()
+                if rung.needs and not networks:
                     continue
                 given = {
                     **common, **rung.settings, "seed": seed,
                     "out": options.out / f"{number:02d}-{seed}",
-                    "teachers": tuple(options.teachers) if distils else (),
+                    **({rung.needs: networks} if rung.needs else {}),
                 }  # fmt: skip
                 config = presets.configure(options.preset, given)
                 with _claim(config.out, world) as ours:
