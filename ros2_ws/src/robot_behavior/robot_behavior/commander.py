@@ -1,33 +1,39 @@
 """Whether the one who commands the robot is alive: the motion player.
 
-A program that is killed cannot say so, and discovery notices it only after 20 s. So the
-motion player's eyes are a sign of life, by DDS's own means: its middleware asserts that it
-lives, whether or not there is anything to tell, and a reader is told when that ceases.
+A program that is killed, or hangs, cannot say so. So the motion player tells the light of
+its eyes again and again, whether or not it has changed, and a robot that hears nothing more
+knows. DDS has means of its own for this, but cannot be relied on: discovery notices only
+after 20 s, and of 200 motion players that were killed Fast DDS 2.14 did not report one as
+no longer alive, although it had been asked to within a second.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, LivelinessPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.topic_endpoint_info import TopicEndpointInfo
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import ColorRGBA
 
+BEAT_S = 0.2
+"""So often a living motion player tells the light of its eyes at least."""
+
 PROMISE_S, PATIENCE_S = 0.5, 1.0
-"""So often a living motion player asserts itself; without it for so long it is dead."""
+"""So often it promises DDS to, and so long a robot waits for it."""
+
+TICK_S = 0.1
+"""So often a robot looks whether it has been told."""
 
 
-def _latched(lease_s: float) -> QoSProfile:
+def _latched(deadline_s: float) -> QoSProfile:
     return QoSProfile(
         depth=1,
         reliability=ReliabilityPolicy.RELIABLE,
         durability=DurabilityPolicy.TRANSIENT_LOCAL,
-        liveliness=LivelinessPolicy.AUTOMATIC,
-        liveliness_lease_duration=Duration(seconds=lease_s),
+        deadline=Duration(seconds=deadline_s),
     )
 
 
@@ -35,40 +41,50 @@ EYES = _latched(PROMISE_S)
 """Of the publisher of ``eyes``; a subscriber that asks for less gets on with it, too."""
 
 
+class SignOfLife:
+    """Counts the looks at something that ought to be heard between them.
+
+    Looks, not seconds: who was too busy to look was too busy to hear, too.
+
+    Args:
+        patience: so many looks in a row without having heard anything are too many.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self._patience = patience
+        self._left: int | None = None
+
+    def heard(self) -> None:
+        """It lives."""
+        self._left = self._patience
+
+    def has_ended(self) -> bool:
+        """A look; true once, when what was heard before has been silent for too long."""
+        if self._left is None:
+            return False
+        self._left -= 1
+        if self._left:
+            return False
+        self._left = None
+        return True
+
+
 def watch(node: Node, gone: Callable[[], None]) -> None:
     """Watches the motion player on behalf of a robot.
 
-    One that runs in the robot's own process is not watched: it cannot die alone, and
-    nobody asserts that it lives, because the middleware tells that to other processes only.
-
     Args:
         node: the robot's.
-        gone: called when the last motion player has ended, in whichever way.
+        gone: called when the last motion player has ended or hangs.
     """
+    sign = SignOfLife(round(PATIENCE_S / TICK_S))
 
-    def changed(event: Any) -> None:
-        if not event.alive_count and event.alive_count_change < 0 and not _is_at_home(node):
+    def look() -> None:
+        if sign.has_ended():
             gone()
 
-    # Whoever else publishes eyes makes no such promise, and is none of our business.
-    events = SubscriptionEventCallbacks(liveliness=changed, use_default_callbacks=False)
+    # Whoever else publishes eyes makes no such promise, and DDS keeps the two apart.
+    silent = SubscriptionEventCallbacks(use_default_callbacks=False)
     node.create_subscription(
-        ColorRGBA, "eyes", lambda _light: None, _latched(PATIENCE_S), event_callbacks=events
+        ColorRGBA, "eyes", lambda _light: sign.heard(), _latched(PATIENCE_S), event_callbacks=silent
     )
-
-
-def _is_at_home(node: Node) -> bool:
-    """Whether eyes are published by this process: by the same participant of DDS."""
-    name = node.get_name(), node.get_namespace()
-    readers = node.get_subscriptions_info_by_topic("eyes")
-    ours = {
-        _participant(reader)
-        for reader in readers
-        if (reader.node_name, reader.node_namespace) == name
-    }
-    return any(_participant(eyes) in ours for eyes in node.get_publishers_info_by_topic("eyes"))
-
-
-def _participant(endpoint: TopicEndpointInfo) -> bytes:
-    """The first twelve of the sixteen bytes of a DDS identifier (RTPS 2.5, 8.2.4)."""
-    return bytes(endpoint.endpoint_gid[:12])
+    node.create_timer(TICK_S, look, clock=Clock(clock_type=ClockType.STEADY_TIME))

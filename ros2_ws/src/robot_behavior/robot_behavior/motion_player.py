@@ -26,7 +26,7 @@ from fer_common.diagnostics import Limits, Report
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.parameters import declare, on_change
 from fer_common.qos import EVENTS, LATCHED, STREAM
-from robot_behavior.commander import EYES
+from robot_behavior.commander import BEAT_S, EYES
 from robot_behavior.exclusive_action import ExclusiveAction
 from robot_behavior.eyes import light
 from robot_behavior.gaze import Camera
@@ -70,6 +70,7 @@ class MotionPlayer(Node):
         self._mover = Mover(rest, model.limits, params.settings, params.head)
         self._camera = Camera.with_view(params.image_width, params.image_height, params.fov_deg)
         self._light: ColorRGBA | None = None
+        self._shone = -math.inf
         self._trajectory = self.create_publisher(JointTrajectory, "joint_trajectory", EVENTS)
         self._eyes = self.create_publisher(ColorRGBA, "eyes", EYES)
         self._markers = self.create_publisher(MarkerArray, "~/markers", STREAM)
@@ -167,11 +168,11 @@ class MotionPlayer(Node):
             self._markers.publish(markers(self._model, positions, stamp, self._light))
 
     def _shine(self, now: float) -> None:
-        """Publishes the light of the eyes when it changes."""
+        """Publishes the light of the eyes when it changes, and as a sign of life."""
         red, green, blue, openness = light(now, self._mover.mood(now), self._mover.is_lively)
         colour = ColorRGBA(r=red, g=green, b=blue, a=openness)
-        if colour != self._light:
-            self._light = colour
+        if colour != self._light or now - self._shone >= BEAT_S:
+            self._light, self._shone = colour, now
             self._eyes.publish(colour)
 
     def _stop(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
