@@ -18,55 +18,24 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import ColorRGBA
 
+from robot_behavior.sign_of_life import SignOfLife
+
 BEAT_S = 0.2
 """So often a living motion player tells the light of its eyes at least."""
 
-PROMISE_S, PATIENCE_S = 0.5, 1.0
-"""So often it promises DDS to, and so long a robot waits for it."""
+PATIENCE_S = 1.0
+"""So long a robot waits for it."""
 
 TICK_S = 0.1
 """So often a robot looks whether it has been told."""
 
-
-def _latched(deadline_s: float) -> QoSProfile:
-    return QoSProfile(
-        depth=1,
-        reliability=ReliabilityPolicy.RELIABLE,
-        durability=DurabilityPolicy.TRANSIENT_LOCAL,
-        deadline=Duration(seconds=deadline_s),
-    )
-
-
-EYES = _latched(PROMISE_S)
+EYES = QoSProfile(
+    depth=1,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+    deadline=Duration(seconds=PATIENCE_S),
+)
 """Of the publisher of ``eyes``; a subscriber that asks for less gets on with it, too."""
-
-
-class SignOfLife:
-    """Counts the looks at something that ought to be heard between them.
-
-    Looks, not seconds: who was too busy to look was too busy to hear, too.
-
-    Args:
-        patience: so many looks in a row without having heard anything are too many.
-    """
-
-    def __init__(self, patience: int) -> None:
-        self._patience = patience
-        self._left: int | None = None
-
-    def heard(self) -> None:
-        """It lives."""
-        self._left = self._patience
-
-    def has_ended(self) -> bool:
-        """A look; true once, when what was heard before has been silent for too long."""
-        if self._left is None:
-            return False
-        self._left -= 1
-        if self._left:
-            return False
-        self._left = None
-        return True
 
 
 def watch(node: Node, gone: Callable[[], None]) -> None:
@@ -85,6 +54,6 @@ def watch(node: Node, gone: Callable[[], None]) -> None:
     # Whoever else publishes eyes makes no such promise, and DDS keeps the two apart.
     silent = SubscriptionEventCallbacks(use_default_callbacks=False)
     node.create_subscription(
-        ColorRGBA, "eyes", lambda _light: sign.heard(), _latched(PATIENCE_S), event_callbacks=silent
+        ColorRGBA, "eyes", lambda _light: sign.heard(), EYES, event_callbacks=silent
     )
     node.create_timer(TICK_S, look, clock=Clock(clock_type=ClockType.STEADY_TIME))

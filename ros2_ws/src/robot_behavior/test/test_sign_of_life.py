@@ -1,14 +1,11 @@
-"""Whether the one who commands the robot is alive."""
+"""Whether something is still heard."""
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-pytest.importorskip("rclpy")
-
-from robot_behavior.commander import SignOfLife
+from robot_behavior.sign_of_life import SignOfLife
 
 LOOKS = st.lists(st.booleans(), max_size=60)
 """What happens: it is heard (true), or somebody looks."""

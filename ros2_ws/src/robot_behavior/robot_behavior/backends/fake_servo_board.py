@@ -214,7 +214,7 @@ def serve(link: Path, board: FakeServoBoard) -> None:
         if now >= due:
             # A board never pauses. Where this computer did, its steps are not made up for: they
             # would count as silence of a driver that could not speak either.
-            due = max(due, now - STEP_S) + STEP_S
+            due = max(due + STEP_S, now)
             _write(own, board.step())
             widths = " ".join(f"{width:.2f}" for width in board.pulses_us)
             period = STEP_S * 1e6 if any(board.pulses_us) else 0.0

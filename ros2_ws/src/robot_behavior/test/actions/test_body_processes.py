@@ -113,6 +113,7 @@ def test_a_mistake_ends_with_one_clear_line(arguments: list[str], complaint: str
         "playback",
         "mover",
         "eyes",
+        "sign_of_life",
         "priority_slot",
         "urdf",
         "robot_figure",

@@ -141,12 +141,17 @@ def raise_the_arms(scene: Scene, send_goal: Callable) -> None:
     scene.until(raised)
 
 
-def test_the_robot_rests_when_its_motion_player_is_killed(
-    scene: Scene, send_goal: Callable
-) -> None:
+def start_with_raised_arms(scene: Scene, send_goal: Callable) -> None:
+    """A simulated robot in the middle of a gesture."""
     scene.start("sim_robot", urdf=URDF)
     scene.start("motion_player", urdf=URDF, motions_file=CONFIG / "motions.yaml", idle=0.0)
     raise_the_arms(scene, send_goal)
+
+
+def test_the_robot_rests_when_its_motion_player_is_killed(
+    scene: Scene, send_goal: Callable
+) -> None:
+    start_with_raised_arms(scene, send_goal)
     scene.kill("motion_player")
     killed, poses = time.monotonic(), len(scene.witness.poses)
     scene.until(lambda: scene.has_said("the motion player is gone"), 10.0)
@@ -162,9 +167,7 @@ def test_the_robot_rests_when_its_motion_player_is_killed(
 
 
 def test_the_robot_rests_when_its_motion_player_hangs(scene: Scene, send_goal: Callable) -> None:
-    scene.start("sim_robot", urdf=URDF)
-    scene.start("motion_player", urdf=URDF, motions_file=CONFIG / "motions.yaml", idle=0.0)
-    raise_the_arms(scene, send_goal)
+    start_with_raised_arms(scene, send_goal)
     scene.freeze("motion_player")
     scene.until(lambda: scene.has_said("the motion player is gone"), 10.0)
     scene.until(scene.rests, 10.0)
@@ -176,9 +179,7 @@ def test_the_robot_rests_when_its_motion_player_hangs(scene: Scene, send_goal: C
 def test_the_eyes_of_somebody_else_are_no_sign_of_life(scene: Scene, send_goal: Callable) -> None:
     light = scene.witness.create_publisher(ColorRGBA, "eyes", LATCHED)
     scene.witness.create_timer(0.05, lambda: light.publish(ColorRGBA(r=1.0, a=1.0)))
-    scene.start("sim_robot", urdf=URDF)
-    scene.start("motion_player", urdf=URDF, motions_file=CONFIG / "motions.yaml", idle=0.0)
-    raise_the_arms(scene, send_goal)
+    start_with_raised_arms(scene, send_goal)
     scene.kill("motion_player")
     scene.until(lambda: scene.has_said("the motion player is gone"), 10.0)
     scene.until(scene.rests, 10.0)
@@ -187,9 +188,7 @@ def test_the_eyes_of_somebody_else_are_no_sign_of_life(scene: Scene, send_goal: 
 def test_a_robot_that_somebody_stopped_stays_although_its_motion_player_is_killed(
     scene: Scene, send_goal: Callable
 ) -> None:
-    scene.start("sim_robot", urdf=URDF)
-    scene.start("motion_player", urdf=URDF, motions_file=CONFIG / "motions.yaml", idle=0.0)
-    raise_the_arms(scene, send_goal)
+    start_with_raised_arms(scene, send_goal)
     scene.until(scene.witness.stop.service_is_ready)
     scene.until(scene.witness.stop.call_async(Trigger.Request()).done)
     scene.go_on(0.5)
