@@ -34,7 +34,7 @@ def ros_domain() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_choice_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The tests run what a fresh machine runs, see `ec_rfernet.choice`."""
+    """The tests run what a fresh machine runs, see `ec_rfernet.runtimes.choice`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         yield

@@ -21,7 +21,7 @@ from std_msgs.msg import Header, String
 from fer_bringup.clip.stage import HEIGHT, WIDTH, Stage
 from fer_common.qos import EVENTS, LATCHED, NEWEST, STREAM
 from fer_common.transport import make_room_for_images
-from fer_node.images import to_message
+from fer_node.nodes.messages import to_message
 from tests.processes import Process, wait_for
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec_rfernet.detection import MediaPipeDetector
+from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
 from tests.benchmarks import report
 from tests.benchmarks.__main__ import read
 from tests.benchmarks.cases import FACES, SIZES, short_matrix, whole_matrix

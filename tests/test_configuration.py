@@ -10,20 +10,20 @@ from ament_index_python.packages import get_package_share_directory
 
 SHARE = Path(get_package_share_directory("fer_bringup"))
 PARAMETERS = {
-    "camera_node": ["fer_node.camera_node:CameraParameters"],
-    "fer_node": ["fer_node.fer_parameters:FerParameters"],
-    "behavior_node": ["robot_behavior.behavior_params:BehaviorParams"],
-    "motion_player": ["robot_behavior.motion_player:PlayerParams"],
-    "speech_node": ["robot_behavior.speech_node:SpeechParams"],
-    "sim_robot": ["robot_behavior.sim_robot:SimParams"],
+    "camera_node": ["fer_node.nodes.camera_node:CameraParameters"],
+    "fer_node": ["fer_node.nodes.fer_parameters:FerParameters"],
+    "behavior_node": ["robot_behavior.nodes.behavior_params:BehaviorParams"],
+    "motion_player": ["robot_behavior.nodes.motion_player:PlayerParams"],
+    "speech_node": ["robot_behavior.nodes.speech_node:SpeechParams"],
+    "sim_robot": ["robot_behavior.nodes.sim_robot:SimParams"],
     "viewer_node": ["fer_monitor.viewer.viewer_parameters:ViewerParameters"],
     "bag_recorder": ["fer_monitor.recording.bag_recorder:RecorderParameters"],
-    "play_motion2_bridge": ["robot_behavior.backends.play_motion2:PlayMotion2Params"],
+    "play_motion2_bridge": ["robot_behavior.robots.play_motion2.bridge:PlayMotion2Params"],
     "robot_bridge": [
-        "robot_behavior.backends.robot_bridge:BridgeParams",
-        "robot_behavior.backends.serial_backend:SerialParams",
-        "robot_behavior.backends.naoqi_backend:NaoqiParams",
-        "robot_behavior.backends.follow_action:FollowParams",
+        "robot_behavior.nodes.robot_bridge:BridgeParams",
+        "robot_behavior.robots.servo_humanoid.serial_backend:SerialParams",
+        "robot_behavior.robots.nao.naoqi_backend:NaoqiParams",
+        "robot_behavior.robots.ros2_control.driver:FollowParams",
     ],
 }
 BY_ARGUMENT = {

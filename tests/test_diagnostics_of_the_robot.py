@@ -16,13 +16,13 @@ from fer_bringup.clip.stage import HEIGHT, WIDTH
 from fer_common.diagnostics import Level
 from fer_common.runner import start
 from fer_common.testing import Physician, spin_until, spinning
-from fer_node.camera_node import CameraNode
-from fer_node.fakes import FAKE_BUNDLE, FakeClassifier, FakeDetector, surely
-from fer_node.fer_node import FerNode
-from robot_behavior.behavior_node import BehaviorNode
-from robot_behavior.motion_player import MotionPlayer
-from robot_behavior.sim_robot import SimRobot
-from robot_behavior.speech_node import SpeechNode
+from fer_node.nodes.camera_node import CameraNode
+from fer_node.nodes.fer_node import FerNode
+from fer_node.testing.fakes import FAKE_BUNDLE, FakeClassifier, FakeDetector, surely
+from robot_behavior.nodes.behavior_node import BehaviorNode
+from robot_behavior.nodes.motion_player import MotionPlayer
+from robot_behavior.nodes.sim_robot import SimRobot
+from robot_behavior.nodes.speech_node import SpeechNode
 
 DOCS = Path(__file__).parents[1] / "docs" / "diagnostics.md"
 CONFIG = Path(get_package_share_directory("fer_bringup")) / "config" / "diagnostics.yaml"

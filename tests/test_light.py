@@ -9,7 +9,7 @@ PROGRAM = """
 import sys
 from fer_common.runner import start
 from fer_common.testing import spinning
-from fer_node.fer_node import FerNode
+from fer_node.nodes.fer_node import FerNode
 with spinning(FerNode) as (_, nodes):
     start(nodes[0])  # the detector has looked at an image by then, and so has the network
     print(*sys.modules)

@@ -61,10 +61,19 @@ def test_the_library_needs_no_ros() -> None:
 @pytest.mark.parametrize(
     "names",
     [
-        ["fer_node.tracker", "fer_node.smoother", "fer_node.perception", "fer_node.attention"],
-        ["robot_behavior.policy", "robot_behavior.arbiter", "robot_behavior.conductor"],
-        ["robot_behavior.motion_library", "robot_behavior.robot_figure", "robot_behavior.urdf"],
-        ["fer_bringup.journal", "fer_bringup.panel", "fer_bringup.recording"],
+        [
+            "fer_node.perception.tracker",
+            "fer_node.perception.smoother",
+            "fer_node.perception.pipeline",
+            "fer_node.perception.attention",
+        ],
+        [
+            "robot_behavior.dialogue.policy",
+            "robot_behavior.dialogue.arbiter",
+            "robot_behavior.dialogue.conductor",
+        ],
+        ["robot_behavior.motion.library", "robot_behavior.body.figure", "robot_behavior.body.urdf"],
+        ["fer_bringup.journal", "fer_bringup.panel", "fer_bringup.film"],
         ["fer_bringup.clip.make_clip", "fer_bringup.options", "fer_bringup.assembly"],
     ],
     ids=lambda names: names[0],
@@ -77,12 +86,12 @@ def test_the_robot_needs_neither_torch_nor_jax() -> None:
     loaded = imported_by(
         "fer_bringup.robot",
         "fer_bringup.application",
-        "fer_node.fer_node",
-        "fer_node.camera_node",
-        "robot_behavior.behavior_node",
-        "robot_behavior.motion_player",
-        "robot_behavior.speech_node",
-        "robot_behavior.sim_robot",
+        "fer_node.nodes.fer_node",
+        "fer_node.nodes.camera_node",
+        "robot_behavior.nodes.behavior_node",
+        "robot_behavior.nodes.motion_player",
+        "robot_behavior.nodes.speech_node",
+        "robot_behavior.nodes.sim_robot",
     )
     assert not {"torch", "jax", "onnx", "skimage", "tensorflow"} & loaded
 

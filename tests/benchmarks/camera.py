@@ -22,9 +22,9 @@ from std_msgs.msg import Header
 
 from fer_common.qos import STREAM
 from fer_common.runner import StopRequest, initialise, spin, start
-from fer_node.camera_node import CameraNode
-from fer_node.images import camera_info
-from fer_node.source import Pace, Wait
+from fer_node.camera.source import Pace, Wait
+from fer_node.nodes.camera_node import CameraNode
+from fer_node.nodes.messages import camera_info
 
 JPEG_QUALITY = 80
 
@@ -35,7 +35,7 @@ class Film:
     Args:
         frames: BGR uint8 [N, H, W, 3].
         rate: pictures per second.
-        wait: see `fer_node.source.Wait`.
+        wait: see `fer_node.camera.source.Wait`.
     """
 
     def __init__(self, frames: np.ndarray, rate: float, wait: Wait) -> None:
@@ -44,7 +44,7 @@ class Film:
         self._next = 0
 
     def read(self) -> np.ndarray | None:
-        """See `fer_node.source.Source`."""
+        """See `fer_node.camera.source.Source`."""
         late = self._pace.next()
         if late is None:
             return None
@@ -102,7 +102,7 @@ def _makers(values: argparse.Namespace) -> list[Callable[[], Node]]:
             lambda: CameraNode(lambda _, wait, __: (Film(frames, values.rate, wait), "a film"))
         ]
     if values.with_perception:
-        from fer_node.fer_node import FerNode
+        from fer_node.nodes.fer_node import FerNode
 
         makers.insert(0, FerNode)
     return makers

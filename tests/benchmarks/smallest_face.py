@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
-from ec_rfernet.detection import MediaPipeDetector
+from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
 from fer_bringup.clip.portraits import EYE_DISTANCE, Portrait
 from tests.benchmarks.scene import heads, put, room
 

@@ -14,8 +14,8 @@ setup(
     zip_safe=False,
     entry_points={
         "console_scripts": [
-            "camera_node = fer_node.executables:camera_node",
-            "fer_node = fer_node.executables:fer_node",
+            "camera_node = fer_node.nodes.executables:camera_node",
+            "fer_node = fer_node.nodes.executables:fer_node",
         ],
     },
 )

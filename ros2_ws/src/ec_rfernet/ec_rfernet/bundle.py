@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.faces.framing import ANCHORS, Framing
 from ec_rfernet.files import write_text
-from ec_rfernet.framing import ANCHORS, Framing
 from ec_rfernet.labels import CONTEMPT, LABELS
 
 MANIFEST = "bundle.json"

@@ -13,9 +13,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ec_rfernet import evaluation, networks
+from ec_rfernet import networks
 from ec_rfernet.bundle import INT8, ONNX, WEIGHTS, Bundle, save
 from ec_rfernet.errors import InputError
+from ec_rfernet.evaluation import scores
 from ec_rfernet.files import staged
 from ec_rfernet.runtimes import open_classifier
 from ec_rfernet.runtimes.torch_runtime import TorchClassifier
@@ -120,9 +121,7 @@ def parity(bundle: Bundle, network: nn.Module) -> float:
 def agreement(bundle: Bundle, images: np.ndarray) -> float:
     """Share of pictures uint8 [N, H, W] whose answer is the same in int8 and in fp32."""
     answers = [
-        evaluation.logits(open_classifier(bundle, 1, "onnxruntime", precision), images).argmax(
-            axis=1
-        )
+        scores.logits(open_classifier(bundle, 1, "onnxruntime", precision), images).argmax(axis=1)
         for precision in ("fp32", "int8")
     ]
     return float(np.mean(answers[0] == answers[1]))

@@ -22,8 +22,8 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from ec_rfernet.bundle import Bundle
-from ec_rfernet.classifier import network_input
-from ec_rfernet.evaluation import single_crop
+from ec_rfernet.evaluation.scores import single_crop
+from ec_rfernet.runtimes.classifier import network_input
 
 IMAGES = 1024
 """How many pictures the ranges of the activations are taken from."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ec_rfernet.bundle import Bundle
-from ec_rfernet.classifier import Classifier
-from ec_rfernet.faces import Face, FaceDetector
-from ec_rfernet.framing import align
+from ec_rfernet.faces.face import Face, FaceDetector
+from ec_rfernet.faces.framing import align
 from ec_rfernet.labels import UNKNOWN
+from ec_rfernet.runtimes.classifier import Classifier
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,14 +6,14 @@ from pathlib import Path
 import cv2
 import pytest
 
-from ec_rfernet import bundle, choice
+from ec_rfernet import bundle
 from ec_rfernet.benchmark import others, own
 from ec_rfernet.benchmark.choosing import Decision
 from ec_rfernet.benchmark.comparison import compare
 from ec_rfernet.benchmark.subject import Candidate, Subject
 from ec_rfernet.benchmark.timing import Settings, Timing
 from ec_rfernet.cli import main
-from ec_rfernet.runtimes import available, open_classifier
+from ec_rfernet.runtimes import available, choice, open_classifier
 
 MODEL = Path(__file__).resolve().parents[4] / "models" / "emotionnet_nano_b"
 BRIEF = Settings(rounds=1, turn_s=0.001)

@@ -8,7 +8,7 @@ import torch
 from ec_rfernet import bundle, networks
 from ec_rfernet.errors import InputError
 from ec_rfernet.export import PARITY, load_network, parity, write_bundle
-from ec_rfernet.framing import ANCHORS, FER2013
+from ec_rfernet.faces.framing import ANCHORS, FER2013
 from ec_rfernet.runtimes import open_classifier
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from ec_rfernet import bundle, datasets
 from ec_rfernet.errors import InputError
-from ec_rfernet.faces import Box, Face
-from ec_rfernet.framing import FER2013
+from ec_rfernet.faces.face import Box, Face
+from ec_rfernet.faces.framing import FER2013
 from ec_rfernet.labels import LABELS, valence_arousal
 from ec_rfernet.recognition import recognise
 

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ec_rfernet.calibration import Reliability, RiskCoverage, fit_temperature, log_loss
-from ec_rfernet.classifier import softmax
+from ec_rfernet.evaluation.calibration import Reliability, RiskCoverage, fit_temperature, log_loss
+from ec_rfernet.runtimes.classifier import softmax
 
 
 def answers(seed, count=300, spread=1.5):

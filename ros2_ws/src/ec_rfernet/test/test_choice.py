@@ -6,14 +6,14 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ec_rfernet import choice, cpu, networks, runtimes
+from ec_rfernet import networks, runtimes
 from ec_rfernet.bundle import Bundle
-from ec_rfernet.choice import Choice
 from ec_rfernet.errors import InputError
 from ec_rfernet.export import write_bundle
-from ec_rfernet.framing import FER2013
-from ec_rfernet.native import library
-from ec_rfernet.runtimes import open_classifier
+from ec_rfernet.faces.framing import FER2013
+from ec_rfernet.runtimes import choice, cpu, open_classifier
+from ec_rfernet.runtimes.choice import Choice
+from ec_rfernet.runtimes.native import library
 
 PICTURES = torch.arange(8 * 48 * 48).reshape(8, 48, 48).remainder(256).to(torch.uint8).numpy()
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ec_rfernet.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 from ec_rfernet.errors import InputError
+from ec_rfernet.evaluation.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 
 
 def pictures(count, seed=0):

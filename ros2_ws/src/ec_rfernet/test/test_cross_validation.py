@@ -5,9 +5,10 @@ import cv2
 import numpy as np
 import pytest
 
-from ec_rfernet import cross_validation, datasets
-from ec_rfernet.cross_validation import pool
+from ec_rfernet import datasets
 from ec_rfernet.errors import InputError
+from ec_rfernet.evaluation import cross_validation
+from ec_rfernet.evaluation.cross_validation import pool
 
 LABELS = datasets.get("ckplus").labels
 

@@ -6,10 +6,10 @@ import pytest
 
 from ec_rfernet import datasets
 from ec_rfernet.datasets.ckplus import FOLDERS, NUMBERS, read_ckplus
+from ec_rfernet.datasets.framing_survey import survey
 from ec_rfernet.errors import InputError
-from ec_rfernet.faces import Box, Face
-from ec_rfernet.framing import FER2013
-from ec_rfernet.framing_survey import survey
+from ec_rfernet.faces.face import Box, Face
+from ec_rfernet.faces.framing import FER2013
 from ec_rfernet.labels import CONTEMPT, LABELS
 
 ORDER = ["angry", "contempt", "disgusted", "scared", "happy", "sad", "surprised"]
@@ -91,7 +91,7 @@ def test_faces_are_cut_out_of_whole_frames_in_the_framing_of_fer2013(official):
     split = datasets.read("ckplus", official, "test", 4)
     assert split.images.shape == (3, 48, 48)
     assert len(set(split.labels)) == 1
-    from ec_rfernet.detection import MediaPipeDetector
+    from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
 
     detector = MediaPipeDetector()
     anchors, share = survey(split.images[:1], detector)

@@ -4,11 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from ec_rfernet import datasets, framing_survey
-from ec_rfernet.detection import MediaPipeDetector
+from ec_rfernet import datasets
+from ec_rfernet.datasets import framing_survey
+from ec_rfernet.datasets.framing_survey import framing_of, sample
 from ec_rfernet.errors import InputError
-from ec_rfernet.framing import FER2013, Framing, align
-from ec_rfernet.framing_survey import framing_of, sample
+from ec_rfernet.faces.framing import FER2013, Framing, align
+from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
 
 
 @pytest.fixture(scope="module")

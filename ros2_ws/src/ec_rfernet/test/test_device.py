@@ -9,7 +9,7 @@ import torch
 
 from ec_rfernet import bundle, networks
 from ec_rfernet.export import write_bundle
-from ec_rfernet.framing import FER2013
+from ec_rfernet.faces.framing import FER2013
 from ec_rfernet.training import classifier, data, trainer
 from ec_rfernet.training.config import TrainConfig
 from ec_rfernet.training.parallel import World

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec_rfernet import evaluation
+from ec_rfernet.evaluation import scores
 from ec_rfernet.labels import LABELS, valence_arousal
 
 
@@ -13,7 +13,7 @@ def test_report_of_a_known_confusion():
     truth = np.array([0, 0, 1, 1])
     answers = np.array([0, 1, 1, 1])
     sure = np.array([[0.8, 0.2], [0.2, 0.8]])
-    report = evaluation.report(sure[answers], truth, ("a", "b"))
+    report = scores.report(sure[answers], truth, ("a", "b"))
     assert report.accuracy == 0.75
     assert report.recall == {"a": 0.5, "b": 1.0}
     assert report.mean_class_accuracy == 0.75
@@ -25,11 +25,11 @@ def test_report_of_a_known_confusion():
 
 def test_ten_crop_is_corners_centre_and_mirrors():
     images = np.random.default_rng(0).integers(0, 256, (3, 48, 48)).astype(np.uint8)
-    crops = evaluation.ten_crop(images, 44)
+    crops = scores.ten_crop(images, 44)
     assert crops.shape == (3, 10, 44, 44)
     assert (crops[:, 0] == images[:, :44, :44]).all()
     assert (crops[:, 3] == images[:, 4:, 4:]).all()
-    assert (crops[:, 4] == evaluation.single_crop(images, 44)[:, 0]).all()
+    assert (crops[:, 4] == scores.single_crop(images, 44)[:, 0]).all()
     assert (crops[:, 5:] == crops[:, :5, :, ::-1]).all()
 
 
@@ -49,8 +49,8 @@ class Recorder:
 def test_many_images_are_answered_in_small_batches():
     images = np.random.default_rng(0).integers(0, 256, (37, 48, 48)).astype(np.uint8)
     network = Recorder()
-    found = evaluation.logits(network, images, evaluation.ten_crop)
-    expected = evaluation.ten_crop(images, 44).mean(axis=(1, 2, 3))
+    found = scores.logits(network, images, scores.ten_crop)
+    expected = scores.ten_crop(images, 44).mean(axis=(1, 2, 3))
     assert found[:, 0] == pytest.approx(expected)
     assert sum(network.batches) == 370
     assert max(network.batches) <= 160

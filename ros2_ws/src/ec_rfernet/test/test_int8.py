@@ -8,11 +8,12 @@ import onnx
 import pytest
 import torch
 
-from ec_rfernet import bundle, evaluation, networks, quantisation
+from ec_rfernet import bundle, networks, quantisation
 from ec_rfernet.bundle import INT8, MANIFEST, ONNX, WEIGHTS
 from ec_rfernet.errors import InputError
+from ec_rfernet.evaluation import scores
 from ec_rfernet.export import agreement, load_network, write_bundle
-from ec_rfernet.framing import FER2013
+from ec_rfernet.faces.framing import FER2013
 from ec_rfernet.quantisation import spread
 from ec_rfernet.runtimes import open_classifier
 
@@ -69,14 +70,14 @@ def test_every_network_is_quantised_whole(architecture, tmp_path):
         assert kinds[source.input[0]] == onnx.TensorProto.INT8
 
 
-@pytest.mark.parametrize("crops", [evaluation.single_crop, evaluation.ten_crop])
+@pytest.mark.parametrize("crops", [scores.single_crop, scores.ten_crop])
 def test_the_three_forms_agree(written, crops):
     images = pictures(16)
     onnx_form, whole = (open_classifier(written, precision=name) for name in ("fp32", "int8"))
     trained = open_classifier(written, runtime="torch", precision="fp32")
-    expected = evaluation.logits(trained, images, crops)
-    np.testing.assert_allclose(evaluation.logits(onnx_form, images, crops), expected, atol=1e-4)
-    in_int8 = evaluation.logits(whole, images, crops)
+    expected = scores.logits(trained, images, crops)
+    np.testing.assert_allclose(scores.logits(onnx_form, images, crops), expected, atol=1e-4)
+    in_int8 = scores.logits(whole, images, crops)
     assert in_int8.shape == expected.shape
     assert 0 < np.abs(in_int8 - expected).max() < 0.2 * np.ptp(expected)
     assert 0 <= agreement(written, images) <= 1

@@ -5,14 +5,15 @@ import numpy as np
 import pytest
 import torch
 
-from ec_rfernet import bundle, evaluation, model_card, networks
-from ec_rfernet.classifier import softmax
-from ec_rfernet.corruptions import CORRUPTIONS
+from ec_rfernet import bundle, networks
+from ec_rfernet.evaluation import model_card, scores
+from ec_rfernet.evaluation.corruptions import CORRUPTIONS
+from ec_rfernet.evaluation.measurement import LEAST_COVERAGE, measure
 from ec_rfernet.export import write_bundle
-from ec_rfernet.framing import FER2013
+from ec_rfernet.faces.framing import FER2013
 from ec_rfernet.labels import LABELS
-from ec_rfernet.measurement import LEAST_COVERAGE, measure
 from ec_rfernet.runtimes import open_classifier
+from ec_rfernet.runtimes.classifier import softmax
 
 SETTINGS = {"dataset": "fer2013", "init": None, "teachers": ["one", "two"], "refit": True}
 
@@ -75,9 +76,9 @@ def test_the_figures_are_those_of_the_finished_bundle(measured, precision, crops
     public = measured.metrics["public"]
     recorded = (public if precision == "fp32" else public["int8"])[crops]
     scorer = open_classifier(measured, 1, "onnxruntime", precision)
-    logits = evaluation.logits(scorer, IMAGES, getattr(evaluation, crops))
+    logits = scores.logits(scorer, IMAGES, getattr(scores, crops))
     probabilities = softmax(logits / np.float32(measured.temperature))
-    report = evaluation.report(probabilities, TRUTH, measured.labels)
+    report = scores.report(probabilities, TRUTH, measured.labels)
     assert measured.temperature != 1
     assert recorded["ece"] == pytest.approx(report.ece, abs=2e-4)
     assert recorded["log_loss"] == pytest.approx(report.log_loss, abs=2e-4)

@@ -14,11 +14,11 @@ from onnx import helper, numpy_helper
 from ec_rfernet import bundle as bundles
 from ec_rfernet.bundle import INT8, ONNX, Bundle
 from ec_rfernet.errors import InputError
-from ec_rfernet.framing import FER2013
-from ec_rfernet.native import library
-from ec_rfernet.native.program import program
+from ec_rfernet.faces.framing import FER2013
 from ec_rfernet.runtimes import available, open_classifier
-from ec_rfernet.runtimes.native_runtime import NativeClassifier
+from ec_rfernet.runtimes.native import library
+from ec_rfernet.runtimes.native.program import program
+from ec_rfernet.runtimes.native.runtime import NativeClassifier
 
 pytestmark = pytest.mark.skipif(library.find() is None, reason="ec_rfernet_native is not built")
 

@@ -11,8 +11,8 @@ from onnx import numpy_helper
 
 from ec_rfernet.bundle import INT8, ONNX
 from ec_rfernet.errors import InputError
-from ec_rfernet.native import onnx_file
-from ec_rfernet.native.planes import Operation, Place, Plane, arrange
+from ec_rfernet.runtimes.native import onnx_file
+from ec_rfernet.runtimes.native.planes import Operation, Place, Plane, arrange
 
 MODELS = Path(__file__).resolve().parents[4] / "models"
 

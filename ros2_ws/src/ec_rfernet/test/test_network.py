@@ -7,7 +7,7 @@ from torch import nn
 from ec_rfernet import networks
 from ec_rfernet.errors import InputError
 from ec_rfernet.networks.ec_rfernet import SqueezeExcite, harmonic_links, harmonic_width
-from ec_rfernet.summary import layers
+from ec_rfernet.networks.summary import layers
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from ec_rfernet import cpu, networks, runtimes
+from ec_rfernet import networks, runtimes
 from ec_rfernet.bundle import INT8, ONNX, Bundle, save
-from ec_rfernet.classifier import PRECISIONS, RUNTIMES
 from ec_rfernet.errors import InputError
 from ec_rfernet.export import load_network, write_bundle
-from ec_rfernet.framing import FER2013
-from ec_rfernet.native import library
-from ec_rfernet.runtimes import available, open_classifier
+from ec_rfernet.faces.framing import FER2013
+from ec_rfernet.runtimes import available, cpu, open_classifier
+from ec_rfernet.runtimes.classifier import PRECISIONS, RUNTIMES
+from ec_rfernet.runtimes.native import library
 
 needs_openvino = pytest.mark.skipif(not find_spec("openvino"), reason="openvino is not installed")
 needs_native = pytest.mark.skipif(library.find() is None, reason="ec_rfernet_native is not built")

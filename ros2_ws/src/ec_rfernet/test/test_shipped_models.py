@@ -6,9 +6,10 @@ from pathlib import Path
 import cv2
 import pytest
 
-from ec_rfernet import bundle, model_card
-from ec_rfernet.detection import MediaPipeDetector
+from ec_rfernet import bundle
+from ec_rfernet.evaluation import model_card
 from ec_rfernet.export import PARITY, load_network, parity
+from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
 from ec_rfernet.recognition import recognise
 from ec_rfernet.runtimes import open_classifier
 

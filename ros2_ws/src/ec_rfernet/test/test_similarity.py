@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec_rfernet.faces import Box, Face
-from ec_rfernet.similarity import Similarity
+from ec_rfernet.faces.face import Box, Face
+from ec_rfernet.faces.similarity import Similarity
 
 parts = st.floats(-5, 5).filter(lambda value: abs(value) > 0.1)
 similarities = st.builds(

@@ -14,7 +14,7 @@ GRAPHS = """
 import sys
 if {whole}:
     import mediapipe
-from ec_rfernet.solution import solution
+from ec_rfernet.faces.solution import solution
 for network in (
     solution("face_detection").FaceDetection(min_detection_confidence=0.3, model_selection=1),
     solution("face_mesh").FaceMesh(static_image_mode=True, max_num_faces=1),

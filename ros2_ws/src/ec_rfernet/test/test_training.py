@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from ec_rfernet import bundle, datasets, plots
+from ec_rfernet import bundle, datasets
 from ec_rfernet.commands import train
 from ec_rfernet.datasets import Split
 from ec_rfernet.errors import InputError
+from ec_rfernet.evaluation import plots
 from ec_rfernet.export import write_bundle
 from ec_rfernet.training import data, sam, state
 from ec_rfernet.training.config import TrainConfig

@@ -23,21 +23,14 @@ from fer_bringup.arguments import Settings
 from fer_bringup.assembly import Part, parameter_file, parts
 from fer_bringup.clip.make_clip import clip_path, ensure_clip
 from fer_bringup.companions import Companions, command
+from fer_bringup.film import VOICE
 from fer_bringup.journal import Journal
 from fer_bringup.options import Options
 from fer_bringup.recorder_node import RecorderNode
-from fer_bringup.recording import VOICE
 from fer_bringup.view_node import ViewNode
 from fer_common.memory import settle_memory
 from fer_common.parameters import ParameterError
-from fer_common.runner import (
-    StartError,
-    StopRequest,
-    brisk_executor,
-    initialise,
-    spin,
-    start,
-)
+from fer_common.runner import StartError, StopRequest, brisk_executor, initialise, spin, start
 
 _SETTLE_S = 1.0  # after the last frame: what was seen in it may still be answered
 _PATIENCE_S = 15.0  # a response may take so long after the last frame
@@ -156,7 +149,7 @@ class _Crew:
             self._executor.remove_node(node)
 
     def profile(self) -> list[str]:
-        """Where the time of an image goes, as lines; see `fer_node.stages`."""
+        """Where the time of an image goes, as lines; see `fer_node.perception.stages`."""
         return [line for node in self.named("fer_node") for line in node.profile().splitlines()]
 
     def close(self) -> None:

@@ -73,18 +73,18 @@ def _body(settings: Settings) -> list[Part]:
     """What moves: the robot, or what leads to it, and who moves it."""
     nodes = []
     if settings.robot == "sim":
-        nodes.append(Part("robot_behavior", "sim_robot", "robot_behavior.sim_robot:SimRobot"))
+        nodes.append(Part("robot_behavior", "sim_robot", "robot_behavior.nodes.sim_robot:SimRobot"))
     if settings.robot in _BACKENDS:
         parameters = {"backend": _BACKENDS[settings.robot]}
         if settings.robot == "serial":
             parameters["port"] = settings.port
-        target = "robot_behavior.backends.robot_bridge:RobotBridge"
+        target = "robot_behavior.nodes.robot_bridge:RobotBridge"
         nodes.append(Part("robot_behavior", "robot_bridge", target, parameters))
     if settings.robot == "play_motion2":
-        target = "robot_behavior.backends.play_motion2:PlayMotion2Bridge"
+        target = "robot_behavior.robots.play_motion2.bridge:PlayMotion2Bridge"
         nodes.append(Part("robot_behavior", "play_motion2_bridge", target))
     elif settings.robot != "none":
-        target = "robot_behavior.motion_player:MotionPlayer"
+        target = "robot_behavior.nodes.motion_player:MotionPlayer"
         nodes.append(Part("robot_behavior", "motion_player", target))
     return nodes
 
@@ -94,7 +94,7 @@ def _speech(settings: Settings, voice: Path | None) -> Part:
     if voice is not None:
         parameters["record_to"] = str(voice)
     return Part(
-        "robot_behavior", "speech_node", "robot_behavior.speech_node:SpeechNode", parameters
+        "robot_behavior", "speech_node", "robot_behavior.nodes.speech_node:SpeechNode", parameters
     )
 
 
@@ -102,7 +102,7 @@ def _behaviour(settings: Settings) -> Part:
     return Part(
         "robot_behavior",
         "behavior_node",
-        "robot_behavior.behavior_node:BehaviorNode",
+        "robot_behavior.nodes.behavior_node:BehaviorNode",
         {"autostart": settings.autostart},
         lifecycle=True,
     )
@@ -112,7 +112,7 @@ def _perception(settings: Settings) -> Part:
     return Part(
         "fer_node",
         "fer_node",
-        "fer_node.fer_node:FerNode",
+        "fer_node.nodes.fer_node:FerNode",
         {"autostart": settings.autostart, "model": settings.model},
         (("image", settings.image_topic),),
         lifecycle=True,
@@ -123,7 +123,7 @@ def _camera(settings: Settings, clip: Path) -> Part:
     return Part(
         "fer_node",
         "camera_node",
-        "fer_node.camera_node:CameraNode",
+        "fer_node.nodes.camera_node:CameraNode",
         {"camera": settings.camera, "clip": str(clip)},
         (("image_raw", settings.image_topic),),
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from ec_rfernet.labels import LABELS, UNKNOWN
 from fer_bringup.journal import Moment
-from fer_node.palette import COLOURS
+from fer_node.show.palette import COLOURS
 
 HEIGHT = 9
 """Lines of a panel."""

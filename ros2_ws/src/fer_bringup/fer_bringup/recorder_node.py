@@ -16,13 +16,14 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import ColorRGBA
 
 from ec_rfernet.errors import InputError
+from fer_bringup.film import HEIGHT, PICTURE, STILL, SUMMARY, VIDEO, WIDTH, Composer
 from fer_bringup.journal import Journal
-from fer_bringup.recording import HEIGHT, PICTURE, STILL, SUMMARY, VIDEO, WIDTH, Composer
 from fer_bringup.video_file import VideoFile
 from fer_common.qos import NEWEST
-from fer_node.images import to_bgr
-from robot_behavior import robot_figure, urdf
-from robot_behavior.eyes import Light
+from fer_node.nodes.messages import to_bgr
+from robot_behavior.body import figure as robot_figure
+from robot_behavior.body import urdf
+from robot_behavior.body.eyes import Light
 
 RATE = 20.0
 """Frames per second of the video."""

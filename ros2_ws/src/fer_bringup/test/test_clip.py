@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ec_rfernet.detection import MediaPipeDetector
 from ec_rfernet.errors import InputError
+from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
 from fer_bringup.clip import make_clip
 from fer_bringup.clip.expression import AT_REST, Expression, put_on
 from fer_bringup.clip.portraits import COLLINS, HOPPER, Portrait, load

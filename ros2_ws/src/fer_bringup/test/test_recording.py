@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from fer_bringup.film import HEIGHT, WIDTH, Composer
 from fer_bringup.journal import Moment
-from fer_bringup.recording import HEIGHT, WIDTH, Composer
 
 ROBOT = np.full((480, 640, 3), 200, np.uint8)
 

@@ -25,14 +25,14 @@ from rclpy.qos import (
 from std_msgs.msg import String
 
 from fer_common.testing import spin_until, spinning
-from fer_node.fer_node import FerNode
-from fer_node.fer_parameters import FerParameters
-from robot_behavior import urdf
-from robot_behavior.behavior_node import BehaviorNode
-from robot_behavior.behavior_params import BehaviorParams
-from robot_behavior.motion_player import MotionPlayer
-from robot_behavior.sim_robot import SimRobot
-from robot_behavior.speech_node import SpeechNode
+from fer_node.nodes.fer_node import FerNode
+from fer_node.nodes.fer_parameters import FerParameters
+from robot_behavior.body import urdf
+from robot_behavior.nodes.behavior_node import BehaviorNode
+from robot_behavior.nodes.behavior_params import BehaviorParams
+from robot_behavior.nodes.motion_player import MotionPlayer
+from robot_behavior.nodes.sim_robot import SimRobot
+from robot_behavior.nodes.speech_node import SpeechNode
 
 SHARE = Path(get_package_share_directory("fer_bringup"))
 NAMESPACE = "/somewhere"
@@ -293,7 +293,7 @@ def test_foxglove_plots_fields_that_exist(layout: dict[str, Any]) -> None:
 
 def test_foxglove_has_the_colours_of_the_overlay(layout: dict[str, Any]) -> None:
     from ec_rfernet.labels import LABELS
-    from fer_node.palette import COLOURS
+    from fer_node.show.palette import COLOURS
 
     for index, line in enumerate(layout["configById"]["Plot!probabilities"]["paths"]):
         assert line["value"].endswith(f"[{index}]") and line["label"] == LABELS[index]

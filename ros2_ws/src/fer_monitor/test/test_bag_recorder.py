@@ -17,11 +17,11 @@ from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import Header, String
 
+from fer_common.bag import open_bag
 from fer_common.qos import EVENTS, LATCHED, STREAM
 from fer_common.runner import StartError
 from fer_common.testing import spin_until, spinning
-from fer_node.bag import open_bag
-from fer_node.images import to_bgr, to_message
+from fer_node.nodes.messages import to_bgr, to_message
 
 pytest.importorskip("rosbags", reason="bags are written with rosbags")
 

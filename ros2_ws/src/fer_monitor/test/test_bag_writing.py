@@ -18,8 +18,8 @@ from sensor_msgs.msg import CameraInfo
 from trajectory_msgs.msg import JointTrajectory
 
 from ec_rfernet.errors import InputError
+from fer_common.bag import open_bag
 from fer_common.testing import spin_until, spinning
-from fer_node.bag import open_bag
 
 pytest.importorskip("rosbags", reason="bags are written with rosbags")
 

@@ -8,12 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_monitor.doctor.checks import (
-    camera,
-    discovery,
-    serial_port,
-    sound,
-)
+from fer_monitor.doctor.checks import camera, discovery, serial_port, sound
 from fer_monitor.doctor.children import Answer
 from fer_monitor.doctor.finding import FAIL, OK, WARN
 from fer_monitor.doctor.testing import Scripted, empty_machine, only, write

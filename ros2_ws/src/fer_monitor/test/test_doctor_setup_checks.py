@@ -10,12 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_monitor.doctor.checks import (
-    packages,
-    python,
-    ros,
-    workspace,
-)
+from fer_monitor.doctor.checks import packages, python, ros, workspace
 from fer_monitor.doctor.children import Answer
 from fer_monitor.doctor.finding import FAIL, OK, WARN
 from fer_monitor.doctor.testing import Scripted, empty_machine, only, write

@@ -25,7 +25,7 @@ from fer_monitor.recording.sample import (
 from fer_monitor.report.command import main
 from fer_monitor.report.seen import FACES
 from fer_monitor.report.table import COLUMNS
-from robot_behavior.behavior_sim.recording import read_recording
+from robot_behavior.simulator.recording import read_recording
 
 VOID = {"meta", "input", "path"}
 

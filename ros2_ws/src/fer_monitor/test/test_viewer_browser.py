@@ -17,7 +17,7 @@ from fer_common.qos import STREAM
 from fer_common.testing import spinning
 from fer_monitor.viewer.testing import CHROMIUM, Browser, browser
 from fer_monitor.viewer.viewer_node import ViewerNode
-from fer_node.images import to_message
+from fer_node.nodes.messages import to_message
 
 pytest.importorskip("rerun", reason="needs rerun-sdk")
 if CHROMIUM is None:

@@ -11,8 +11,8 @@ from fer_monitor.viewer import entities
 from fer_monitor.viewer.figure import STILL, Figure
 from fer_monitor.viewer.mesh import Mesh, mesh
 from fer_monitor.viewer.rows import Bubble, Gap, Pose
-from robot_behavior.robot_model import RobotModel, Shape
-from robot_behavior.urdf import load
+from robot_behavior.body.robot_model import RobotModel, Shape
+from robot_behavior.body.urdf import load
 
 SHAPES = [
     Shape("box", (0.2, 0.4, 0.6), np.eye(4), (1.0, 0.0, 0.0, 1.0)),

@@ -26,8 +26,8 @@ from fer_monitor.viewer import entities, viewer_node
 from fer_monitor.viewer.assets import Assets
 from fer_monitor.viewer.server import HOST
 from fer_monitor.viewer.viewer_node import ViewerNode
-from fer_node.images import to_message
-from robot_behavior.robot_files import read_model
+from fer_node.nodes.messages import to_message
+from robot_behavior.nodes.robot_files import read_model
 
 dataframe = pytest.importorskip("rerun.dataframe", reason="needs rerun-sdk")
 

@@ -10,7 +10,7 @@ from fer_monitor.viewer import entities
 from fer_monitor.viewer.figure import Figure
 from fer_monitor.viewer.observer import CURVES_S, LOST_S, PAGE_S, Face, Observer
 from fer_monitor.viewer.rows import Bubble, Frames, Gap, Line, Number, Page, Row
-from robot_behavior.urdf import load
+from robot_behavior.body.urdf import load
 
 ANNA = Face("anna", "happy", 0.91, (100.0, 50.0, 80.0, 90.0))
 BEN = Face("ben", "unknown", 0.3, (300.0, 60.0, 40.0, 40.0))

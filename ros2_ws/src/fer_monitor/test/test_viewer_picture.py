@@ -7,8 +7,8 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from fer_monitor.viewer.picture import LARGEST_BYTES, LARGEST_PX, jpeg
-from fer_node.images import to_message
-from fer_node.jpeg import DecodeError
+from fer_node.nodes.messages import to_message
+from fer_node.perception.jpeg import DecodeError
 
 
 def decoded(data: bytes) -> np.ndarray:

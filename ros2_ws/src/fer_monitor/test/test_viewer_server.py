@@ -18,17 +18,7 @@ from fer_monitor.viewer import assets as assets_module
 from fer_monitor.viewer import entities
 from fer_monitor.viewer.assets import Assets
 from fer_monitor.viewer.audience import SLOW_S, Audience
-from fer_monitor.viewer.rows import (
-    Frame,
-    Frames,
-    Gap,
-    Line,
-    Number,
-    Page,
-    Picture,
-    Pose,
-    Row,
-)
+from fer_monitor.viewer.rows import Frame, Frames, Gap, Line, Number, Page, Picture, Pose, Row
 from fer_monitor.viewer.server import HOST, ViewerServer
 
 stream = pytest.importorskip("fer_monitor.viewer.stream", reason="needs rerun-sdk")

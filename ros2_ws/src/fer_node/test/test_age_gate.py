@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from fer_node.age_gate import AgeGate
+from fer_node.perception.age_gate import AgeGate
 
 
 def test_old_images_are_turned_away_and_counted():

@@ -3,9 +3,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_node.attention import Attention
-from fer_node.fakes import frontal_face
-from fer_node.track import Track
+from fer_node.perception.attention import Attention
+from fer_node.perception.track import Track
+from fer_node.testing.fakes import frontal_face
 
 
 def track(name: str, size: float = 100, since: float = 0.0) -> Track:

@@ -10,17 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ec_rfernet.errors import InputError
-from fer_node.bag import open_bag
+from fer_common.bag import open_bag
 
 pytest.importorskip("rosbags", reason="bags are read and written with rosbags")
 
 from rosbags.rosbag1 import Writer as Writer1
-from rosbags.rosbag2 import (
-    CompressionFormat,
-    CompressionMode,
-    StoragePlugin,
-    Writer,
-)
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 STORE = get_typestore(Stores.ROS2_JAZZY)

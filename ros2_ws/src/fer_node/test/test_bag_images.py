@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from ec_rfernet.errors import InputError
-from fer_node.bag_images import BagImages
-from fer_node.camera_choice import CameraChoice, open_source
+from fer_node.camera.choice import CameraChoice, open_source
+from fer_node.camera.recording import BagImages
 
 pytest.importorskip("rosbags", reason="bags are read and written with rosbags")
 

@@ -14,8 +14,8 @@ from sensor_msgs.msg import CameraInfo, Image
 from fer_common.qos import NEWEST, STREAM
 from fer_common.runner import StartError
 from fer_common.testing import spin_until, spinning
-from fer_node.camera_node import CameraNode
-from fer_node.images import to_bgr
+from fer_node.nodes.camera_node import CameraNode
+from fer_node.nodes.messages import to_bgr
 
 
 def camera(**values):
@@ -71,7 +71,9 @@ def test_a_missing_file_is_a_start_error():
 
 def process(*parameters: str) -> subprocess.Popen[str]:
     arguments = [part for parameter in parameters for part in ("-p", parameter)]
-    program = "import sys; from fer_node.executables import camera_node; sys.exit(camera_node())"
+    program = (
+        "import sys; from fer_node.nodes.executables import camera_node; sys.exit(camera_node())"
+    )
     return subprocess.Popen(
         [sys.executable, "-c", program, "--ros-args", *arguments],
         stdout=subprocess.PIPE,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_node.decode import ENCODINGS, UnknownEncodingError, open_compressed, open_raw
-from fer_node.jpeg import DecodeError
+from fer_node.perception.decode import ENCODINGS, UnknownEncodingError, open_compressed, open_raw
+from fer_node.perception.jpeg import DecodeError
 
 REPACK = {
     "bgr8": lambda bgr: bgr,

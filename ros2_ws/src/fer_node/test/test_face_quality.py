@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ec_rfernet.faces import Face
-from fer_node.fakes import frontal_face
-from fer_node.quality import crop_flaw, turn, view_flaw
+from ec_rfernet.faces.face import Face
+from fer_node.perception.quality import crop_flaw, turn, view_flaw
+from fer_node.testing.fakes import frontal_face
 
 
 @pytest.mark.parametrize(

@@ -11,17 +11,17 @@ from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 from visualization_msgs.msg import MarkerArray
 
-from ec_rfernet.detection import MediaPipeDetector
+from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
 from fer_common.parameters import ParameterError
 from fer_common.qos import EVENTS, NEWEST
 from fer_common.runner import start
 from fer_common.testing import spin_until, spinning
-from fer_node.fakes import FAKE_BUNDLE, FakeClassifier, FakeDetector, frontal_face, surely
-from fer_node.fer_node import FerNode
-from fer_node.images import to_message
-from fer_node.markers import FaceMarkers
-from fer_node.mock_person import MockPerson
-from fer_node.model import load_bundle
+from fer_node.nodes.fer_node import FerNode
+from fer_node.nodes.messages import to_message
+from fer_node.nodes.model import load_bundle
+from fer_node.show.markers import FaceMarkers
+from fer_node.testing.fakes import FAKE_BUNDLE, FakeClassifier, FakeDetector, frontal_face, surely
+from fer_node.testing.mock_person import MockPerson
 
 NOISE = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
 FACE = frontal_face(160, 120, 100)

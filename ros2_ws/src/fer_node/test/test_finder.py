@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fer_node.decode import open_compressed
-from fer_node.fakes import FakeDetector, frontal_face
-from fer_node.finder import Finder, Interval
-from fer_node.frame import RawFrame
+from fer_node.perception.decode import open_compressed
+from fer_node.perception.finder import Finder, Interval
+from fer_node.perception.frame import RawFrame
+from fer_node.testing.fakes import FakeDetector, frontal_face
 
 FACE = frontal_face(160, 120, 80)
 ROOM = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)

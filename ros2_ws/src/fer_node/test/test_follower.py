@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ec_rfernet.faces import Box, Face
-from ec_rfernet.similarity import Similarity
-from fer_node.fakes import frontal_face
-from fer_node.follower import Follower
-from fer_node.frame import RawFrame
+from ec_rfernet.faces.face import Box, Face
+from ec_rfernet.faces.similarity import Similarity
+from fer_node.perception.follower import Follower
+from fer_node.perception.frame import RawFrame
+from fer_node.testing.fakes import frontal_face
 
 FACE = Face(Box(180, 73, 90, 90), 0.9, frontal_face(225, 118, 90).keypoints)
 """About where Eileen Collins's face is."""

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ec_rfernet.framing import cut
-from ec_rfernet.similarity import Similarity
-from fer_node.decode import open_compressed, open_raw
-from fer_node.jpeg import DecodeError, JpegFrame, jpeg_size
-from fer_node.stages import Stages
+from ec_rfernet.faces.framing import cut
+from ec_rfernet.faces.similarity import Similarity
+from fer_node.perception.decode import open_compressed, open_raw
+from fer_node.perception.jpeg import DecodeError, JpegFrame, jpeg_size
+from fer_node.perception.stages import Stages
 
 
 def smooth(height: int, width: int) -> np.ndarray:

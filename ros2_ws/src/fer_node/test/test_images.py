@@ -7,10 +7,10 @@ import pytest
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from fer_node.fakes import frontal_face
-from fer_node.images import camera_info, to_bgr, to_message
-from fer_node.jpeg import DecodeError
-from fer_node.markers import FACE_WIDTH_M, position
+from fer_node.nodes.messages import camera_info, to_bgr, to_message
+from fer_node.perception.jpeg import DecodeError
+from fer_node.show.markers import FACE_WIDTH_M, position
+from fer_node.testing.fakes import frontal_face
 
 
 def message(encoding: str, pixels: np.ndarray, big: bool = False) -> Image:

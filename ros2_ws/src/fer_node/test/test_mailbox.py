@@ -5,8 +5,8 @@ from threading import Event, Thread
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_node.mailbox import Mailbox
-from fer_node.worker import Worker
+from fer_node.perception.mailbox import Mailbox
+from fer_node.perception.worker import Worker
 
 DEADLINE_S = 10.0
 

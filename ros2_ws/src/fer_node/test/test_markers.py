@@ -8,13 +8,13 @@ from builtin_interfaces.msg import Time
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
-from ec_rfernet.faces import Box
+from ec_rfernet.faces.face import Box
 from ec_rfernet.labels import UNKNOWN
-from fer_node.estimate import EmotionEstimate
-from fer_node.markers import FARTHEST_M, FaceMarkers, position
-from fer_node.palette import COLOURS
-from fer_node.perception import Perceived
-from fer_node.viewpoint import Viewpoint
+from fer_node.perception.estimate import EmotionEstimate
+from fer_node.perception.pipeline import Perceived
+from fer_node.show.markers import FARTHEST_M, FaceMarkers, position
+from fer_node.show.palette import COLOURS
+from fer_node.show.viewpoint import Viewpoint
 
 HEADER = Header(stamp=Time(sec=7), frame_id="camera_optical_frame")
 BODY = Viewpoint("base_link", 0.14, 1.15)

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from ec_rfernet.errors import InputError
-from fer_node.model import load_bundle
+from fer_node.nodes.model import load_bundle
 
 
 @pytest.fixture

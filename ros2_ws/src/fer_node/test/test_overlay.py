@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ec_rfernet.faces import Box
+from ec_rfernet.faces.face import Box
 from ec_rfernet.labels import LABELS, UNKNOWN
-from fer_node import bars, overlay
-from fer_node.drawing import Area, shade, text_size, write
-from fer_node.estimate import EmotionEstimate
-from fer_node.palette import COLOURS, contrast, ink
-from fer_node.perception import Perceived
+from fer_node.perception.estimate import EmotionEstimate
+from fer_node.perception.pipeline import Perceived
+from fer_node.show import bars, overlay
+from fer_node.show.drawing import Area, shade, text_size, write
+from fer_node.show.palette import COLOURS, contrast, ink
 
 SIZES = [(240, 320), (480, 640), (1080, 1920)]
 

@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ec_rfernet.detection import MediaPipeDetector
+from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
 from ec_rfernet.labels import UNKNOWN
-from fer_node.fakes import FakeClassifier, FakeDetector, frontal_face, surely
-from fer_node.finder import Interval
-from fer_node.frame import RawFrame
-from fer_node.overlay import draw
-from fer_node.perception import Perception, Settings
+from fer_node.perception.finder import Interval
+from fer_node.perception.frame import RawFrame
+from fer_node.perception.pipeline import Perception, Settings
+from fer_node.show.overlay import draw
+from fer_node.testing.fakes import FakeClassifier, FakeDetector, frontal_face, surely
 
 NOISE = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
 

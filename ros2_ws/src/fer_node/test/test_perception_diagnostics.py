@@ -17,12 +17,12 @@ from fer_common.qos import EVENTS, LATCHED, STREAM
 from fer_common.runner import start
 from fer_common.statistics import Summary
 from fer_common.testing import Physician, spin_until, spinning
-from fer_node.camera_health import CameraHealth, Wish
-from fer_node.camera_node import CameraNode
-from fer_node.diagnostics import COMPRESSED, RAW, Health, remedies, report
-from fer_node.fakes import FAKE_BUNDLE, FakeClassifier, FakeDetector, surely
-from fer_node.fer_node import FerNode
-from fer_node.mock_person import MockPerson
+from fer_node.nodes.camera_health import CameraHealth, Wish
+from fer_node.nodes.camera_node import CameraNode
+from fer_node.nodes.fer_node import FerNode
+from fer_node.nodes.health import COMPRESSED, RAW, Health, remedies, report
+from fer_node.testing.fakes import FAKE_BUNDLE, FakeClassifier, FakeDetector, surely
+from fer_node.testing.mock_person import MockPerson
 
 NODE, CAMERA = "/fer_node", "/camera_node"
 GOOD = Summary(count=300, rate=30.0, median_s=0.02, p99_s=0.05, age_s=0.01, span_s=10.0)

@@ -14,18 +14,18 @@ from rclpy.qos import QoSPresetProfiles, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from ec_rfernet.faces import Box
+from ec_rfernet.faces.face import Box
 from ec_rfernet.labels import LABELS, UNKNOWN
 from fer_common.qos import EVENTS, NEWEST
 from fer_common.runner import brisk_executor, start
 from fer_common.testing import spin_until, spinning
-from fer_node import ros4hri
-from fer_node.estimate import EmotionEstimate
-from fer_node.fakes import FAKE_BUNDLE, FakeClassifier, FakeDetector, frontal_face, surely
-from fer_node.fer_node import FerNode
-from fer_node.frame import RawFrame
-from fer_node.mock_person import MockPerson
-from fer_node.perception import Perceived
+from fer_node.nodes import ros4hri
+from fer_node.nodes.fer_node import FerNode
+from fer_node.perception.estimate import EmotionEstimate
+from fer_node.perception.frame import RawFrame
+from fer_node.perception.pipeline import Perceived
+from fer_node.testing.fakes import FAKE_BUNDLE, FakeClassifier, FakeDetector, frontal_face, surely
+from fer_node.testing.mock_person import MockPerson
 
 HEADER = Header(frame_id="camera")
 NOISE = np.random.default_rng(0).integers(1, 256, (240, 320, 3), dtype=np.uint8)

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ec_rfernet.labels import LABELS, UNKNOWN
-from fer_node.fakes import surely
-from fer_node.smoother import NO_IDEA, Smoother, Smoothing
+from fer_node.perception.smoother import NO_IDEA, Smoother, Smoothing
+from fer_node.testing.fakes import surely
 
 PERIOD = 1 / 30
 

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from ec_rfernet.errors import InputError
-from fer_node.camera_choice import CameraChoice, open_source
-from fer_node.pictures import Pictures
-from fer_node.source import Pace
-from fer_node.video import Video
-from fer_node.webcam import Webcam, open_device
+from fer_node.camera.choice import CameraChoice, open_source
+from fer_node.camera.pictures import Pictures
+from fer_node.camera.source import Pace
+from fer_node.camera.video import Video
+from fer_node.camera.webcam import Webcam, open_device
 
 
 class Time:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fer_node.stages import Stages, table
+from fer_node.perception.stages import Stages, table
 
 
 class Clock:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_node.fakes import frontal_face
-from fer_node.tracker import Tracker
+from fer_node.perception.tracker import Tracker
+from fer_node.testing.fakes import frontal_face
 
 PERIOD = 1 / 30
 SIZE = 100.0

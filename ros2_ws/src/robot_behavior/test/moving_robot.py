@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from robot_behavior.gaze import Direction
-from robot_behavior.motion import Motion
-from robot_behavior.mover import Head, Mover, Settings, Turn
-from robot_behavior.robot_model import JointLimits
-from robot_behavior.simulation import Simulation
-from robot_behavior.trajectory import Trajectory
+from robot_behavior.body.robot_model import JointLimits
+from robot_behavior.motion.gaze import Direction
+from robot_behavior.motion.motion import Motion
+from robot_behavior.motion.mover import Head, Mover, Settings, Turn
+from robot_behavior.motion.simulation import Simulation
+from robot_behavior.motion.trajectory import Trajectory
 
 LIMITS = {
     "torso_pitch_joint": JointLimits(-0.3, 0.6, 1.2, acceleration=8.0),

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from robot_behavior.arbiter import MOTION, PATIENCE_S, SPEECH, Arbiter
-from robot_behavior.goal_slot import ANSWER_S, SILENCE_S, STOP_S, Cancel, Command, Start
-from robot_behavior.response import Finished, Response, rest
+from robot_behavior.dialogue.arbiter import MOTION, PATIENCE_S, SPEECH, Arbiter
+from robot_behavior.dialogue.goal_slot import ANSWER_S, SILENCE_S, STOP_S, Cancel, Command, Start
+from robot_behavior.dialogue.response import Finished, Response, rest
 
 HERE = {MOTION: True, SPEECH: True}
 

@@ -8,9 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from robot_behavior.arbiter import MOTION, SPEECH, Arbiter
-from robot_behavior.goal_slot import Command, Start
-from robot_behavior.response import Response, rest
+from robot_behavior.dialogue.arbiter import MOTION, SPEECH, Arbiter
+from robot_behavior.dialogue.goal_slot import Command, Start
+from robot_behavior.dialogue.response import Response, rest
 
 HERE = {MOTION: True, SPEECH: True}
 

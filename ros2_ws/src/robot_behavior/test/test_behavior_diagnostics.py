@@ -19,11 +19,11 @@ from trajectory_msgs.msg import JointTrajectory
 from fer_common.diagnostics import Level, Limits
 from fer_common.qos import EVENTS
 from fer_common.testing import Physician, spin_until, spinning
-from robot_behavior.motion_player import MotionPlayer
-from robot_behavior.sim_robot import SimRobot
-from robot_behavior.speech_health import Moment, SpeechHealth
-from robot_behavior.speech_node import SpeechNode
-from robot_behavior.testing import make_node, world
+from robot_behavior.nodes.motion_player import MotionPlayer
+from robot_behavior.nodes.sim_robot import SimRobot
+from robot_behavior.nodes.speech_health import Moment, SpeechHealth
+from robot_behavior.nodes.speech_node import SpeechNode
+from robot_behavior.testing.world import make_node, world
 
 URDF = Path(__file__).parents[2] / "fer_bringup" / "urdf" / "humanoid.urdf"
 BEHAVIOR, PLAYER, VOICE, SIM = "/behavior_node", "/motion_player", "/speech_node", "/sim_robot"

@@ -36,5 +36,5 @@ def test_the_decisions_need_neither_ros_nor_torch(foreign: str) -> None:
 
 
 def test_the_node_needs_no_torch() -> None:
-    check = "import sys, robot_behavior.behavior_node; sys.exit('torch' in sys.modules)"
+    check = "import sys, robot_behavior.nodes.behavior_node; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

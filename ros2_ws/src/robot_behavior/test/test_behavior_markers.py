@@ -4,14 +4,14 @@ import pytest
 from builtin_interfaces.msg import Time
 from visualization_msgs.msg import Marker
 
-from robot_behavior.behavior_markers import (
+from robot_behavior.dialogue.status import State, Status
+from robot_behavior.nodes.behavior_markers import (
     REASON_LINES,
     REASON_WIDTH,
     SPEECH_WIDTH,
     BehaviorMarkers,
 )
-from robot_behavior.captions import FOREIGN
-from robot_behavior.status import State, Status
+from robot_behavior.nodes.captions import FOREIGN
 
 BOARD = BehaviorMarkers("base_link", 1.23)
 STATUS = Status(State.RESPONDING, "happy for 0.6 s", "a", "happy", "arms_up", "Hello!")

@@ -12,9 +12,9 @@ rclpy = pytest.importorskip("rclpy")
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 
 from fer_common.testing import spin_until, spinning  # noqa: E402
-from robot_behavior import behaviors_file  # noqa: E402
-from robot_behavior.mock_person import MockPerson  # noqa: E402
-from robot_behavior.testing import make_node, world  # noqa: E402
+from robot_behavior.dialogue import behaviors_file  # noqa: E402
+from robot_behavior.testing.mock_person import MockPerson  # noqa: E402
+from robot_behavior.testing.world import make_node, world  # noqa: E402
 
 # A server that is taken away while it works leaves this behind; it is no fault.
 pytestmark = pytest.mark.filterwarnings("ignore:coroutine 'ActionServer:RuntimeWarning")

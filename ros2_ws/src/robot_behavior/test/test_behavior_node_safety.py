@@ -14,9 +14,9 @@ from fer_interfaces.action import PlayMotion  # noqa: E402
 from rclpy.action import ActionClient  # noqa: E402
 
 from fer_common.testing import spin_until, spinning  # noqa: E402
-from robot_behavior.mock_person import MockPerson  # noqa: E402
-from robot_behavior.mocks import MockServer  # noqa: E402
-from robot_behavior.testing import World, make_node, world  # noqa: E402
+from robot_behavior.testing.mock_person import MockPerson  # noqa: E402
+from robot_behavior.testing.mocks import MockServer  # noqa: E402
+from robot_behavior.testing.world import World, make_node, world  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore:coroutine 'ActionServer:RuntimeWarning")
 

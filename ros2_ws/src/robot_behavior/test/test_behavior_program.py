@@ -13,14 +13,16 @@ import pytest
 rclpy = pytest.importorskip("rclpy")
 
 from fer_common.testing import spin_until, spinning  # noqa: E402
-from robot_behavior.mock_person import MockPerson  # noqa: E402
-from robot_behavior.mocks import MockServer  # noqa: E402
+from robot_behavior.testing.mock_person import MockPerson  # noqa: E402
+from robot_behavior.testing.mocks import MockServer  # noqa: E402
 
 Files = tuple[Path, Path]
 
 
 def program(files: Files, *more: str) -> subprocess.Popen[str]:
-    code = "import sys; from robot_behavior.executables import behavior_node as b; sys.exit(b())"
+    code = (
+        "import sys; from robot_behavior.nodes.executables import behavior_node as b; sys.exit(b())"
+    )
     settings = [f"behaviors_file:={files[0]}", f"motions_file:={files[1]}", *more]
     arguments = [word for setting in settings for word in ("-p", setting)]
     return subprocess.Popen(

@@ -9,9 +9,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from robot_behavior.behavior_sim.command import main, read
-from robot_behavior.behavior_sim.recording import COLUMNS, read_recording, rows
-from robot_behavior.behavior_sim.sighting import Sighting, View
+from robot_behavior.simulator.command import main, read
+from robot_behavior.simulator.recording import COLUMNS, read_recording, rows
+from robot_behavior.simulator.sighting import Sighting, View
 
 CONFIG = Path(__file__).parents[1] / "config"
 URDF = Path(__file__).parents[2] / "fer_bringup" / "urdf" / "humanoid.urdf"

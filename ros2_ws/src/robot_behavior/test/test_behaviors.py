@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from ec_rfernet.labels import LABELS
-from robot_behavior.behaviors import Behaviors, Variant
-from robot_behavior.behaviors_file import load
-from robot_behavior.wording import Wording
+from robot_behavior.dialogue.behaviors import Behaviors, Variant
+from robot_behavior.dialogue.behaviors_file import load
+from robot_behavior.dialogue.wording import Wording
 from robot_behavior.yaml_file import ConfigError
 
 SHIPPED = Path(__file__).parents[1] / "config" / "behaviors.yaml"

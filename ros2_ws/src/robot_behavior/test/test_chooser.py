@@ -8,8 +8,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_behavior.behaviors import Behavior, Variant
-from robot_behavior.chooser import Chooser
+from robot_behavior.dialogue.behaviors import Behavior, Variant
+from robot_behavior.dialogue.chooser import Chooser
 
 
 def behavior(name: str, *variants: Variant) -> Behavior:

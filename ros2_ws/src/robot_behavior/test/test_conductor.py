@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from robot_behavior.arbiter import MOTION, SPEECH, Arbiter
-from robot_behavior.behaviors import NOTICE, Behavior, Behaviors, Variant
-from robot_behavior.conductor import Conductor, Options
-from robot_behavior.goal_slot import Command, Start
-from robot_behavior.status import State, Status, StatusFilter
+from robot_behavior.dialogue.arbiter import MOTION, SPEECH, Arbiter
+from robot_behavior.dialogue.behaviors import NOTICE, Behavior, Behaviors, Variant
+from robot_behavior.dialogue.conductor import Conductor, Options
+from robot_behavior.dialogue.goal_slot import Command, Start
+from robot_behavior.dialogue.status import State, Status, StatusFilter
 
 HAPPY = Behavior("happy", 0.5, 8.0, 120, 0.0, (Variant("bounce", ("You look happy!", "Nice!")),))
 SCARED = Behavior("scared", 0.5, 8.0, 160, 0.0, (Variant("palms", ("It's okay.",)),))

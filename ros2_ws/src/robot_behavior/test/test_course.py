@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from robot_behavior.course import Course, State
-from robot_behavior.trajectory import Trajectory
+from robot_behavior.motion.course import Course, State
+from robot_behavior.motion.trajectory import Trajectory
 
 JOINTS = ("neck", "arm")
 

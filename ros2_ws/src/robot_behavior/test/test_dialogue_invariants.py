@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from ec_rfernet.labels import UNKNOWN
-from robot_behavior.arbiter import MOTION, SPEECH, Arbiter
-from robot_behavior.behaviors import (
+from robot_behavior.dialogue.arbiter import MOTION, SPEECH, Arbiter
+from robot_behavior.dialogue.behaviors import (
     FAREWELL,
     GREETING,
     NOTICE,
@@ -20,11 +20,11 @@ from robot_behavior.behaviors import (
     EngagementRules,
     Variant,
 )
-from robot_behavior.conductor import Conductor, Options
-from robot_behavior.goal_slot import Command, Start
-from robot_behavior.motion_library import REST
-from robot_behavior.response import Finished, Response
-from robot_behavior.status import State, Status
+from robot_behavior.dialogue.conductor import Conductor, Options
+from robot_behavior.dialogue.goal_slot import Command, Start
+from robot_behavior.dialogue.response import Finished, Response
+from robot_behavior.dialogue.status import State, Status
+from robot_behavior.motion.library import REST
 
 TICK_S = 0.1
 TOLD = "A camera looks at you."

@@ -9,10 +9,10 @@ import pytest
 rclpy = pytest.importorskip("rclpy")
 
 from fer_common.testing import spin_until, spinning  # noqa: E402
-from robot_behavior.behavior_sim.command import main  # noqa: E402
-from robot_behavior.behavior_sim.recorder_node import RecorderNode  # noqa: E402
-from robot_behavior.behavior_sim.recording import read_recording  # noqa: E402
-from robot_behavior.mock_person import MockPerson  # noqa: E402
+from robot_behavior.simulator.command import main  # noqa: E402
+from robot_behavior.simulator.recorder_node import RecorderNode  # noqa: E402
+from robot_behavior.simulator.recording import read_recording  # noqa: E402
+from robot_behavior.testing.mock_person import MockPerson  # noqa: E402
 
 
 def test_what_was_seen_is_recorded(tmp_path: Path) -> None:

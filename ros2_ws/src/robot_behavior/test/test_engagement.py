@@ -7,8 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_behavior.behaviors import EngagementRules
-from robot_behavior.engagement import PATIENCE_S, Engagement, Occasion
+from robot_behavior.dialogue.behaviors import EngagementRules
+from robot_behavior.dialogue.engagement import PATIENCE_S, Engagement, Occasion
 
 RULES = EngagementRules(near=0.12, far=0.08, dwell_s=0.5, leave_s=2.0)
 NEAR, BETWEEN, FAR = 0.2, 0.1, 0.05

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_behavior.eyes import BLINK_EVERY_S, light, openness
+from robot_behavior.body.eyes import BLINK_EVERY_S, light, openness
 
 
 @given(st.floats(0.0, 1e6), st.integers(0, 99))

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robot_behavior.course import Course, State
-from robot_behavior.follower import STEP_S, Follower
-from robot_behavior.robot_model import JointLimits
+from robot_behavior.body.robot_model import JointLimits
+from robot_behavior.motion.course import Course, State
+from robot_behavior.motion.follower import STEP_S, Follower
 
 LIMITS = {
     "neck": JointLimits(-1.0, 1.0, 3.0, acceleration=10.0),

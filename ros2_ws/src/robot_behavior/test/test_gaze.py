@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robot_behavior.gaze import DEAD_ZONE, HOLD_S, Camera, Direction, Gaze
-from robot_behavior.mover import Settings
-from robot_behavior.robot_model import rotation
+from robot_behavior.body.robot_model import rotation
+from robot_behavior.motion.gaze import DEAD_ZONE, HOLD_S, Camera, Direction, Gaze
+from robot_behavior.motion.mover import Settings
 from ros2_ws.src.robot_behavior.test.moving_robot import PITCH, STEP_S, YAW, MovingRobot
 
 angles = st.floats(-0.9, 0.9)

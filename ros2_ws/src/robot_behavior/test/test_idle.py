@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_behavior.idle import GLANCE_PITCH, GLANCE_S, GLANCE_YAW, Idle
+from robot_behavior.motion.idle import GLANCE_PITCH, GLANCE_S, GLANCE_YAW, Idle
 
 JOINTS = ("torso_pitch_joint", "head_yaw_joint", "head_pitch_joint", "left_shoulder_roll_joint")
 times = st.floats(0.0, 1e6)

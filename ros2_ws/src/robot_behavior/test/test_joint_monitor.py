@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_behavior.joint_monitor import JointMonitor
-from robot_behavior.robot_model import JointLimits
+from robot_behavior.body.robot_model import JointLimits
+from robot_behavior.motion.monitor import JointMonitor
 
 LIMITS = {name: JointLimits(-1.0, 1.0, 2.0) for name in ("neck", "arm", "finger")}
 numbers = st.floats(allow_nan=True, allow_infinity=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from robot_behavior.arbiter import MOTION, SPEECH, Arbiter
-from robot_behavior.behaviors import Behavior, Behaviors, EngagementRules, Variant
-from robot_behavior.conductor import Conductor, Options
-from robot_behavior.goal_slot import Command, Start
-from robot_behavior.mood import Moods
-from robot_behavior.status import State, Status
+from robot_behavior.dialogue.arbiter import MOTION, SPEECH, Arbiter
+from robot_behavior.dialogue.behaviors import Behavior, Behaviors, EngagementRules, Variant
+from robot_behavior.dialogue.conductor import Conductor, Options
+from robot_behavior.dialogue.goal_slot import Command, Start
+from robot_behavior.dialogue.mood import Moods
+from robot_behavior.dialogue.status import State, Status
 
 HAPPY = Behavior("happy", 0.5, 4.0, 120, 0.0, (Variant("nod", ("You look happy!",)),))
 SAD = Behavior(

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_behavior import urdf
-from robot_behavior.motion_check import solid
-from robot_behavior.motion_check.balance import Balance, support
-from robot_behavior.motion_check.check import CLEARANCE_M, Checker, Findings
-from robot_behavior.motion_check.clearance import Clearance, Nearest, apart
-from robot_behavior.motion_check.kinematics import link_poses
-from robot_behavior.motion_library import load_motions
-from robot_behavior.robot_model import Shape
+from robot_behavior.body import urdf
+from robot_behavior.body.robot_model import Shape
+from robot_behavior.motion import solid
+from robot_behavior.motion.balance import Balance, support
+from robot_behavior.motion.check import CLEARANCE_M, Checker, Findings
+from robot_behavior.motion.clearance import Clearance, Nearest, apart
+from robot_behavior.motion.kinematics import link_poses
+from robot_behavior.motion.library import load_motions
 
 SOURCE = Path(__file__).parents[2]
 MODEL = urdf.load(SOURCE / "fer_bringup" / "urdf" / "humanoid.urdf")

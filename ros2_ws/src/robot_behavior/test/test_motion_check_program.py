@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 import pytest
 
-from robot_behavior import urdf
-from robot_behavior.motion_check.check import Checker
-from robot_behavior.motion_check.clearance import Clearance
-from robot_behavior.motion_check.kinematics import link_poses
-from robot_behavior.motion_check.physics import Physics
-from robot_behavior.motion_check.program import OVERVIEW, main
-from robot_behavior.motion_library import load_motions
+from robot_behavior.body import urdf
+from robot_behavior.motion.check import Checker
+from robot_behavior.motion.check_program import OVERVIEW, main
+from robot_behavior.motion.clearance import Clearance
+from robot_behavior.motion.kinematics import link_poses
+from robot_behavior.motion.library import load_motions
+from robot_behavior.motion.physics import Physics
 
 SOURCE = Path(__file__).parents[2]
 URDF = SOURCE / "fer_bringup" / "urdf" / "humanoid.urdf"
@@ -140,7 +140,7 @@ def test_without_mujoco_one_line_says_how_to_get_it(
 @pytest.mark.parametrize("foreign", ["rclpy", "torch", "mujoco"])
 def test_the_checks_at_load_need_neither_ros_nor_mujoco(foreign: str) -> None:
     check = (
-        "import sys, robot_behavior.motion_check.check, robot_behavior.motion_check.program; "
+        "import sys, robot_behavior.motion.check, robot_behavior.motion.check_program; "
         f"sys.exit({foreign!r} in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

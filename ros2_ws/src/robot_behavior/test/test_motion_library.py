@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_behavior import urdf
-from robot_behavior.motion_library import REST, MotionLibrary, load_motions, motion_names
-from robot_behavior.robot_model import JointLimits
+from robot_behavior.body import urdf
+from robot_behavior.body.robot_model import JointLimits
+from robot_behavior.motion.library import REST, MotionLibrary, load_motions, motion_names
 from robot_behavior.yaml_file import ConfigError
 
 HUMANOID = Path(__file__).parents[2] / "fer_bringup" / "urdf" / "humanoid.urdf"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robot_behavior.mover import Settings
+from robot_behavior.motion.mover import Settings
 from ros2_ws.src.robot_behavior.test.moving_robot import (
     ARM,
     JOINTS,

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from robot_behavior.speech.piper import PiperVoice
-from robot_behavior.speech.prosody import PLAIN, Prosody
+from robot_behavior.speech.text import PLAIN, Prosody
 from robot_behavior.speech.voice import SpeechError
 
-MOCK = "robot_behavior.speech.mock_piper"
+MOCK = "robot_behavior.testing.mock_piper"
 Make = Callable[..., Path]
 
 

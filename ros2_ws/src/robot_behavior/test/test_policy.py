@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ec_rfernet.labels import LABELS, UNKNOWN
-from robot_behavior.behaviors import NOTICE, Behavior, Behaviors, Variant
-from robot_behavior.decision import Decision
-from robot_behavior.policy import Policy
-from robot_behavior.response import Finished, Response
-from robot_behavior.status import State
+from robot_behavior.dialogue.behaviors import NOTICE, Behavior, Behaviors, Variant
+from robot_behavior.dialogue.decision import Decision
+from robot_behavior.dialogue.policy import Policy
+from robot_behavior.dialogue.response import Finished, Response
+from robot_behavior.dialogue.status import State
 
 HAPPY = Behavior("happy", 0.5, 8.0, 120, 0.0, (Variant("nod", ("You look happy!",)),))
 SAD = replace(HAPPY, name="sad", dwell_s=1.5, priority=140, min_confidence=0.5)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_behavior.priority_slot import PrioritySlot
+from robot_behavior.nodes.priority_slot import PrioritySlot
 
 
 def test_equal_or_higher_preempts_and_lower_waits() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_behavior.speech.prosody import PITCH_ST, PLAIN, RATE, VOLUME_DB, Prosody, parse
+from robot_behavior.speech.text import PITCH_ST, PLAIN, RATE, VOLUME_DB, Prosody, parse
 
 TEXTS = st.text().filter(lambda text: "prosody" not in text)
 PROSODIES = st.builds(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_behavior.quintic import Quintic
+from robot_behavior.motion.quintic import Quintic
 
 values = st.lists(st.floats(-2, 2), min_size=2, max_size=8)
 gaps = st.lists(st.floats(0.05, 2), min_size=8, max_size=8)

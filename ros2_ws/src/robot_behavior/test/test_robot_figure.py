@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_behavior import urdf
-from robot_behavior.robot_figure import render
-from robot_behavior.robot_model import RobotModel
+from robot_behavior.body import urdf
+from robot_behavior.body.figure import render
+from robot_behavior.body.robot_model import RobotModel
 
 HUMANOID = Path(__file__).parents[2] / "fer_bringup" / "urdf" / "humanoid.urdf"
 

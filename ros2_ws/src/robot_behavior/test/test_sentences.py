@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_behavior.sentences import Sentences
+from robot_behavior.dialogue.sentences import Sentences
 from robot_behavior.speech.pieces import speakable
-from robot_behavior.speech.prosody import parse
+from robot_behavior.speech.text import parse
 from robot_behavior.yaml_file import ConfigError
 
 SHIPPED = Path(__file__).parents[1] / "config" / "sentences"

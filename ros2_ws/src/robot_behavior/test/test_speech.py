@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from robot_behavior.speech.loudspeaker import Loudspeaker, Silence, Stream
-from robot_behavior.speech.prosody import Prosody
 from robot_behavior.speech.recorder import Recorder
 from robot_behavior.speech.sound import Sound
 from robot_behavior.speech.speaker import Speaker
+from robot_behavior.speech.text import Prosody
 from robot_behavior.speech.voice import SpeechError
 
 RATE = 8000

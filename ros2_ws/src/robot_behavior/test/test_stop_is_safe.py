@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_behavior import urdf
-from robot_behavior.course import State
-from robot_behavior.follower import Follower
-from robot_behavior.motion import Motion
-from robot_behavior.motion_check.check import Checker
-from robot_behavior.motion_check.verdict import TILT_DEG
-from robot_behavior.motion_library import load_motions
-from robot_behavior.trajectory import JointStates, Trajectory, plan
+from robot_behavior.body import urdf
+from robot_behavior.motion.check import Checker
+from robot_behavior.motion.course import State
+from robot_behavior.motion.follower import Follower
+from robot_behavior.motion.library import load_motions
+from robot_behavior.motion.motion import Motion
+from robot_behavior.motion.trajectory import JointStates, Trajectory, plan
+from robot_behavior.motion.verdict import TILT_DEG
 
 SOURCE = Path(__file__).parents[2]
 URDF = SOURCE / "fer_bringup" / "urdf" / "humanoid.urdf"
@@ -64,7 +64,7 @@ def test_the_stop_is_as_short_as_the_joints_allow(motion: Motion) -> None:
 @pytest.mark.parametrize("name", ["happy_arms_up", "happy_bounce", "surprise_head_back"])
 def test_the_stop_does_not_tip_the_robot(name: str) -> None:
     pytest.importorskip("mujoco")
-    from robot_behavior.motion_check.physics import Physics
+    from robot_behavior.motion.physics import Physics
 
     trajectory = played(LIBRARY.motions[name])
     row = fastest(trajectory)

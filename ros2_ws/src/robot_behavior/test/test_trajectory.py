@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robot_behavior import urdf
-from robot_behavior.motion_library import load_motions
-from robot_behavior.spline import Spline
-from robot_behavior.trajectory import PERIOD_S, JointStates, Trajectory, plan
+from robot_behavior.body import urdf
+from robot_behavior.motion.curves import Spline
+from robot_behavior.motion.library import load_motions
+from robot_behavior.motion.trajectory import PERIOD_S, JointStates, Trajectory, plan
 
 SOURCE = Path(__file__).parents[2]
 MODEL = urdf.load(SOURCE / "fer_bringup" / "urdf" / "humanoid.urdf")

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_behavior.robot_model import RobotModel
-from robot_behavior.urdf import FULL_SPEED_S, UrdfError, load
+from robot_behavior.body.robot_model import RobotModel
+from robot_behavior.body.urdf import FULL_SPEED_S, UrdfError, load
 
 HUMANOID = Path(__file__).parents[2] / "fer_bringup" / "urdf" / "humanoid.urdf"
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_behavior.sentences import Sentences
+from robot_behavior.dialogue.sentences import Sentences
 from robot_behavior.speech.espeak import EspeakVoice
 from robot_behavior.speech.log_voice import LogVoice
-from robot_behavior.speech.prosody import PLAIN, Prosody
 from robot_behavior.speech.sound import STEP_S, Sound
+from robot_behavior.speech.text import PLAIN, Prosody
 from robot_behavior.speech.voice import SpeechError
 
 SENTENCE = "You look happy! I am glad to see that."

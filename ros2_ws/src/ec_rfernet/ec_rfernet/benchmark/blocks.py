@@ -117,6 +117,6 @@ class InvertedResidual(nn.Module):
 
 
 def network(trunk: list[nn.Module], head: list[nn.Module]) -> nn.Sequential:
-    """A network of two named parts, as `ec_rfernet.summary` takes it."""
+    """A network of two named parts, as `ec_rfernet.networks.summary` takes it."""
     parts = OrderedDict(trunk=nn.Sequential(*trunk), head=nn.Sequential(*head))
     return nn.Sequential(parts)

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ec_rfernet import choice, cpu
 from ec_rfernet.benchmark import own
 from ec_rfernet.benchmark.subject import Subject
 from ec_rfernet.benchmark.table import aligned
 from ec_rfernet.benchmark.timing import Settings, Timing, measure
 from ec_rfernet.bundle import Bundle
-from ec_rfernet.choice import Choice
+from ec_rfernet.runtimes import choice, cpu
+from ec_rfernet.runtimes.choice import Choice
 
 
 @dataclass(frozen=True)

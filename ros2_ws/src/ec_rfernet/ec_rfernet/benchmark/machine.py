@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ec_rfernet import cpu
+from ec_rfernet.runtimes import cpu
 
 PACKAGES = ("numpy", "onnxruntime", "openvino", "torch", "onnx")
 

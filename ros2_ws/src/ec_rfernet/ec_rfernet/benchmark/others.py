@@ -12,8 +12,8 @@ from torch import nn
 
 from ec_rfernet.benchmark.peers import PEERS, Peer
 from ec_rfernet.benchmark.subject import Candidate, Run, Subject
+from ec_rfernet.networks.summary import layers
 from ec_rfernet.runtimes.onnx_session import OnnxSession
-from ec_rfernet.summary import layers
 
 _OPSET = 17
 

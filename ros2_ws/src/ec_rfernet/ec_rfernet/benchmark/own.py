@@ -13,8 +13,8 @@ import numpy as np
 
 from ec_rfernet.benchmark.subject import Candidate, Run, Subject
 from ec_rfernet.bundle import MANIFEST, Bundle
-from ec_rfernet.classifier import NATIVE, RUNTIMES
 from ec_rfernet.runtimes import available, installed, open_classifier
+from ec_rfernet.runtimes.classifier import NATIVE, RUNTIMES
 
 _NAMES = {
     "onnxruntime": "ONNX Runtime",

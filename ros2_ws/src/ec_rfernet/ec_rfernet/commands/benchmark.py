@@ -10,7 +10,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ec_rfernet import bundle as bundles
-from ec_rfernet import choice
 from ec_rfernet.benchmark import energy, own, table
 from ec_rfernet.benchmark.ceiling import SIZES
 from ec_rfernet.benchmark.comparison import compare
@@ -21,6 +20,7 @@ from ec_rfernet.bundle import Bundle
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import check_place, write_text
 from ec_rfernet.program import tell
+from ec_rfernet.runtimes import choice
 
 _FULL = Settings()
 _QUICK = Settings(rounds=3, turn_s=0.005)

@@ -9,16 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from ec_rfernet import bundle, datasets, evaluation
-from ec_rfernet.calibration import Reliability, RiskCoverage
-from ec_rfernet.classifier import Classifier, softmax
-from ec_rfernet.commands import pictures, runtime
-from ec_rfernet.corruptions import CORRUPTIONS, STRENGTHS
+from ec_rfernet import bundle, datasets
+from ec_rfernet.commands import options as command_options
+from ec_rfernet.commands import runtime
 from ec_rfernet.datasets import Split
-from ec_rfernet.evaluation import Report, Scorer
+from ec_rfernet.evaluation import scores
+from ec_rfernet.evaluation.calibration import Reliability, RiskCoverage
+from ec_rfernet.evaluation.corruptions import CORRUPTIONS, STRENGTHS
+from ec_rfernet.evaluation.robustness import Robustness, measure_robustness
+from ec_rfernet.evaluation.scores import Report, Scorer
 from ec_rfernet.files import check_place, write_text
 from ec_rfernet.program import tell
-from ec_rfernet.robustness import Robustness, measure_robustness
+from ec_rfernet.runtimes.classifier import Classifier, softmax
 
 _CURVES = ("risk_coverage.png", "reliability.png")
 
@@ -26,7 +28,7 @@ _CURVES = ("risk_coverage.png", "reliability.png")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.add_argument("--bundle", type=Path, required=True, metavar="FOLDER", help="the model")
-    pictures.add_arguments(parser, required=True)
+    command_options.add_arguments(parser, required=True)
     parser.add_argument(
         "--split", metavar="NAME",
         help="fer2013: train, public, private; others: train, validation, test (default: public, "
@@ -57,16 +59,16 @@ def run(options: argparse.Namespace) -> None:
     model = bundle.load(options.bundle)
     options.split = options.split or datasets.get(options.dataset).validation
     scorer = runtime.classifier(model, options, threads=0)
-    split = pictures.read(options, model, options.split)
+    split = command_options.read(options, model, options.split)
     curves = {name: options.plots and options.plots / name for name in _CURVES}
     losses = _place(options.corruptions)
     for path in (options.json, options.plot, *curves.values(), losses):
         if path:
             check_place(path)
-    crops = evaluation.ten_crop if options.ten_crop else evaluation.single_crop
-    logits = evaluation.logits(scorer, split.images, crops)
+    crops = scores.ten_crop if options.ten_crop else scores.single_crop
+    logits = scores.logits(scorer, split.images, crops)
     probabilities = softmax(logits / np.float32(model.temperature))
-    report = evaluation.report(probabilities, split.labels, model.labels)
+    report = scores.report(probabilities, split.labels, model.labels)
     curve = RiskCoverage.of(probabilities, split.labels)
     title = _title(scorer, options)
     print(f"{title} ({model.short_hash})")
@@ -74,7 +76,7 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         _write_json(options.json, _figures(report, curve, scorer, options))
     if options.plot or options.plots:
-        from ec_rfernet import plots
+        from ec_rfernet.evaluation import plots
 
         if options.plot:
             plots.confusion_matrix(report, title, options.plot)
@@ -137,7 +139,7 @@ def _figures(
 
 
 def _corruptions(scorer: Scorer, split: Split, title: str, path: Path) -> None:
-    from ec_rfernet import plots
+    from ec_rfernet.evaluation import plots
 
     result = measure_robustness(scorer, split.images, split.labels, tell)
     tell("")

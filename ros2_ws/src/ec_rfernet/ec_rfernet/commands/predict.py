@@ -11,8 +11,8 @@ import numpy as np
 from ec_rfernet import bundle
 from ec_rfernet.commands import runtime
 from ec_rfernet.datasets.pictures import decode
-from ec_rfernet.detection import MediaPipeDetector
 from ec_rfernet.errors import InputError
+from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
 from ec_rfernet.recognition import Recognition, recognise
 
 

@@ -6,8 +6,8 @@ import argparse
 import sys
 
 from ec_rfernet.bundle import Bundle
-from ec_rfernet.classifier import PRECISIONS, RUNTIMES, Classifier
 from ec_rfernet.runtimes import AUTO, open_classifier
+from ec_rfernet.runtimes.classifier import PRECISIONS, RUNTIMES, Classifier
 
 
 def add_arguments(

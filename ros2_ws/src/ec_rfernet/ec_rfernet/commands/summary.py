@@ -6,7 +6,7 @@ import argparse
 
 from ec_rfernet import networks
 from ec_rfernet.errors import InputError
-from ec_rfernet.summary import layers
+from ec_rfernet.networks.summary import layers
 
 _SIZES = 12, 1024
 

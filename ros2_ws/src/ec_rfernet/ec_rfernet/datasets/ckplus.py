@@ -23,8 +23,8 @@ from ec_rfernet.datasets.pictures import (
 )
 from ec_rfernet.datasets.split import Split
 from ec_rfernet.errors import InputError
-from ec_rfernet.faces import Face, FaceDetector
-from ec_rfernet.framing import FER2013, align
+from ec_rfernet.faces.face import Face, FaceDetector
+from ec_rfernet.faces.framing import FER2013, align
 from ec_rfernet.labels import CONTEMPT, LABELS
 
 CKPLUS_LABELS = (*LABELS[:-1], CONTEMPT)
@@ -159,7 +159,7 @@ def _label(path: Path) -> str:
 def _cut(pictures: Sequence[Picture], detector: FaceDetector | None) -> np.ndarray:
     if detector is not None:
         return _faces(pictures, detector)
-    from ec_rfernet.detection import MediaPipeDetector
+    from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
 
     own = MediaPipeDetector()
     try:

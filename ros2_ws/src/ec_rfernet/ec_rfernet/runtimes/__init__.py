@@ -8,11 +8,11 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.util import find_spec
 
-from ec_rfernet import choice, cpu
 from ec_rfernet.bundle import Bundle
-from ec_rfernet.classifier import NATIVE, PRECISIONS, RUNTIMES, Classifier
 from ec_rfernet.errors import InputError
-from ec_rfernet.native import library
+from ec_rfernet.runtimes import choice, cpu
+from ec_rfernet.runtimes.classifier import NATIVE, PRECISIONS, RUNTIMES, Classifier
+from ec_rfernet.runtimes.native import library
 
 AUTO = "auto"
 """As runtime or precision: the user's choice, see `open_classifier`."""
@@ -21,7 +21,7 @@ _CLASSES = {
     "onnxruntime": ("onnx_runtime", "OnnxClassifier"),
     "openvino": ("open_vino", "OpenVinoClassifier"),
     "torch": ("torch_runtime", "TorchClassifier"),
-    NATIVE: ("native_runtime", "NativeClassifier"),
+    NATIVE: ("native.runtime", "NativeClassifier"),
 }
 
 
@@ -31,10 +31,10 @@ def open_classifier(
     """Makes a bundle ready to run.
 
     What is left to ``auto`` is the user's choice for this bundle and this processor (see
-    `ec_rfernet.choice`). Without one, or where it does not fit what else is asked for, it
+    `ec_rfernet.runtimes.choice`). Without one, or where it does not fit what else is asked for, it
     is our own kernels if they were made for this kind of processor and for the network's
     layers, else ONNX Runtime, else the first runtime that has the precision; in int8 if the
-    bundle records that this loses no more than `ec_rfernet.choice.TOLERANCE`, else in fp32.
+    bundle records that this loses no more than `choice.TOLERANCE`, else in fp32.
 
     Args:
         bundle: a loaded bundle.

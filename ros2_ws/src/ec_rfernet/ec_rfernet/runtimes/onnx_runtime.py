@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ec_rfernet import cpu
 from ec_rfernet.bundle import INT8, ONNX
-from ec_rfernet.classifier import Classifier
+from ec_rfernet.runtimes import cpu
+from ec_rfernet.runtimes.classifier import Classifier
 from ec_rfernet.runtimes.onnx_session import OnnxSession
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ec_rfernet.bundle import INT8, ONNX
-from ec_rfernet.classifier import Classifier
+from ec_rfernet.runtimes.classifier import Classifier
 
 _DEVICE = "CPU"
 _SIZES = (16, 4, 1)

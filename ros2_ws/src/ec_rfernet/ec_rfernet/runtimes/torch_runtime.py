@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from ec_rfernet import cpu
 from ec_rfernet.bundle import WEIGHTS, Bundle
-from ec_rfernet.classifier import Classifier
+from ec_rfernet.runtimes import cpu
+from ec_rfernet.runtimes.classifier import Classifier
 
 
 class TorchClassifier(Classifier):

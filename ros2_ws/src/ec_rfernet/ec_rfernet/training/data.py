@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ec_rfernet import datasets
 from ec_rfernet.datasets import Split
+from ec_rfernet.datasets.framing_survey import framing_of
 from ec_rfernet.errors import InputError
-from ec_rfernet.framing import Framing
-from ec_rfernet.framing_survey import framing_of
+from ec_rfernet.faces.framing import Framing
 from ec_rfernet.training import held_out
 from ec_rfernet.training.config import TrainConfig
 from ec_rfernet.training.targets import soft_targets

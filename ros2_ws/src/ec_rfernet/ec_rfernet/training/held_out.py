@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from ec_rfernet import bundle, evaluation
+from ec_rfernet import bundle
 from ec_rfernet.bundle import Bundle
-from ec_rfernet.classifier import softmax
 from ec_rfernet.datasets import Split
 from ec_rfernet.datasets.partition import partition
 from ec_rfernet.errors import InputError
+from ec_rfernet.evaluation import scores
 from ec_rfernet.runtimes import open_classifier
+from ec_rfernet.runtimes.classifier import softmax
 from ec_rfernet.training.config import PARTS
 
 
@@ -61,7 +62,7 @@ def answers(
         images = split.images[part == held_out]
         if judge.provenance.get("images") != len(split) - len(images):
             raise InputError(f"{folder}: has learned from other images than these")
-        logits = evaluation.logits(open_classifier(judge, threads=threads), images, _mirrored)
+        logits = scores.logits(open_classifier(judge, threads=threads), images, _mirrored)
         found[part == held_out] = np.log(softmax(logits))
     if len(folders) != PARTS or len(asked) != PARTS:
         raise InputError(
@@ -86,5 +87,5 @@ def _held_out(judge: Bundle, labels: tuple[str, ...]) -> int:
 
 
 def _mirrored(images: np.ndarray, size: int) -> np.ndarray:
-    centre = evaluation.single_crop(images, size)
+    centre = scores.single_crop(images, size)
     return np.concatenate([centre, centre[..., ::-1]], axis=1)

@@ -6,11 +6,12 @@ import dataclasses
 import json
 from pathlib import Path
 
-from ec_rfernet import datasets, plots
+from ec_rfernet import datasets
 from ec_rfernet.bundle import Bundle
+from ec_rfernet.evaluation import plots
+from ec_rfernet.evaluation.measurement import Progress, measure
 from ec_rfernet.export import write_bundle
 from ec_rfernet.files import staged
-from ec_rfernet.measurement import Progress, measure
 from ec_rfernet.quantisation import IMAGES, spread
 from ec_rfernet.training.trainer import Trainer
 

@@ -8,8 +8,8 @@ import cv2
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CompressedImage, Image
 
-from fer_node.images import to_bgr
-from fer_node.jpeg import DecodeError
+from fer_node.nodes.messages import to_bgr
+from fer_node.perception.jpeg import DecodeError
 
 _QUALITY = 92  # of 100; a VGA picture takes 60 kB
 

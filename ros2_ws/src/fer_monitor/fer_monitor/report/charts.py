@@ -14,7 +14,7 @@ from fer_monitor.report.markup import clock
 from fer_monitor.report.responses import Response
 from fer_monitor.report.session import Series
 from fer_monitor.report.timeline import Gap, durations, thinned
-from fer_node.palette import COLOURS
+from fer_node.show.palette import COLOURS
 
 NAMES = (*LABELS, UNKNOWN)
 ROW, STRIP = 22, 6

@@ -10,10 +10,10 @@ from pathlib import Path
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import check_place, write_text
 from ec_rfernet.program import Parser, exit_code
+from fer_common.bag import open_bag
 from fer_monitor.report.page import page
 from fer_monitor.report.reading import Reader
 from fer_monitor.report.table import csv_text
-from fer_node.bag import open_bag
 
 NAME = "fer-report"
 

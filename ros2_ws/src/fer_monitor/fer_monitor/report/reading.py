@@ -12,8 +12,8 @@ import numpy as np
 
 from ec_rfernet.errors import InputError
 from ec_rfernet.labels import LABELS
+from fer_common.bag import Bag
 from fer_monitor.report.session import Report, Series, Session, State
-from fer_node.bag import Bag
 
 EMOTIONS = "fer_interfaces/msg/EmotionArray"
 EMOTION = "fer_interfaces/msg/Emotion"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_node.bag import Topic
+from fer_common.bag import Topic
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ec_rfernet.labels import LABELS
 from fer_monitor.viewer.rows import Colour
-from fer_node.palette import COLOURS
+from fer_node.show.palette import COLOURS
 
 CAMERA = "camera"
 PICTURE = "camera/picture"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from fer_monitor.viewer import entities
 from fer_monitor.viewer.mesh import Mesh, mesh
 from fer_monitor.viewer.rows import Bubble, Gap, Pose, Row
-from robot_behavior.robot_model import RobotModel
+from robot_behavior.body.robot_model import RobotModel
 
 STILL = 1e-3
 """Joints that have moved less are not sent again, rad or m."""

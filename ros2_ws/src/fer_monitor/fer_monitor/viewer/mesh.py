@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robot_behavior.robot_model import Shape
+from robot_behavior.body.robot_model import Shape
 
 _AROUND, _RINGS = 32, 12
 """Corners of a circle, and how many circles make half a sphere's meridian."""

@@ -12,7 +12,7 @@ from fer_common.statistics import Statistics
 from fer_monitor.viewer import entities
 from fer_monitor.viewer.figure import Figure
 from fer_monitor.viewer.rows import Frame, Frames, Gap, Line, Number, Page, Row
-from fer_node.palette import COLOURS
+from fer_node.show.palette import COLOURS
 
 CURVES_S = 0.2
 """Between two points of a curve."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 from sensor_msgs.msg import CompressedImage, Image
 
-from fer_node.images import to_bgr
+from fer_node.nodes.messages import to_bgr
 
 LARGEST_PX = 1280
 """Wider or higher pictures are made smaller."""
@@ -20,7 +20,7 @@ def jpeg(message: Image | CompressedImage, quality: int) -> tuple[bytes, int]:
     """The picture of a message.
 
     Args:
-        message: see `fer_node.images.to_bgr`.
+        message: see `fer_node.nodes.messages.to_bgr`.
         quality: 1..100.
 
     Returns:

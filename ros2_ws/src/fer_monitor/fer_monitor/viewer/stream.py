@@ -12,17 +12,7 @@ import rerun as rr
 from fer_monitor.viewer import entities
 from fer_monitor.viewer.blueprint import blueprint
 from fer_monitor.viewer.mesh import Mesh
-from fer_monitor.viewer.rows import (
-    Bubble,
-    Frames,
-    Gap,
-    Line,
-    Number,
-    Page,
-    Picture,
-    Pose,
-    Row,
-)
+from fer_monitor.viewer.rows import Bubble, Frames, Gap, Line, Number, Page, Picture, Pose, Row
 
 APPLICATION = "robot"
 """The viewer keeps the arrangement of its windows by this name."""

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from robot_behavior.speech.prosody import Prosody
 from robot_behavior.speech.sound import Sound
+from robot_behavior.speech.text import Prosody
 from robot_behavior.speech.voice import SpeechError, best_language
 
 NORMAL_WPM = 160

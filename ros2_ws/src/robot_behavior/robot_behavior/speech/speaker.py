@@ -12,9 +12,9 @@ import numpy as np
 
 from robot_behavior.speech.loudspeaker import Loudspeaker, Silence, Stream
 from robot_behavior.speech.pieces import pause_after, pieces, speakable
-from robot_behavior.speech.prosody import PLAIN, Prosody
 from robot_behavior.speech.recorder import Recorder
 from robot_behavior.speech.sound import Sound
+from robot_behavior.speech.text import PLAIN, Prosody
 from robot_behavior.speech.utterance import Utterance
 from robot_behavior.speech.voice import SpeechError, Voice
 

@@ -6,8 +6,8 @@ import threading
 
 import numpy as np
 
-from robot_behavior.speech.prosody import Prosody
 from robot_behavior.speech.sound import STEP_S, Sound
+from robot_behavior.speech.text import Prosody
 
 
 class Utterance:

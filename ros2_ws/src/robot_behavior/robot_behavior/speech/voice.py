@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Protocol
 
-from robot_behavior.speech.prosody import Prosody
 from robot_behavior.speech.sound import Sound
+from robot_behavior.speech.text import Prosody
 
 
 class SpeechError(RuntimeError):

@@ -26,7 +26,7 @@ ARM = "left_shoulder_pitch_joint"
 
 
 def command(node: str, **parameters: str) -> list[str]:
-    text = f"import sys; from robot_behavior.executables import {node}; sys.exit({node}())"
+    text = f"import sys; from robot_behavior.nodes.executables import {node}; sys.exit({node}())"
     arguments = [item for k, v in parameters.items() for item in ("-p", f"{k}:={v}")]
     return [sys.executable, "-c", text, "--ros-args", *arguments]
 

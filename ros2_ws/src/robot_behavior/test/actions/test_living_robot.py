@@ -26,8 +26,8 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from fer_common.qos import EVENTS, LATCHED
 from fer_common.testing import spin_until, spinning
-from robot_behavior.motion_player import MotionPlayer
-from robot_behavior.sim_robot import SimRobot
+from robot_behavior.nodes.motion_player import MotionPlayer
+from robot_behavior.nodes.sim_robot import SimRobot
 
 URDF = Path(__file__).parents[3] / "fer_bringup" / "urdf" / "humanoid.urdf"
 ARM, YAW, BREATH = "left_shoulder_pitch_joint", "head_yaw_joint", "left_shoulder_roll_joint"

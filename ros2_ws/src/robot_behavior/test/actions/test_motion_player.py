@@ -27,9 +27,9 @@ from visualization_msgs.msg import MarkerArray
 from fer_common.qos import EVENTS
 from fer_common.runner import StartError
 from fer_common.testing import spin_until, spinning
-from robot_behavior import urdf
-from robot_behavior.motion_player import MotionPlayer
-from robot_behavior.sim_robot import SimRobot
+from robot_behavior.body import urdf
+from robot_behavior.nodes.motion_player import MotionPlayer
+from robot_behavior.nodes.sim_robot import SimRobot
 
 SOURCE = Path(__file__).parents[3]
 URDF = SOURCE / "fer_bringup" / "urdf" / "humanoid.urdf"

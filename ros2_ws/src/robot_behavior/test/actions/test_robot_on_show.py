@@ -18,9 +18,9 @@ from visualization_msgs.msg import Marker, MarkerArray
 from fer_common.qos import EVENTS, STREAM
 from fer_common.runner import start
 from fer_common.testing import spin_until, spinning
-from robot_behavior.behavior_node import BehaviorNode
-from robot_behavior.motion_player import MotionPlayer
-from robot_behavior.speech_node import SpeechNode
+from robot_behavior.nodes.behavior_node import BehaviorNode
+from robot_behavior.nodes.motion_player import MotionPlayer
+from robot_behavior.nodes.speech_node import SpeechNode
 
 
 @dataclass

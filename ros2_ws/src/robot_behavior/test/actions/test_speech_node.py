@@ -25,9 +25,9 @@ from std_msgs.msg import Float32, String
 
 from fer_common.runner import StartError
 from fer_common.testing import spin_until, spinning
-from robot_behavior.sentences import Sentences
-from robot_behavior.speech import mock_piper
-from robot_behavior.speech_node import SpeechNode
+from robot_behavior.dialogue.sentences import Sentences
+from robot_behavior.nodes.speech_node import SpeechNode
+from robot_behavior.testing import mock_piper
 
 SENTENCES = Path(__file__).parents[2] / "config" / "sentences"
 SUCCEEDED, CANCELED, ABORTED = 4, 5, 6

@@ -32,7 +32,7 @@ ARM = "left_shoulder_pitch_joint"
 
 
 def start(node: str, log: Path, **parameters: object) -> subprocess.Popen[bytes]:
-    code = f"import sys; from robot_behavior.executables import {node}; sys.exit({node}())"
+    code = f"import sys; from robot_behavior.nodes.executables import {node}; sys.exit({node}())"
     settings = [item for k, v in parameters.items() for item in ("-p", f"{k}:={v}")]
     with log.open("a") as stream:
         return subprocess.Popen(
@@ -205,7 +205,12 @@ def test_servos_rest_when_the_motion_player_is_killed(
     board, link = tmp_path / "board", tmp_path / "widths"
     with link.open("w") as stream:
         servos = subprocess.Popen(
-            [sys.executable, "-m", "robot_behavior.backends.fake_servo_board", str(board)],
+            [
+                sys.executable,
+                "-m",
+                "robot_behavior.robots.servo_humanoid.fake_servo_board",
+                str(board),
+            ],
             stdout=stream,
             stderr=subprocess.DEVNULL,
         )

@@ -114,7 +114,9 @@ def launch_board(tmp_path: Path) -> Iterator[Callable[[list[str]], Board]]:
 @pytest.fixture
 def fake_board(launch_board: Callable[[list[str]], Board]) -> Board:
     """The fake board."""
-    return launch_board([sys.executable, "-m", "robot_behavior.backends.fake_servo_board"])
+    return launch_board(
+        [sys.executable, "-m", "robot_behavior.robots.servo_humanoid.fake_servo_board"]
+    )
 
 
 @pytest.fixture

@@ -19,6 +19,6 @@ INNER = (
 
 
 def test_the_drivers_need_no_ros() -> None:
-    modules = ", ".join(f"robot_behavior.backends.{name}" for name in INNER)
+    modules = ", ".join(f"robot_behavior.robots.{name}" for name in INNER)
     check = f"import sys, {modules}; sys.exit('rclpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

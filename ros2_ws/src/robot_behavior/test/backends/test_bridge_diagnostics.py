@@ -16,9 +16,9 @@ from trajectory_msgs.msg import JointTrajectory
 from fer_common.diagnostics import Level, Limits
 from fer_common.qos import EVENTS, STREAM
 from fer_common.testing import Physician, spin_until, spinning
-from robot_behavior.backends.bridge_health import BridgeHealth
-from robot_behavior.backends.joint_link import LinkHealth
-from robot_behavior.backends.robot_bridge import RobotBridge
+from robot_behavior.nodes.bridge_health import BridgeHealth
+from robot_behavior.nodes.robot_bridge import RobotBridge
+from robot_behavior.robots.joint_link import LinkHealth
 
 BRIDGE = "/robot_bridge"
 

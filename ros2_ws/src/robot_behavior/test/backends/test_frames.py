@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_behavior.backends.fake_servo_board import FakeServoBoard
-from robot_behavior.backends.frames import (
+from robot_behavior.robots.servo_humanoid.fake_servo_board import FakeServoBoard
+from robot_behavior.robots.servo_humanoid.frames import (
     END,
     LARGEST_WORD,
     MOST_WORDS,
@@ -16,7 +16,7 @@ from robot_behavior.backends.frames import (
     crc16,
     encode,
 )
-from robot_behavior.backends.servo_protocol import State, Status, Type
+from robot_behavior.robots.servo_humanoid.protocol import State, Status, Type
 
 words = st.integers(0, LARGEST_WORD)
 frames = st.builds(

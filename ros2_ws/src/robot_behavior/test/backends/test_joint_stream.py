@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_behavior.backends.fake_nao import STAND, FakeNao
-from robot_behavior.backends.joint_link import Report
-from robot_behavior.backends.joint_stream import JointStream
-from robot_behavior.backends.nao_link import NaoLink
-from robot_behavior.backends.nao_map import NaoJoint
-from robot_behavior.robot_model import JointLimits
-from robot_behavior.simulation import TrajectoryError
-from robot_behavior.trajectory_message import JointTrajectory, JointTrajectoryPoint
+from robot_behavior.body.robot_model import JointLimits
+from robot_behavior.motion.simulation import TrajectoryError
+from robot_behavior.nodes.trajectory_message import JointTrajectory, JointTrajectoryPoint
+from robot_behavior.robots.joint_link import Report
+from robot_behavior.robots.joint_stream import JointStream
+from robot_behavior.robots.nao.driver import NaoLink
+from robot_behavior.robots.nao.fake_nao import STAND, FakeNao
+from robot_behavior.robots.nao.nao_map import NaoJoint
 
 MODEL = {
     "neck": JointLimits(-1.0, 1.0, 2.0),

@@ -12,8 +12,8 @@ from fer_common.testing import spin_until, spinning
 
 pytest.importorskip("play_motion2_msgs", reason="play_motion2_msgs is not installed")
 
-from robot_behavior.backends.fake_play_motion2 import FakePlayMotion2
-from robot_behavior.backends.play_motion2 import PlayMotion2Bridge
+from robot_behavior.robots.play_motion2.bridge import PlayMotion2Bridge
+from robot_behavior.robots.play_motion2.fake_play_motion2 import FakePlayMotion2
 
 
 class Client(Node):

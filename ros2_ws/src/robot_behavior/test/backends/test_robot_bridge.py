@@ -21,9 +21,9 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from fer_common.qos import EVENTS, NEWEST
 from fer_common.runner import StartError
 from fer_common.testing import spin_until, spinning
-from robot_behavior.backends import optional
-from robot_behavior.backends.robot_bridge import RobotBridge
-from robot_behavior.motion_player import MotionPlayer
+from robot_behavior.nodes.motion_player import MotionPlayer
+from robot_behavior.nodes.robot_bridge import RobotBridge
+from robot_behavior.robots import optional
 
 HEAD = "head_yaw_joint"
 
@@ -132,7 +132,7 @@ def test_an_installed_message_is_found() -> None:
 
 def test_nao_moves_and_speaks() -> None:
     pytest.importorskip("naoqi_bridge_msgs", reason="naoqi_bridge_msgs is not installed")
-    from robot_behavior.backends.fake_nao import FakeNaoNode
+    from robot_behavior.robots.nao.fake_nao import FakeNaoNode
 
     with spinning(FakeNaoNode, bridge(backend="naoqi"), Player) as (executor, nodes):
         nao, node, player = nodes
@@ -150,7 +150,7 @@ def test_nao_moves_and_speaks() -> None:
 
 def test_a_controller_follows_is_replaced_and_halted() -> None:
     pytest.importorskip("control_msgs", reason="control_msgs is not installed")
-    from robot_behavior.backends.fake_controller import FakeController
+    from robot_behavior.robots.ros2_control.fake_controller import FakeController
 
     factories = (FakeController, bridge(backend="trajectory"), Player)
     with spinning(*factories) as (executor, (robot, node, player)):
@@ -179,7 +179,7 @@ def test_a_controller_follows_is_replaced_and_halted() -> None:
 
 def test_a_controller_holds_when_nobody_commands_it_any_more() -> None:
     pytest.importorskip("control_msgs", reason="control_msgs is not installed")
-    from robot_behavior.backends.fake_controller import FakeController
+    from robot_behavior.robots.ros2_control.fake_controller import FakeController
 
     factories = (FakeController, bridge(backend="trajectory"), Player)
     with spinning(*factories) as (executor, (robot, node, player)):

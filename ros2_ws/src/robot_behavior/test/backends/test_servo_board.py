@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
-from robot_behavior.backends.fake_servo_board import FakeServoBoard
-from robot_behavior.backends.frames import Frame, encode
-from robot_behavior.backends.serial_port import SerialPort
-from robot_behavior.backends.servo_board import ServoBoard
-from robot_behavior.backends.servo_map import Servo
-from robot_behavior.backends.servo_protocol import CHANNELS, Code, Reset, State, Type
-from robot_behavior.robot_model import JointLimits
+from robot_behavior.body.robot_model import JointLimits
+from robot_behavior.robots.servo_humanoid.driver import ServoBoard
+from robot_behavior.robots.servo_humanoid.fake_servo_board import FakeServoBoard
+from robot_behavior.robots.servo_humanoid.frames import Frame, encode
+from robot_behavior.robots.servo_humanoid.protocol import CHANNELS, Code, Reset, State, Type
+from robot_behavior.robots.servo_humanoid.serial_port import SerialPort
+from robot_behavior.robots.servo_humanoid.servo_map import Servo
 
 Board = Any
 """`Board` of conftest.py."""

@@ -9,11 +9,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_behavior.backends.nao_map import load_nao
-from robot_behavior.backends.servo_map import Servo, load_servos
-from robot_behavior.backends.servo_protocol import HIGHEST, LOWEST
-from robot_behavior.robot_files import read_model
-from robot_behavior.robot_model import JointLimits
+from robot_behavior.body.robot_model import JointLimits
+from robot_behavior.nodes.robot_files import read_model
+from robot_behavior.robots.nao.nao_map import load_nao
+from robot_behavior.robots.servo_humanoid.protocol import HIGHEST, LOWEST
+from robot_behavior.robots.servo_humanoid.servo_map import Servo, load_servos
 from robot_behavior.yaml_file import ConfigError
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"

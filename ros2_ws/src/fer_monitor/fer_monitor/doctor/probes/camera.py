@@ -24,7 +24,7 @@ def work(arguments: Sequence[str]) -> dict[str, Any]:
         return {"kind": "other"}
     import cv2
 
-    from fer_node.webcam import open_device
+    from fer_node.camera.webcam import open_device
 
     device = open_device(index, 640, 480, 30.0)
     if device is None:

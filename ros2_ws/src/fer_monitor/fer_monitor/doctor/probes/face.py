@@ -22,7 +22,7 @@ def work(arguments: Sequence[str]) -> dict[str, Any]:
     import numpy as np
 
     from ec_rfernet import bundle as bundles
-    from ec_rfernet.detection import MediaPipeDetector
+    from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
     from ec_rfernet.runtimes import open_classifier
 
     bundle = bundles.load(Path(arguments[0]))

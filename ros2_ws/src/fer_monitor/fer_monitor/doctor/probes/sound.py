@@ -34,7 +34,7 @@ def work(arguments: Sequence[str]) -> dict[str, Any]:
 
 def _espeak() -> dict[str, Any]:
     from robot_behavior.speech.espeak import EspeakVoice
-    from robot_behavior.speech.prosody import Prosody
+    from robot_behavior.speech.text import Prosody
     from robot_behavior.speech.voice import SpeechError
 
     missing: list[str] = []

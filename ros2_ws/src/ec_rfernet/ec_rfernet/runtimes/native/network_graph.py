@@ -1,0 +1,185 @@
+"""A network as layers: constants resolved, activations and quantisation at what they belong to."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ec_rfernet.errors import InputError
+from ec_rfernet.runtimes.native.onnx_file import Node, OnnxGraph
+
+
+class UnsupportedError(InputError):
+    """A network has something that the kernels do not compute; the message says what."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What a byte stands for: (byte - zero) * step."""
+
+    step: float
+    zero: int
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A constant.
+
+    Attributes:
+        values: as they are stored: numbers, or bytes.
+        steps: of bytes: of each output, or one for all; None for numbers.
+    """
+
+    values: np.ndarray
+    steps: np.ndarray | None = None
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """What the values stand for, float64."""
+        values = self.values.astype(np.float64)
+        if self.steps is None:
+            return values
+        return values * self.steps.reshape(-1, *[1] * (values.ndim - 1))
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One operator.
+
+    Attributes:
+        kind: of the operator, as in ONNX.
+        inputs: names of the tensors that are computed.
+        outputs: names of the results.
+        constants: the inputs that are known, by their position.
+        attributes: as in ONNX.
+        low, high: the result is clipped to.
+    """
+
+    kind: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    constants: Mapping[int, Weights] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    low: float = -math.inf
+    high: float = math.inf
+
+
+@dataclass(frozen=True)
+class NetworkGraph:
+    """A network of layers.
+
+    Attributes:
+        layers: in the order in which they are computed.
+        steps: how tensors are written in bytes, by name; empty in fp32.
+        source, result: names of the input and of the output.
+    """
+
+    layers: tuple[Layer, ...]
+    steps: Mapping[str, Steps]
+    source: str
+    result: str
+
+
+def layers_of(graph: OnnxGraph) -> NetworkGraph:
+    """The layers of an ONNX graph.
+
+    Raises:
+        UnsupportedError: a tensor is written in bytes in more than one way, or a constant is
+            not where one is expected.
+    """
+    return _Reader(graph).read()
+
+
+class _Reader:
+    def __init__(self, graph: OnnxGraph) -> None:
+        self._graph = graph
+        self._constants = {name: Weights(value) for name, value in graph.constants.items()}
+        self._names: dict[str, str] = {}  # what a tensor is a copy of
+        self._steps: dict[str, Steps] = {}
+        self._layers: list[Layer] = []
+        self._makers: dict[str, int] = {}
+        self._readers = Counter(name for node in graph.nodes for name in node.inputs)
+
+    def read(self) -> NetworkGraph:
+        for node in self._graph.nodes:
+            if node.kind == "Constant":
+                self._constants[node.outputs[0]] = Weights(node.attributes["value"])
+            elif node.kind == "Identity":
+                self._copy(node)
+            elif node.kind == "QuantizeLinear":
+                self._quantise(node)
+            elif node.kind == "DequantizeLinear":
+                self._dequantise(node)
+            elif node.kind in ("Clip", "Relu"):
+                self._activate(node)
+            else:
+                self._add(node)
+        result = self._name(self._graph.result)
+        return NetworkGraph(tuple(self._layers), self._steps, self._graph.source, result)
+
+    def _name(self, name: str) -> str:
+        return self._names.get(name, name)
+
+    def _constant(self, name: str) -> Weights:
+        if name not in self._constants:
+            raise UnsupportedError(f"'{name}' is computed, expected a constant")
+        return self._constants[name]
+
+    def _add(self, node: Node) -> None:
+        constants = {
+            position: self._constants[name]
+            for position, name in enumerate(node.inputs)
+            if name in self._constants
+        }
+        inputs = tuple(self._name(n) for n in node.inputs if n and n not in self._constants)
+        for name in node.outputs:
+            self._makers[name] = len(self._layers)
+        self._layers.append(Layer(node.kind, inputs, node.outputs, constants, node.attributes))
+
+    def _copy(self, node: Node) -> None:
+        """Another name; PyTorch gives constants that are equal a second one."""
+        (source,), (output,) = node.inputs, node.outputs
+        if source in self._constants:
+            self._constants[output] = self._constants[source]
+        else:
+            self._names[output] = self._name(source)
+
+    def _quantise(self, node: Node) -> None:
+        name = self._name(node.inputs[0])
+        step, zero = (self._constant(other).values for other in node.inputs[1:3])
+        if step.size != 1 or zero.dtype != np.uint8:
+            raise UnsupportedError(f"'{name}' is quantised other than in unsigned bytes")
+        steps = Steps(float(step.reshape(-1)[0]), int(zero.reshape(-1)[0]))
+        if self._steps.setdefault(name, steps) != steps:
+            raise UnsupportedError(f"'{name}' is quantised in two ways")
+        self._names[node.outputs[0]] = name
+
+    def _dequantise(self, node: Node) -> None:
+        source, (output,) = node.inputs[0], node.outputs
+        if source not in self._constants:
+            self._names[output] = self._name(source)
+            return
+        if len(node.inputs) > 2 and self._constant(node.inputs[2]).values.any():
+            raise UnsupportedError(f"weights '{source}' have a zero point")
+        steps = self._constant(node.inputs[1]).values.astype(np.float64)
+        self._constants[output] = Weights(self._constants[source].values, steps)
+
+    def _activate(self, node: Node) -> None:
+        """Clips the result of the layer before."""
+        source, (output,) = self._name(node.inputs[0]), node.outputs
+        low, high = 0.0, math.inf
+        if node.kind == "Clip":
+            bounds = [float(self._constant(name).values.reshape(-1)[0]) for name in node.inputs[1:]]
+            low, high = bounds if len(bounds) == 2 else (-math.inf, math.inf)
+        maker = self._makers.get(source)
+        if maker is None or source in self._steps or self._readers[source] != 1:
+            raise UnsupportedError(f"{node.kind} of '{source}', which is used elsewhere too")
+        before = self._layers[maker]
+        self._layers[maker] = dataclasses.replace(before, outputs=(output,), low=low, high=high)
+        self._makers[output] = maker

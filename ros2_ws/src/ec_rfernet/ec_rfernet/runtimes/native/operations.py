@@ -1,0 +1,303 @@
+"""The operations of a program, written as ``parser.cpp`` of ec_rfernet_native reads them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ec_rfernet.runtimes.native.network_graph import Steps, UnsupportedError, Weights
+from ec_rfernet.runtimes.native.planes import Field, Operation, Place, Plane
+
+_INPUT, _CONVOLVE, _POOL, _AVERAGE, _SCALE, _ADD, _DENSE, _LINE = range(8)
+
+_LANES = 4
+_MOST_WEIGHT = 64  # of int8, so that no kernel's sum of two products exceeds 16 bits
+
+Bounds = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel of an image: a plane, and in int8 which byte of its elements."""
+
+    plane: Plane
+    lane: int = 0
+
+
+@dataclass(frozen=True)
+class Image:
+    """Channels of the same size.
+
+    Attributes:
+        height, width: pixels.
+        channels: in their order, in any planes.
+        steps: what their bytes stand for; None in fp32.
+        never_below_border: whether no pixel is less than the border, which is zero.
+    """
+
+    height: int
+    width: int
+    channels: tuple[Channel, ...]
+    steps: Steps | None
+    never_below_border: bool = False
+
+    @property
+    def planes(self) -> tuple[Plane, ...]:
+        """The planes that hold the channels, in the order in which these begin."""
+        return tuple(dict.fromkeys(channel.plane for channel in self.channels))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the channels are those of the planes, all of them, in their order."""
+        lanes = _LANES if self.steps else 1
+        planes = self.planes
+        return all(
+            channel == Channel(planes[number // lanes], number % lanes)
+            for number, channel in enumerate(self.channels)
+        )
+
+    def on(self, planes: Sequence[Plane]) -> Image:
+        """The image on other planes, given in the order of `planes`."""
+        moved = dict(zip(self.planes, planes, strict=True))
+        return dataclasses.replace(
+            self,
+            height=planes[0].height,
+            width=planes[0].width,
+            channels=tuple(Channel(moved[c.plane], c.lane) for c in self.channels),
+        )
+
+
+@dataclass(frozen=True)
+class Tap:
+    """What a convolution reads: a channel, rows below and columns right of the pixel itself.
+
+    Attributes:
+        channel, row, column: what is read.
+        weight: index of the weights, in [inputs, kernel, kernel] made flat.
+    """
+
+    channel: Channel
+    row: int
+    column: int
+    weight: int
+
+
+def border(steps: Steps | None) -> int:
+    """The element that stands for zero in all channels."""
+    return _word(steps.zero * 0x01010101) if steps else 0
+
+
+def like(plane: Plane, steps: Steps | None) -> Plane:
+    """A plane of the same size, whose elements mean something else."""
+    return Plane(plane.height, plane.width, border(steps))
+
+
+def join(images: Sequence[Image]) -> Image:
+    """All channels of images of the same size."""
+    if len({(image.height, image.width) for image in images}) != 1:
+        raise UnsupportedError("Concat of images of different sizes")
+    return dataclasses.replace(
+        images[0],
+        channels=tuple(channel for image in images for channel in image.channels),
+        never_below_border=all(image.never_below_border for image in images),
+    )
+
+
+def source(size: int, levels: np.ndarray, steps: Steps | None) -> tuple[Image, Operation]:
+    """The input, three equal channels.
+
+    In fp32 they are one channel, whose weights add up. In int8 weights that add up would not
+    be bytes any more; there the channels are bytes of the same elements, which costs no more.
+    """
+    if steps is None:
+        elements = levels.astype(np.float32).view(np.int32)
+    else:
+        bytes_ = np.clip(np.rint(levels / np.float32(steps.step)) + steps.zero, 0, 255)
+        elements = (bytes_.astype(np.uint32) * np.uint32(0x01010101)).view(np.int32)
+    plane = Plane(size, size, border(steps))
+    channels = tuple(Channel(plane, lane if steps else 0) for lane in range(3))
+    operation = Operation(_INPUT, (plane.border, (Place(plane),), elements), (plane,))
+    return Image(size, size, channels, steps), operation
+
+
+def taps(image: Image, inputs: int, kernel: int) -> list[Tap]:
+    """What a convolution of a square kernel reads, in the order of its weights."""
+    if inputs != len(image.channels):
+        raise UnsupportedError(f"convolution of {len(image.channels)} channels, expected {inputs}")
+    reach = kernel // 2
+    return [
+        Tap(channel, row - reach, column - reach, (number * kernel + row) * kernel + column)
+        for number, channel in enumerate(image.channels)
+        for row in range(kernel)
+        for column in range(kernel)
+    ]
+
+
+def convolve(
+    image: Image,
+    reads: Sequence[Tap],
+    weights: Weights,
+    bias: Weights,
+    bounds: Bounds,
+    steps: Steps | None,
+) -> tuple[Image, Operation]:
+    """A convolution.
+
+    Args:
+        image: what is read; its height and width are the result's.
+        reads: what is multiplied with the weights.
+        weights: [outputs, inputs, kernel, kernel].
+        bias: [outputs].
+        bounds: the result is clipped to; in int8 it is by its steps.
+        steps: of the result.
+    """
+    outputs = len(weights.values)
+    width = outputs if steps is None else -(-outputs // _LANES) * _LANES
+    flat = np.zeros((width, weights.values[0].size), weights.values.dtype)
+    flat[:outputs] = weights.values.reshape(outputs, -1)
+    rows: dict[Place, list[Tap]] = {}
+    for tap in reads:
+        shift = tap.row * (image.width + 1) + tap.column
+        rows.setdefault(Place(tap.channel.plane, shift), []).append(tap)
+    numbers = np.zeros(width, np.int32 if steps else np.float32)
+    scales = np.zeros(width, np.float32)
+    if steps and image.steps:
+        words = _byte_weights(flat, list(rows.values()))
+        numbers[:outputs] = bias.values - image.steps.zero * flat[:outputs].astype(np.int64).sum(1)
+        assert weights.steps is not None
+        scales[:outputs] = image.steps.step * weights.steps / steps.step
+        bounds = (0.0, 0.0)
+    else:
+        sums = [flat[:, [tap.weight for tap in row]].sum(1, np.float64) for row in rows.values()]
+        words = np.array(sums, np.float32)
+        numbers[:] = bias.values
+    lanes = _LANES if steps else 1
+    planes = tuple(Plane(image.height, image.width, border(steps)) for _ in range(width // lanes))
+    fields: tuple[Field, ...] = (
+        image.height, image.width, border(steps), len(rows), width, *map(float, bounds),
+        float(steps.zero if steps else 0), tuple(rows), _places(planes), words, numbers, scales,
+    )  # fmt: skip
+    channels = tuple(Channel(planes[n // lanes], n % lanes) for n in range(outputs))
+    nonnegative = steps.zero == 0 if steps else bounds[0] >= 0
+    result = Image(image.height, image.width, channels, steps, nonnegative)
+    return result, Operation(_CONVOLVE, fields, planes)
+
+
+def _byte_weights(flat: np.ndarray, rows: Sequence[Sequence[Tap]]) -> np.ndarray:
+    """Words [rows, outputs] of four weights each; what no tap reads weighs nothing."""
+    if flat.dtype != np.int8 or np.abs(flat.astype(np.int16)).max() > _MOST_WEIGHT:
+        raise UnsupportedError(f"weights beyond -{_MOST_WEIGHT}..{_MOST_WEIGHT}, expected 7 bits")
+    found = np.zeros((len(rows), len(flat), _LANES), np.int8)
+    for number, row in enumerate(rows):
+        if len({tap.channel.lane for tap in row}) != len(row):
+            raise UnsupportedError("a convolution that reads a channel twice")
+        for tap in row:
+            found[number, :, tap.channel.lane] = flat[:, tap.weight]
+    return found.view("<i4").reshape(len(rows), len(flat))
+
+
+def pool(
+    sources: Sequence[Plane], targets: Sequence[Plane], window: int, top: int, left: int
+) -> Operation:
+    """The largest of windows two pixels apart, the first from (top, left) on."""
+    before, after = sources[0], targets[0]
+    fields: tuple[Field, ...] = (
+        before.height, before.width, after.height, after.width, after.border, window, top, left,
+        len(sources), _places(sources), _places(targets),
+    )  # fmt: skip
+    return Operation(_POOL, fields, tuple(targets))
+
+
+def scale(
+    sources: Sequence[Plane],
+    targets: Sequence[Plane],
+    before: Steps | None,
+    after: Steps | None,
+    gains: int = -1,
+) -> Operation:
+    """Planes times gains, the values from the index ``gains`` on, or 1."""
+    ratio, zero, new_zero = 1.0, 0, 0
+    if before and after:
+        ratio, zero, new_zero = before.step / after.step, before.zero, after.zero
+    plane = targets[0]
+    fields: tuple[Field, ...] = (
+        plane.height, plane.width, plane.border, len(sources), gains, ratio, float(zero),
+        float(new_zero), _places(sources), _places(targets),
+    )  # fmt: skip
+    return Operation(_SCALE, fields, tuple(targets))
+
+
+def add(
+    left: Image, right: Image, targets: Sequence[Plane], bounds: Bounds, steps: Steps | None
+) -> Operation:
+    """The sum of two images."""
+    ratios, offset = (1.0, 1.0), 0.0
+    if steps and left.steps and right.steps:
+        ratios = left.steps.step / steps.step, right.steps.step / steps.step
+        offset = steps.zero - left.steps.zero * ratios[0] - right.steps.zero * ratios[1]
+        bounds = (0.0, 255.0)
+    plane = targets[0]
+    fields: tuple[Field, ...] = (
+        plane.height, plane.width, plane.border, len(targets), *ratios, offset,
+        *map(float, bounds), _places(left.planes), _places(right.planes), _places(targets),
+    )  # fmt: skip
+    return Operation(_ADD, fields, tuple(targets))
+
+
+def average(image: Image, result: int, steps: Steps | None) -> Operation:
+    """The mean of each channel."""
+    step, zero = (image.steps.step, image.steps.zero) if image.steps else (1.0, 0)
+    fields: tuple[Field, ...] = (
+        image.height, image.width, len(image.planes), float(step), float(zero),
+        *_rounding(steps), result, _places(image.planes),
+    )  # fmt: skip
+    return Operation(_AVERAGE, fields)
+
+
+def dense(
+    first: int,
+    result: int,
+    weights: np.ndarray,
+    bias: np.ndarray,
+    bounds: Bounds,
+    steps: Steps | None,
+) -> Operation:
+    """Weights [outputs, inputs] times values, plus a bias."""
+    outputs, inputs = weights.shape
+    fields: tuple[Field, ...] = (
+        inputs, first, outputs, result, *map(float, bounds), *_rounding(steps),
+        weights.astype(np.float32), bias.astype(np.float32),
+    )  # fmt: skip
+    return Operation(_DENSE, fields)
+
+
+def line(
+    first: int,
+    result: int,
+    count: int,
+    slope: float,
+    offset: float,
+    bounds: Bounds,
+    steps: Steps | None,
+) -> Operation:
+    """Slope times value plus offset, clipped."""
+    fields: tuple[Field, ...] = (
+        count, first, result, float(slope), float(offset), *map(float, bounds), *_rounding(steps),
+    )  # fmt: skip
+    return Operation(_LINE, fields)
+
+
+def _rounding(steps: Steps | None) -> tuple[float, float]:
+    return (float(steps.step), float(steps.zero)) if steps else (0.0, 0.0)
+
+
+def _places(planes: Sequence[Plane]) -> tuple[Place, ...]:
+    return tuple(Place(plane) for plane in planes)
+
+
+def _word(value: int) -> int:
+    """32 bits as a signed number."""
+    return value - (1 << 32) if value >= 1 << 31 else value

@@ -1,0 +1,160 @@
+"""The ROS node of the camera: frames from a webcam, a video or pictures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event, Thread
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+from ec_rfernet.errors import InputError
+from fer_common.diagnostics import Limits, Report
+from fer_common.diagnostics_publisher import DiagnosticsPublisher
+from fer_common.graph_watch import OutputWatch
+from fer_common.parameters import declare, parameter
+from fer_common.qos import STREAM
+from fer_common.runner import StartError
+from fer_node.camera.choice import CameraChoice, open_source
+from fer_node.camera.source import Source, Wait
+from fer_node.nodes.camera_health import CameraHealth, Wish
+from fer_node.nodes.messages import camera_info, to_message
+
+_STOP_S = 2.0  # a webcam that was just unplugged may block for longer
+
+Opener = Callable[[CameraChoice, Wait, Callable[[str], object]], tuple[Source, str]]
+
+
+@dataclass(frozen=True)
+class CameraParameters:
+    """Parameters of `CameraNode`."""
+
+    camera: str = parameter(
+        "auto",
+        "auto, clip, a device index, the path of a video, a picture or a folder, or bag:FILE.",
+    )
+    clip: str = parameter("", "Path of the built-in clip, for camera auto and clip.")
+    width: int = parameter(640, "Asked of a webcam, pixels; 0: its own.", low=0, high=8192)
+    height: int = parameter(480, "Asked of a webcam, pixels; 0: its own.", low=0, high=8192)
+    rate: float = parameter(
+        30.0,
+        "Frames per second of webcams and pictures; videos have their own.",
+        low=0.1,
+        high=240.0,
+    )
+    period: float = parameter(3.0, "How long each picture is shown, s.", low=0.01, high=3600.0)
+    loop: bool = parameter(False, "Whether videos and pictures begin again at their end.")
+    frame_id: str = parameter("camera_optical_frame", "Frame of the images.")
+    fov_deg: float = parameter(60.0, "Horizontal field of view, degrees.", low=1.0, high=179.0)
+    warn_rate: float = parameter(
+        10.0, "Diagnostics warns of fewer frames per second.", low=0.0, high=240.0
+    )
+    warn_silence_s: float = parameter(
+        1.0, "Diagnostics warns when there is no frame for so long, s.", low=0.1, high=3600.0
+    )
+    error_silence_s: float = parameter(
+        3.0, "After so long it is an error, s.", low=0.1, high=3600.0
+    )
+
+
+class CameraNode(Node):
+    """Publishes ``image_raw`` (bgr8) and ``camera_info`` in real time.
+
+    Args:
+        opener: opens the source; see `open_source`.
+        options: for `rclpy.node.Node`.
+
+    Raises:
+        ParameterError: a parameter is out of range.
+        StartError: the device or the file cannot be read.
+    """
+
+    def __init__(self, opener: Opener = open_source, **options: Any) -> None:
+        super().__init__("camera_node", **options)
+        self._params = declare(self, CameraParameters)
+        self._stop = Event()
+        self._ended = Event()
+        self._health = self._watched()
+        try:
+            self._source, what = opener(self._choice(), self._stop.wait, self._warn)
+        except InputError as error:
+            raise StartError(str(error)) from error
+        self._images = self.create_publisher(Image, "image_raw", STREAM)
+        self._infos = self.create_publisher(CameraInfo, "camera_info", STREAM)
+        self.get_logger().info(f"showing {what} on {self._images.topic_name}")
+        self._health.device = what
+        self._watch = OutputWatch(self, self._images)
+        DiagnosticsPublisher(self, "camera", self._report)
+        self._thread = Thread(target=self._capture, name="camera", daemon=True)
+        self._thread.start()
+
+    def has_ended(self) -> bool:
+        """Whether a video that does not loop is over."""
+        return self._ended.is_set()
+
+    def destroy_node(self) -> None:
+        """Stops the camera first."""
+        self._stop.set()
+        if hasattr(self, "_thread"):
+            self._thread.join(_STOP_S)
+        super().destroy_node()
+
+    def _choice(self) -> CameraChoice:
+        params = self._params
+        return CameraChoice(
+            camera=params.camera,
+            clip=params.clip,
+            width=params.width,
+            height=params.height,
+            rate=params.rate,
+            period_s=params.period,
+            loop=params.loop,
+        )
+
+    def _watched(self) -> CameraHealth:
+        params = self._params
+        size = f"{params.width}x{params.height}" if params.width and params.height else "its own"
+        return CameraHealth(
+            Wish(size, params.rate),
+            Limits(params.warn_rate),
+            Limits(params.warn_silence_s, params.error_silence_s),
+        )
+
+    def _report(self) -> Report:
+        return self._health.report(self.has_ended()).plus(self._watch.findings())
+
+    def _warn(self, text: str) -> None:
+        self._health.failed(text)
+        self.get_logger().warning(text)
+
+    def _capture(self) -> None:
+        began, count = time.monotonic(), 0
+        try:
+            while (frame := self._source.read()) is not None and not self._stop.is_set():
+                self._publish(frame, self.get_clock().now().to_msg())
+                count += 1
+            if not self._stop.is_set():
+                seconds = time.monotonic() - began
+                self.get_logger().info(f"the recording is over: {count} frames in {seconds:.1f} s")
+        except InputError as error:
+            self._health.failed(str(error))
+            self.get_logger().error(str(error))
+        finally:
+            self._source.close()
+            self._ended.set()
+
+    def _publish(self, frame: np.ndarray, stamp: Time) -> None:
+        began = time.monotonic()
+        header = Header(stamp=stamp, frame_id=self._params.frame_id)
+        height, width = frame.shape[:2]
+        self._images.publish(to_message(frame, header))
+        self._infos.publish(camera_info(width, height, self._params.fov_deg, header))
+        gap = self._health.read(width, height, time.monotonic() - began)
+        if gap > self._params.warn_silence_s:
+            self.get_logger().info(f"frames come again after {gap:.1f} s")

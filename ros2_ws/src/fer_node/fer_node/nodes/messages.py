@@ -1,0 +1,99 @@
+"""Image messages to arrays, and back."""
+
+from __future__ import annotations
+
+import array
+import math
+
+import numpy as np
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+
+from fer_node.perception.decode import UnknownEncodingError, open_compressed, open_raw
+from fer_node.perception.frame import Frame, RawFrame
+from fer_node.perception.jpeg import DecodeError
+from fer_node.perception.stages import Timed, untimed
+
+
+def to_frame(message: Image | CompressedImage, timed: Timed = untimed) -> Frame:
+    """The image of a message, as yet unconverted.
+
+    Encodings that `open_raw` does not know are left to cv_bridge, where it is installed.
+
+    Args:
+        message: kept as long as the frame.
+        timed: times what has to be decoded.
+
+    Raises:
+        DecodeError: see `open_raw` and `open_compressed`.
+    """
+    if isinstance(message, CompressedImage):
+        return open_compressed(message.data, timed)
+    try:
+        return open_raw(
+            message.height,
+            message.width,
+            message.encoding,
+            message.step,
+            bool(message.is_bigendian),
+            message.data,
+        )
+    except UnknownEncodingError as error:
+        with timed("decode"):
+            return RawFrame(_with_cv_bridge(message, error))
+
+
+def to_bgr(message: Image | CompressedImage) -> np.ndarray:
+    """The pixels of a message, BGR uint8 [H, W, 3].
+
+    Raises:
+        DecodeError: see `to_frame`.
+    """
+    return to_frame(message).bgr()
+
+
+def _with_cv_bridge(message: Image, unknown: UnknownEncodingError) -> np.ndarray:
+    try:
+        from cv_bridge import CvBridge
+    except ImportError as error:
+        raise DecodeError(f"{unknown}; or install cv_bridge for the others") from error
+    try:
+        return CvBridge().imgmsg_to_cv2(message, desired_encoding="bgr8")
+    except Exception as error:  # cv_bridge passes on exceptions of C++ of any type
+        raise DecodeError(f"cv_bridge cannot decode '{message.encoding}': {error}") from error
+
+
+def to_message(image: np.ndarray, header: Header) -> Image:
+    """A ``bgr8`` message of a BGR image uint8 [H, W, 3]."""
+    height, width = image.shape[:2]
+    message = Image(header=header, height=height, width=width, encoding="bgr8", step=3 * width)
+    # A list or bytes would be checked value by value, which takes longer than a frame.
+    message.data = array.array("B", image.tobytes())
+    return message
+
+
+def camera_info(width: int, height: int, fov_deg: float, header: Header) -> CameraInfo:
+    """The pinhole camera that an uncalibrated webcam approximately is.
+
+    Args:
+        width: of the image, pixels.
+        height: of the image, pixels.
+        fov_deg: horizontal field of view, degrees.
+        header: of the image.
+    """
+    focal, x, y = focal_px(width, fov_deg), width / 2, height / 2
+    return CameraInfo(
+        header=header,
+        width=width,
+        height=height,
+        distortion_model="plumb_bob",
+        d=[0.0] * 5,
+        k=[focal, 0.0, x, 0.0, focal, y, 0.0, 0.0, 1.0],
+        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+        p=[focal, 0.0, x, 0.0, 0.0, focal, y, 0.0, 0.0, 0.0, 1.0, 0.0],
+    )
+
+
+def focal_px(width: int, fov_deg: float) -> float:
+    """Focal length in pixels for a horizontal field of view in degrees."""
+    return width / (2 * math.tan(math.radians(fov_deg) / 2))

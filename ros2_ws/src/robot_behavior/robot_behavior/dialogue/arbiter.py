@@ -1,0 +1,150 @@
+"""Carries out one response at a time: starts, interrupts, watches and ends it.
+
+The action servers let an equal priority preempt. Between responses that would make
+the robot interrupt itself without need, so here only a strictly higher priority
+interrupts and an equal one waits. The interrupted goals are cancelled, and the new
+ones are sent when they have ended: two motions never run at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from robot_behavior.dialogue.goal_slot import Command, GoalSlot
+from robot_behavior.dialogue.response import Finished, Response
+
+MOTION, SPEECH = "play_motion", "say"
+"""The actions, by their ROS names."""
+
+PATIENCE_S = 3.0
+"""After one server has come or gone, the other is waited for: it may just be starting."""
+
+
+class Arbiter:
+    """Runs responses on the two actions.
+
+    Args:
+        clock: seconds, monotonic.
+        send: carries out the commands that start and cancel goals.
+
+    Attributes:
+        current: the response under way; None when there is none.
+        slots: the two actions by name; events of their goals are reported there.
+        said: the template of the last sentence that was given to speech, but for those
+            that speech failed to say; empty for none.
+    """
+
+    def __init__(self, clock: Callable[[], float], send: Callable[[Command], None]) -> None:
+        self._clock = clock
+        self.slots = {name: GoalSlot(name, clock, send) for name in (MOTION, SPEECH)}
+        self.current: Response | None = None
+        self.said = self._said_before = ""
+        self._next: Response | None = None
+        self._absent = list(self.slots)
+        self._absent_since = clock()
+        self._used: list[GoalSlot] = []
+        self._skipped: list[str] = []
+        self._late = ""
+        self._deadline = 0.0
+
+    @property
+    def latest(self) -> Response | None:
+        """The response that is about to start, else the one under way."""
+        return self._next or self.current
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """What has gone wrong with the response under way, by action: readable clauses."""
+        missing = {name: f"{name} is not available" for name in self._skipped}
+        return missing | {slot.action: slot.problem for slot in self._used if slot.problem}
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The actions whose servers are missing and are not waited for any more."""
+        settled = self._clock() - self._absent_since >= PATIENCE_S
+        return tuple(self._absent) if settled else ()
+
+    def refusal(self, priority: int) -> str:
+        """Why a response of this priority cannot start now; empty when it can."""
+        if len(self._absent) == len(self.slots):
+            return f"neither {MOTION} nor {SPEECH} is available"
+        if self._absent and not self.absent:
+            return f"waits a moment for {self._absent[0]} to become available"
+        rival = self.latest
+        if rival is not None and priority <= rival.priority:
+            return f"its priority {priority} is not above the {rival.priority} of {rival.name}"
+        return ""
+
+    def start(self, response: Response) -> None:
+        """Starts a response, at once or as soon as the one under way has been cancelled.
+
+        Whether it may interrupt is the caller's question to `refusal`.
+        """
+        if self.current is None:
+            self._begin(response)
+        else:
+            self._next = response
+            self._cancel()
+
+    def update(self, available: Mapping[str, bool]) -> Finished | None:
+        """Moves on: time-outs, the end of a response, the start of the next.
+
+        Args:
+            available: whether the server of each action is there.
+
+        Returns:
+            The response that has just ended, if one has.
+        """
+        absent = [name for name in self.slots if not available[name]]
+        if absent != self._absent:
+            self._absent, self._absent_since = absent, self._clock()
+        for name, slot in self.slots.items():
+            slot.update(available[name])
+        if self.current is None:
+            return None
+        if self._clock() > self._deadline:
+            self._deadline = float("inf")
+            self._late = f"it took longer than {self.current.timeout_s:g} s"
+            self._cancel()
+        if any(slot.busy for slot in self.slots.values()):
+            return None
+        done = {slot.action for slot in self._used if slot.succeeded}
+        problems = [self._late, *(slot.problem for slot in self._used)]
+        motion, speech = self.slots[MOTION], self.slots[SPEECH]
+        said = ""
+        if speech in self._used and speech.problem:
+            self.said = self._said_before
+        elif speech in self._used:
+            said = self.said
+        fault = motion.problem if motion in self._used and motion.failed else ""
+        finished = Finished(
+            self.current,
+            spoken=SPEECH in done,
+            problems=tuple(filter(None, problems)),
+            said=said,
+            moved=MOTION in done,
+            fault=fault,
+        )
+        following, self.current, self._next = self._next, None, None
+        if following is not None:
+            self._begin(following)
+        return finished
+
+    def _begin(self, response: Response) -> None:
+        self.current = response
+        self._deadline = self._clock() + response.timeout_s
+        self._used, self._skipped, self._late = [], [], ""
+        for name, text in ((MOTION, response.motion), (SPEECH, response.sentence)):
+            if text is None:
+                continue
+            if name in self._absent:
+                self._skipped.append(name)
+            else:
+                self._used.append(self.slots[name])
+                if name == SPEECH:
+                    self._said_before, self.said = self.said, response.template or text
+                self.slots[name].start(text, response.priority)
+
+    def _cancel(self) -> None:
+        for slot in self.slots.values():
+            slot.cancel()

@@ -1,0 +1,167 @@
+"""The robot's gestures, read from a YAML file in the schema of play_motion2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from robot_behavior.body.robot_model import JointLimits
+from robot_behavior.motion.motion import Motion
+from robot_behavior.yaml_file import ConfigError, Section, read
+
+REST = "rest"
+"""The motion whose last pose is the rest pose."""
+
+LONGEST_S = 120.0
+"""Of a motion; a mistyped time must not fill the memory."""
+
+Check = Callable[[Motion, Motion], str]
+"""Why a motion cannot be played, given it and the rest pose; empty if it can."""
+
+
+@dataclass(frozen=True)
+class MotionLibrary:
+    """What the robot can play.
+
+    Attributes:
+        motions: by name, in the order of the file; always holds `REST`.
+        refused: why the other motions of the file cannot be played, by name.
+    """
+
+    motions: Mapping[str, Motion]
+    refused: Mapping[str, str]
+
+    @property
+    def rest(self) -> Motion:
+        """The way to the rest pose; names every joint that any motion moves."""
+        return self.motions[REST]
+
+
+def load_motions(
+    file: Path, limits: Mapping[str, JointLimits], check: Check = lambda _motion, _rest: ""
+) -> MotionLibrary:
+    """Reads the motions that a robot can play.
+
+    A motion that it cannot play is refused, with one line that names file, key, value
+    and what was expected; the others stay usable.
+
+    Args:
+        file: YAML, ``/<node>: ros__parameters: motions: <name>: joints, positions,
+            times_from_start, meta``.
+        limits: the robot's joints.
+        check: what else a motion must stand, such as `robot_behavior.motion.check.Checker`.
+
+    Raises:
+        ConfigError: the file is unusable, or the motion `REST` is missing or refused.
+    """
+    accepted: dict[str, Motion] = {}
+    refused: dict[str, str] = {}
+    section = _motions(file)
+    names = list(section.names())
+    # The rest pose comes first: the others are checked against it.
+    for name in sorted(names, key=lambda name: name != REST):
+        try:
+            motion = _motion(section, name, limits)
+            rest = accepted.get(REST, motion)
+            _check_rest(section, motion, rest)
+            if complaint := check(motion, rest):
+                raise ConfigError(f"{file}: {section.path(name)} {complaint}")
+            accepted[name] = motion
+        except ConfigError as error:
+            if name == REST:
+                raise
+            refused[name] = str(error)
+    if REST not in accepted:
+        raise ConfigError(f"{file}: {section.path(REST)} is missing, expected the rest pose")
+    order = [name for name in names if name in accepted]
+    return MotionLibrary({name: accepted[name] for name in order}, refused)
+
+
+def motion_names(file: Path) -> set[str]:
+    """Names of all motions of a file, whether or not a robot can play them.
+
+    Raises:
+        ConfigError: the file is unusable.
+    """
+    return set(_motions(file).names())
+
+
+def _motions(file: Path) -> Section:
+    """The mapping of motions; a file written for play_motion2 serves as it is."""
+    nodes = list(read(file).items())
+    if len(nodes) != 1:
+        found = ", ".join(name for name, _ in nodes) or "nothing"
+        raise ConfigError(f"{file}: holds {found}, expected one node such as /motion_player")
+    parameters = nodes[0][1].section("ros__parameters")
+    motions = parameters.section("motions")
+    if "motion_planner" in parameters:
+        parameters.get("motion_planner")  # settings of play_motion2's own planner
+    parameters.close()
+    return motions
+
+
+def _motion(motions: Section, name: str, limits: Mapping[str, JointLimits]) -> Motion:
+    section = motions.section(name)
+    joints = section.texts("joints")
+    if not joints or len(set(joints)) != len(joints):
+        raise section.error("joints", list(joints), "at least one joint, each once")
+    for joint in joints:
+        if joint not in limits:
+            raise section.error("joints", joint, f"one of {', '.join(limits)}")
+    times = np.array(section.numbers("times_from_start"))
+    if not len(times) or times[0] < 0 or (np.diff(times) <= 0).any():
+        value = section.get("times_from_start")
+        raise section.error("times_from_start", value, "increasing times of at least 0 s")
+    if times[-1] > LONGEST_S:
+        last = f"times_from_start[{len(times) - 1}]"
+        raise section.error(last, float(times[-1]), f"at most {LONGEST_S:g} s")
+    flat = section.numbers("positions")
+    if len(flat) != len(joints) * len(times):
+        expected = f"{len(joints)} joints x {len(times)} times = {len(joints) * len(times)}"
+        where = section.path("positions")
+        raise ConfigError(f"{section.file}: {where} has {len(flat)} numbers, expected {expected}")
+    description = usage = ""
+    if "meta" in section:
+        meta = section.section("meta")
+        description, usage = meta.text("description", ""), meta.text("usage", "")
+        meta.text("name", "")
+        meta.close()
+    section.close()
+    positions = np.array(flat).reshape(len(times), -1)
+    motion = Motion(name, joints, times, positions, description, usage)
+    _check_limits(section, motion, limits)
+    return motion
+
+
+def _check_limits(section: Section, motion: Motion, limits: Mapping[str, JointLimits]) -> None:
+    for column, joint in enumerate(motion.joints):
+        limit = limits[joint]
+        for row, value in enumerate(map(float, motion.positions[:, column])):
+            if not limit.lower <= value <= limit.upper:
+                at = f"positions[{row * len(motion.joints) + column}] ({joint})"
+                raise section.error(at, value, f"{limit.lower:g}..{limit.upper:g} rad")
+    path = motion.path
+    for verb, unit, quantity, peaks in (
+        ("moves", "rad/s", "velocity", path.peak_speeds()),
+        ("accelerates", "rad/s2", "acceleration", path.peak_accelerations()),
+    ):
+        most = np.array([getattr(limits[joint], quantity) for joint in motion.joints])
+        too_much = np.argwhere(peaks > most)
+        if len(too_much):
+            row, column = too_much[0]
+            start, end = motion.times[row], motion.times[row + 1]
+            raise ConfigError(
+                f"{section.file}: {section.path('times_from_start')} {verb} "
+                f"{motion.joints[column]} with {peaks[row, column]:.2f} {unit} between {start:g} "
+                f"and {end:g} s, expected at most {most[column]:g} {unit}"
+            )
+
+
+def _check_rest(section: Section, motion: Motion, rest: Motion) -> None:
+    for joint in motion.joints:
+        if joint not in rest.joints:
+            key = f"{motion.name}.joints"
+            raise section.error(key, joint, f"a joint that '{REST}' names, too")

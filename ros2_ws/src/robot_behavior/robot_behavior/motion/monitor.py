@@ -1,0 +1,161 @@
+"""Listens to a robot's joint states and tells whether they can be relied upon."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from robot_behavior.body.robot_model import JointLimits
+from robot_behavior.motion.course import State
+
+SILENCE_S = 1.0
+"""A robot whose joint states stay away for so long is lost."""
+
+OUTSIDE_RAD = 0.1
+"""A joint farther than this outside its limits is at fault; nearer, it is badly calibrated."""
+
+HISTORY_S = 1.0
+"""For so long it is known where the joints were."""
+
+STILL_RAD_S = 0.05
+"""A joint slower than this stands still."""
+
+
+class JointMonitor:
+    """The newest state of some joints, how old it is, and where they were a moment ago.
+
+    Args:
+        joints: the J joints that matter.
+        limits: of all joints of the robot.
+    """
+
+    def __init__(self, joints: Sequence[str], limits: Mapping[str, JointLimits]) -> None:
+        self.joints = tuple(joints)
+        self._column = {joint: i for i, joint in enumerate(self.joints)}
+        self._known = frozenset(limits)
+        self._lower = np.array([limits[joint].lower for joint in joints])
+        self._upper = np.array([limits[joint].upper for joint in joints])
+        self._positions = np.zeros(len(self.joints))
+        self._velocities = np.zeros(len(self.joints))
+        self._seen = np.full(len(self.joints), -math.inf)
+        self._history: deque[tuple[float, np.ndarray]] = deque()
+        self._told: set[str] = set()
+
+    def update(
+        self,
+        names: Sequence[str],
+        positions: Sequence[float],
+        velocities: Sequence[float],
+        now: float,
+    ) -> str:
+        """Takes in a message; what makes no sense in it is ignored.
+
+        Args:
+            names: of joints.
+            positions: rad, one per name.
+            velocities: rad/s, one per name, or none.
+            now: monotonic seconds of its arrival.
+
+        Returns:
+            What was ignored, in one line; empty when nothing was, or when it was told before.
+        """
+        if len(positions) != len(names):
+            return self._once("size", f"has {len(names)} names and {len(positions)} positions")
+        moving = velocities if len(velocities) == len(names) else [0.0] * len(names)
+        ignored = []
+        for name, position, velocity in zip(names, positions, moving, strict=True):
+            if name not in self._known:
+                ignored.append(self._once(name, f"'{name}' is no joint of the robot"))
+            elif not (math.isfinite(position) and math.isfinite(velocity)):
+                text = f"{name} is at {position} rad and moves at {velocity} rad/s"
+                ignored.append(self._once(name, text))
+            elif name in self._column:
+                column = self._column[name]
+                self._positions[column], self._velocities[column] = position, velocity
+                self._seen[column] = now
+                self._told.discard(name)
+        if self.is_complete:
+            self._history.append((now, self._positions.copy()))
+            while self._history[0][0] < now - HISTORY_S:
+                self._history.popleft()
+        return "; ".join(text for text in ignored if text)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every joint has told its state at least once."""
+        return bool(np.isfinite(self._seen).all())
+
+    @property
+    def positions(self) -> dict[str, float]:
+        """Newest positions by name of the joint, rad; joints never seen are left out."""
+        return {
+            joint: float(self._positions[column])
+            for joint, column in self._column.items()
+            if math.isfinite(self._seen[column])
+        }
+
+    @property
+    def is_still(self) -> bool:
+        """Whether no joint moves."""
+        return bool((np.abs(self._velocities) < STILL_RAD_S).all())
+
+    def measured(self) -> np.ndarray:
+        """[J] newest positions, rad; zero for joints never seen."""
+        return self._positions.copy()
+
+    def state(self, now: float) -> State:
+        """Where the joints are by now, if they have gone on as they moved when last seen."""
+        age = np.clip(now - self._seen, 0.0, HISTORY_S)
+        ahead = self._positions + self._velocities * age
+        return State(np.clip(ahead, self._lower, self._upper), self._velocities.copy())
+
+    def at(self, when: float) -> np.ndarray:
+        """[J] positions at a time of the past, rad; the nearest known ones if out of reach."""
+        if not self._history:
+            return self.measured()
+        times = np.array([time for time, _ in self._history])
+        after = min(int(np.searchsorted(times, when)), len(times) - 1)
+        before = max(after - 1, 0)
+        span = times[after] - times[before]
+        share = min(max((when - times[before]) / span, 0.0), 1.0) if span > 0.0 else 0.0
+        earlier, later = self._history[before][1], self._history[after][1]
+        return np.asarray(earlier + (later - earlier) * share)
+
+    def problem(self, now: float) -> str:
+        """Why the joint states cannot be relied upon; empty if they can."""
+        if not self.is_complete:
+            known = self.positions
+            missing = [joint for joint in self.joints if joint not in known]
+            return f"no joint state yet of {_some(missing)}: is the robot running?"
+        silent = now - self._seen
+        if (silent > SILENCE_S).all():
+            return f"no joint states for {silent.min():.1f} s: is the robot running?"
+        if (silent > SILENCE_S).any():
+            lost = [
+                joint for joint, age in zip(self.joints, silent, strict=True) if age > SILENCE_S
+            ]
+            return f"no joint state of {_some(lost)} for {silent.max():.1f} s"
+        far = (self._positions < self._lower - OUTSIDE_RAD) | (
+            self._positions > self._upper + OUTSIDE_RAD
+        )
+        if far.any():
+            i = int(np.argmax(far))
+            return (
+                f"{self.joints[i]} is at {self._positions[i]:.2f} rad, "
+                f"expected {self._lower[i]:g}..{self._upper[i]:g}"
+            )
+        return ""
+
+    def _once(self, key: str, text: str) -> str:
+        if key in self._told:
+            return ""
+        self._told.add(key)
+        return text
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

@@ -1,0 +1,322 @@
+"""Decides, moment by moment, who owns the joints: a motion, the gaze, idling, or nobody."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from robot_behavior.body.robot_model import JointLimits
+from robot_behavior.motion.course import Course, State
+from robot_behavior.motion.follower import Follower
+from robot_behavior.motion.gaze import Direction, Gaze
+from robot_behavior.motion.idle import Idle
+from robot_behavior.motion.monitor import SILENCE_S, JointMonitor
+from robot_behavior.motion.motion import Motion
+from robot_behavior.motion.playback import MARGIN_S, TOLERANCE_RAD, Playback, Tracking, farthest
+from robot_behavior.motion.trajectory import Trajectory, plan
+
+CALM_S = 1.0
+"""After a fault the joint states must be in order, and the robot still, for so long."""
+
+SETTLED = 1e-4
+"""What moves by less than this, in rad or rad/s, is not worth a message."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the robot moves.
+
+    Attributes:
+        speed: of motions, as a share, above 0 to 1.
+        idle: size of the idle movements, as a share; 0 switches them off.
+        gaze: whether the head turns to faces.
+        camera_on_head: whether the camera moves with the head.
+        tolerance: rad that a joint may be away from where it should be.
+    """
+
+    speed: float = 1.0
+    idle: float = 1.0
+    gaze: bool = True
+    camera_on_head: bool = False
+    tolerance: float = 0.35
+
+
+@dataclass(frozen=True)
+class Head:
+    """Names of the joints of the head; the robot may lack any of them."""
+
+    yaw: str = "head_yaw_joint"
+    pitch: str = "head_pitch_joint"
+    roll: str = "head_roll_joint"
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a moment has brought.
+
+    Attributes:
+        trajectory: to be told to the robot; None for nothing new.
+        arrived: whether a motion has come to its end.
+        failure: what has gone wrong; empty if nothing has.
+        recovered: whether a fault is over.
+    """
+
+    trajectory: Trajectory | None = None
+    arrived: bool = False
+    failure: str = ""
+    recovered: bool = False
+
+
+class Mover:
+    """One owner per joint at a time, and no jump when it changes.
+
+    A motion owns all joints, but those of the head that it does not name may follow the
+    gaze. While no motion plays, all joints breathe and glance around the rest pose. What
+    was told last is continued from where it has brought the robot (`Course`). After a
+    fault nothing is told until the robot can be relied upon again, and then it starts
+    from where it was found.
+
+    Args:
+        rest: the motion to the rest pose; its joints are those that are moved.
+        limits: of all joints of the robot.
+        settings: may be replaced at any time.
+        head: its joints.
+        seed: of glances.
+
+    Attributes:
+        settings: see above.
+        monitor: takes in the joint states.
+        fault: what is wrong with the robot; empty if nothing is.
+        held: whether it was stopped; lasts until `release`.
+        quiet: whether only motions may move it.
+        ending: whether it is brought to rest for the last time. Its driver may do the
+            same by itself, so that it need not be where it was told to be.
+    """
+
+    def __init__(
+        self,
+        rest: Motion,
+        limits: Mapping[str, JointLimits],
+        settings: Settings,
+        head: Head,
+        seed: int = 0,
+    ) -> None:
+        self.settings, self.fault = settings, ""
+        self.held = self.quiet = self.ending = False
+        self.monitor = JointMonitor(rest.joints, limits)
+        self._rest, self._limits, self._joints = rest, limits, rest.joints
+        self._home = np.array([rest.end[joint] for joint in self._joints])
+        self._follower = Follower(self._joints, limits)
+        self._idle, self._gaze = Idle(self._joints, head.yaw, head.pitch, seed), Gaze()
+        names = (head.yaw, head.pitch, head.roll)
+        self._head = tuple(
+            self._joints.index(name) if name in self._joints else -1 for name in names
+        )
+        self._tracking = Tracking(self._joints, settings.tolerance)
+        self._course: Course | None = None
+        self._playback: Playback | None = None
+        self._calm: float | None = None
+        self._ticked = -math.inf
+
+    @property
+    def playing(self) -> bool:
+        """Whether a motion is under way."""
+        return self._playback is not None
+
+    @property
+    def is_lively(self) -> bool:
+        """Whether it may idle."""
+        return self.settings.idle > 0.0 and not self.quiet
+
+    def mood(self, now: float) -> str:
+        """``fault``, ``held``, ``attending`` (to a face) or ``idle``."""
+        if self.fault:
+            return "fault"
+        if self.held:
+            return "held"
+        return "idle" if self._goal(now) is None else "attending"
+
+    def progress(self, now: float) -> float:
+        """Of the motion under way, 0..1."""
+        return 0.0 if self._playback is None else self._playback.progress(now)
+
+    def refusal(self, now: float) -> str:
+        """Why the robot cannot be moved; empty if it can."""
+        return self._lost(now) or ("stopped until ~/release is called" if self.held else "")
+
+    def see(self, bearing: Direction, taken: float, now: float) -> None:
+        """A face was seen.
+
+        Args:
+            bearing: of the face in the image.
+            taken: monotonic seconds of the image.
+            now: monotonic seconds.
+        """
+        head = None
+        if self.settings.camera_on_head:
+            then = self.monitor.at(taken)
+            head = Direction(*(float(then[i]) if i >= 0 else 0.0 for i in self._head))
+        self._gaze.see(bearing, head, now)
+
+    def play(
+        self, motion: Motion, now: float, within_s: float = math.inf, gazing: bool = False
+    ) -> Trajectory:
+        """Begins a motion, whatever is under way; not to be asked of a robot that is held.
+
+        Args:
+            motion: its joints are among those of the rest pose.
+            now: monotonic seconds.
+            within_s: see `plan`.
+            gazing: whether the head may follow the gaze although the motion names it.
+        """
+        state = self._state(now)
+        limits, speed = self._limits, self.settings.speed
+        start = state.by_name(self._joints)
+        trajectory = plan(motion, self._rest, limits, start, speed, within_s)
+        named = () if gazing else motion.joints
+        free = tuple(i for i in self._head[:2] if i >= 0 and self._joints[i] not in named)
+        owned = [joint for i, joint in enumerate(self._joints) if i not in free]
+        end = {joint: trajectory.end[joint] for joint in owned}
+        self._playback = Playback(motion, now, trajectory.duration, end, free)
+        self._course = Course(state, trajectory, now)
+        return self._gazing(now) or trajectory
+
+    def rest(
+        self, now: float, within_s: float = math.inf, gazing: bool = False
+    ) -> Trajectory | None:
+        """Goes to the rest pose, unless the robot is there or cannot be moved."""
+        was, self._playback = self._playback, None
+        if self.refusal(now):
+            return None
+        away = farthest(self._rest.end, self.monitor.positions)[1] > TOLERANCE_RAD
+        return self.play(self._rest, now, within_s, gazing) if away or was else None
+
+    def stop(self, now: float) -> Trajectory | None:
+        """Brakes as hard as the joints may, and holds until `release`."""
+        self._playback, self.held = None, True
+        if self._lost(now):
+            return None
+        return self._tell(self._follower.stop(self._state(now)), now)
+
+    def release(self) -> None:
+        """Ends the stop: the robot may move again, and goes softly to where it would be."""
+        self.held = False
+
+    def tick(self, now: float) -> Turn:
+        """Goes on; to be called every 0.05 s or so."""
+        asleep, self._ticked = now - self._ticked > SILENCE_S / 2.0, now
+        if asleep or not self.monitor.is_complete:
+            return Turn()  # who has slept has not listened, and cannot tell who was silent
+        problem = self.monitor.problem(now) or self._astray(now)
+        if self.fault:
+            return self._recover(problem, now)
+        if problem:
+            return self._fail(problem, now)
+        if self._playback is not None:
+            return self._go_on(self._playback, now)
+        return Turn() if self.held else Turn(self._live(now))
+
+    def _lost(self, now: float) -> str:
+        """Why the robot cannot be relied upon; empty if it can."""
+        problem = self.monitor.problem(now)
+        return problem or (f"waits after a fault: {self.fault}" if self.fault else "")
+
+    def _state(self, now: float) -> State:
+        return self.monitor.state(now) if self._course is None else self._course.at(now)
+
+    def _tell(self, trajectory: Trajectory, now: float) -> Trajectory:
+        self._course = Course(self._state(now), trajectory, now)
+        return trajectory
+
+    def _astray(self, now: float) -> str:
+        if self._course is None or self.ending:
+            return ""
+        told, measured = self._course.at(now).positions, self.monitor.measured()
+        if self._playback is None and self._course.is_over(now, MARGIN_S):
+            if np.abs(told - measured).max() > TOLERANCE_RAD:
+                self._forget()  # whoever moves a robot by hand that rests may do so
+            return ""
+        return self._tracking.failure(now, told, measured)
+
+    def _forget(self) -> None:
+        self._course = None
+        self._tracking.forget()
+
+    def _fail(self, problem: str, now: float) -> Turn:
+        """Stops commanding, after one last word: to brake."""
+        state, over = self._state(now), self._course is None or self._course.is_over(now)
+        if not self.monitor.problem(now):  # where it is can be relied upon
+            state, over = self.monitor.state(now), False
+        self._playback, self._calm, self.fault = None, None, problem
+        self._forget()
+        return Turn(None if over else self._follower.stop(state), failure=problem)
+
+    def _recover(self, problem: str, now: float) -> Turn:
+        if problem or not self.monitor.is_still:
+            self._calm, self.fault = None, problem or self.fault
+            return Turn()
+        self._calm = now if self._calm is None else self._calm
+        if now - self._calm < CALM_S:
+            return Turn()
+        self.fault = ""
+        return Turn(self.rest(now, gazing=True), recovered=True)
+
+    def _go_on(self, playback: Playback, now: float) -> Turn:
+        positions = self.monitor.positions
+        arrived, failure = (
+            playback.has_arrived(now, positions),
+            playback.failure(now, positions),
+        )
+        if not arrived and not failure:
+            return Turn(self._gazing(now))
+        self._playback = None
+        after = None if playback.motion is self._rest else self.rest(now, gazing=True)
+        return Turn(after, arrived, failure)
+
+    def _gazing(self, now: float) -> Trajectory | None:
+        """The motion under way, with the head that it does not need turned to the face."""
+        playback, course = self._playback, self._course
+        if playback is None or course is None or not playback.free or self._goal(now) is None:
+            return None
+        state = course.at(now)
+        window = self._follower.window(state, self._wanted, now)
+        columns = list(playback.free)
+        if not _moves(window, state, columns):
+            return None
+        return self._tell(course.with_joints(columns, window, now), now)
+
+    def _live(self, now: float) -> Trajectory | None:
+        """The next moment of idling and gazing."""
+        if self._course is None:
+            if not self.is_lively and self._goal(now) is None:
+                return None
+            if farthest(self._rest.end, self.monitor.positions)[1] > TOLERANCE_RAD:
+                return self.rest(now)
+        state = self._state(now)
+        window = self._follower.window(state, self._wanted, now)
+        return self._tell(window, now) if _moves(window, state) else None
+
+    def _goal(self, now: float) -> Direction | None:
+        return self._gaze.goal(now) if self.settings.gaze and not self.quiet else None
+
+    def _wanted(self, now: float) -> State:
+        """Where the joints should be while no motion says so."""
+        scale = 0.0 if self.quiet else self.settings.idle
+        breath = self._idle.breath(now)
+        positions, face = self._home + scale * breath.positions, self._goal(now)
+        if face is None:
+            positions += scale * self._idle.glance(now).positions
+        else:
+            for column, angle in zip(self._head, (face.yaw, face.pitch), strict=False):
+                if column >= 0:
+                    positions[column] += angle
+        return State(positions, scale * breath.velocities)
+
+
+def _moves(window: Trajectory, state: State, columns: list[int] | None = None) -> bool:
+    chosen = slice(None) if columns is None else columns
+    way = np.abs(window.positions[:, chosen] - state.positions[chosen])
+    return bool(way.max() > SETTLED or np.abs(state.velocities[chosen]).max() > SETTLED)

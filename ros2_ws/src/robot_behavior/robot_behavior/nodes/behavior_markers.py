@@ -1,0 +1,131 @@
+"""What the robot says, does and why, as text above its head, for RViz and Foxglove."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from builtin_interfaces.msg import Duration, Time
+from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
+from std_msgs.msg import ColorRGBA
+from visualization_msgs.msg import Marker, MarkerArray
+
+from robot_behavior.dialogue.status import State, Status
+from robot_behavior.nodes.captions import wrapped
+
+LIFETIME = Duration(sec=2)
+"""Without news the text disappears; it is renewed more often than that."""
+
+SPEECH_WIDTH, SPEECH_LINES = 30, 4
+REASON_WIDTH, REASON_LINES = 46, 4
+"""Letters in a line, and lines at most."""
+
+_WHITE = (1.0, 1.0, 1.0)
+_COLOURS = {
+    State.DISABLED: (0.62, 0.62, 0.62),
+    State.IDLE: (0.75, 0.78, 0.82),
+    State.ATTENDING: (0.34, 0.71, 0.91),
+    State.RESPONDING: (0.94, 0.89, 0.26),
+    State.COOLDOWN: (0.8, 0.47, 0.65),
+}
+_SPEECH_M, _STATE_M, _REASON_M = 0.1, 0.09, 0.066  # what RViz takes for their height
+_LINE = 1.25  # height of a line, of that of the letters; so RViz spaces lines
+_LETTER = 0.47  # width of a letter, of their height, on average
+_SPACE = 0.26  # width of a space, likewise
+_TAIL = ((0.045, 0.05), (0.11, 0.075))  # metres above the head, and diameter
+
+
+@dataclass(frozen=True)
+class BehaviorMarkers:
+    """Where the text appears.
+
+    Attributes:
+        frame: of the robot's body (x forward, z up: REP-103).
+        top: height of its head in that frame, metres.
+    """
+
+    frame: str
+    top: float
+
+    def draw(self, status: Status, speech: str, stamp: Time) -> MarkerArray:
+        """The markers of one moment; their ids stay the same.
+
+        The bubble is round seen from above, so that it looks the same from every side.
+
+        Args:
+            status: what the robot does and why.
+            speech: what it is saying; empty for nothing, which takes the bubble away.
+            stamp: of the moment.
+        """
+        words = wrapped(speech, SPEECH_WIDTH, SPEECH_LINES)
+        lines = words.split("\n")
+        high = len(lines) * _LINE * _SPEECH_M
+        above = self.top + 0.2
+        markers = [self._ball(number, *tail, stamp) for number, tail in enumerate(_TAIL)]
+        markers += [
+            self._bubble(max(map(len, lines)), above + high / 2, high, stamp),
+            self._text("speech", words, _SPEECH_M, above + high / 2, _WHITE, stamp),
+        ]
+        if not words:
+            for marker in markers:
+                marker.action = Marker.DELETE
+        account = self._account(status, above + 1.25 * high + 0.08, stamp)
+        return MarkerArray(markers=markers + account)
+
+    def _account(self, status: Status, bottom: float, stamp: Time) -> list[Marker]:
+        """State and reason, above the bubble."""
+        reason = wrapped(status.reason, REASON_WIDTH, REASON_LINES)
+        deep = _LINE * _REASON_M * (reason.count("\n") + 1)
+        doing = status.state.value + (f": {status.motion}" if status.motion else "")
+        state = wrapped(doing, REASON_WIDTH, 1)
+        high = bottom + deep + 0.5 * _LINE * _STATE_M
+        markers = [
+            self._text("state", state, _STATE_M, high, _COLOURS[status.state], stamp),
+            self._text("reason", reason, _REASON_M, bottom + deep / 2, _WHITE, stamp),
+        ]
+        if not reason:
+            markers[1].action = Marker.DELETE
+        return markers
+
+    def _text(
+        self,
+        space: str,
+        text: str,
+        letters: float,
+        height: float,
+        colour: tuple[float, float, float],
+        stamp: Time,
+    ) -> Marker:
+        marker = self._marker(space, 0, Marker.TEXT_VIEW_FACING, height, colour, 1.0, stamp)
+        # RViz takes x for the width of a space, and without it makes one a metre wide.
+        marker.scale, marker.text = Vector3(x=_SPACE * letters, z=letters), text
+        return marker
+
+    def _bubble(self, letters: int, height: float, high: float, stamp: Time) -> Marker:
+        marker = self._marker("bubble", 2, Marker.SPHERE, height, _WHITE, 0.22, stamp)
+        across = 1.2 * letters * _LETTER * _SPEECH_M + 0.1
+        marker.scale = Vector3(x=across, y=across, z=1.5 * high + 0.06)
+        return marker
+
+    def _ball(self, number: int, above: float, size: float, stamp: Time) -> Marker:
+        height = self.top + above
+        marker = self._marker("bubble", number, Marker.SPHERE, height, _WHITE, 0.5, stamp)
+        marker.scale = Vector3(x=size, y=size, z=size)
+        return marker
+
+    def _marker(
+        self,
+        space: str,
+        number: int,
+        kind: int,
+        height: float,
+        colour: tuple[float, float, float],
+        alpha: float,
+        stamp: Time,
+    ) -> Marker:
+        marker = Marker(ns=space, id=number, type=kind, lifetime=LIFETIME)
+        marker.header.frame_id, marker.header.stamp = self.frame, stamp
+        upright = Quaternion(w=1.0)
+        marker.pose = Pose(position=Point(z=height), orientation=upright)
+        red, green, blue = colour
+        marker.color = ColorRGBA(r=red, g=green, b=blue, a=alpha)
+        return marker

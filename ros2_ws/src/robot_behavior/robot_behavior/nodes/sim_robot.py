@@ -1,0 +1,150 @@
+"""The node ``sim_robot``: a humanoid to try everything with, without a humanoid."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from std_msgs.msg import ColorRGBA
+from trajectory_msgs.msg import JointTrajectory
+from visualization_msgs.msg import MarkerArray
+
+from fer_common.diagnostics import Limits, Mishaps, Report, age, figures, slowness, warn
+from fer_common.diagnostics_publisher import DiagnosticsPublisher
+from fer_common.graph_watch import InputWatch, OutputWatch
+from fer_common.parameters import declare, parameter
+from fer_common.qos import EVENTS, LATCHED, STREAM
+from fer_common.statistics import Statistics
+from robot_behavior.motion.simulation import Simulation, TrajectoryError
+from robot_behavior.nodes.commander import watch
+from robot_behavior.nodes.robot_files import read_model
+from robot_behavior.nodes.robot_markers import markers
+from robot_behavior.nodes.trajectory_message import follow
+
+RATE_HZ = 50.0
+MARKERS_EVERY = 4
+"""Markers are published at every fourth step, while someone looks."""
+
+LONGEST_STEP_S = 0.1
+"""A robot whose computer was busy goes on from where it was, instead of catching up."""
+
+
+@dataclass(frozen=True)
+class SimParams:
+    """The parameters of `SimRobot`."""
+
+    urdf: str = parameter("", "Path of the robot's URDF; empty: the installed humanoid.")
+    warn_rate: float = parameter(
+        40.0, "Diagnostics warns of fewer joint states per second.", low=0.0, high=50.0
+    )
+
+
+class SimRobot(Node):
+    """Follows ``joint_trajectory`` and ``eyes``; publishes ``joint_states`` and ``~/markers``.
+
+    Args:
+        clock: monotonic seconds.
+        options: of `rclpy.node.Node`.
+
+    Raises:
+        StartError: the URDF is unusable.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, **options: Any) -> None:
+        super().__init__("sim_robot", **options)
+        params = declare(self, SimParams)
+        self._model = read_model(params.urdf)
+        self._simulation = Simulation(self._model.limits)
+        self._monotonic, self._last, self._steps = clock, clock(), 0
+        self._eyes: ColorRGBA | None = None
+        self._ending = False
+        self._states = self.create_publisher(JointState, "joint_states", STREAM)
+        self._markers = self.create_publisher(MarkerArray, "~/markers", STREAM)
+        told = self.create_subscription(JointTrajectory, "joint_trajectory", self._follow, EVENTS)
+        self.create_subscription(ColorRGBA, "eyes", self._shine, LATCHED)
+        watch(self, self._left_alone)
+        self.create_timer(1.0 / RATE_HZ, self._step, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._rate, self._mishaps = Limits(params.warn_rate), Mishaps(clock)
+        self._done, self._told = Statistics(), Statistics()
+        self._input = InputWatch(
+            self, told, "trajectories", "is motion_player running?", single=True, clock=clock
+        )
+        self._output = OutputWatch(self, self._states)
+        DiagnosticsPublisher(self, "robot", self._report)
+        self.get_logger().info(
+            f"simulates {self._model.name or 'a robot'} with {len(self._simulation.joints)} joints"
+        )
+
+    def begin_stop(self) -> None:
+        """Goes home, unless it is there."""
+        self._ending = True
+        if not self._simulation.is_home:
+            self.get_logger().info("goes to its rest pose before it stops")
+            self._simulation.go_home()
+
+    def is_stopped(self) -> bool:
+        """Whether it has arrived."""
+        return self._simulation.is_still
+
+    def _follow(self, message: JointTrajectory) -> None:
+        self._step()  # so that the trajectory starts from here and now
+        self._told.add(0.0, self._monotonic())
+        try:
+            unknown = follow(self._simulation, message)
+        except TrajectoryError as error:
+            self._mishaps.note(f"refused a trajectory: {error}")
+            self.get_logger().error(f"refused a trajectory: {error}")
+            return
+        if unknown:
+            self.get_logger().warning(f"ignores joints that it lacks: {', '.join(unknown)}")
+
+    def _left_alone(self) -> None:
+        if self._simulation.is_under_way and not self._ending:
+            self.get_logger().error("the motion player is gone: goes to its rest pose")
+            self._simulation.go_home()
+
+    def _shine(self, message: ColorRGBA) -> None:
+        self._eyes = message
+
+    def _step(self) -> None:
+        now = self._monotonic()
+        self._simulation.step(min(now - self._last, LONGEST_STEP_S))
+        self._last = now
+        stamp = self.get_clock().now().to_msg()
+        state = JointState(
+            name=list(self._simulation.joints),
+            position=self._simulation.positions.tolist(),
+            velocity=self._simulation.velocities.tolist(),
+        )
+        state.header.stamp = stamp
+        self._states.publish(state)
+        self._steps += 1
+        if self._steps % MARKERS_EVERY == 0 and self._markers.get_subscription_count():
+            positions = dict(zip(state.name, state.position, strict=True))
+            self._markers.publish(markers(self._model, positions, stamp, self._eyes))
+        self._done.add(self._monotonic() - now, now)
+
+    def _report(self) -> Report:
+        now, simulation = self._monotonic(), self._simulation
+        steps, told = self._done.summary(now), self._told.summary(now)
+        values = {
+            "state": "still" if simulation.is_still else "moving",
+            "robot": self._model.name or "unnamed",
+            "joints": len(simulation.joints),
+            **figures(steps),
+            "joint_trajectory [1/s]": f"{told.rate:.1f}",
+            "age of the newest trajectory [s]": age(told.age_s),
+            **self._mishaps.values,
+        }
+        findings = [
+            warn(self._mishaps.recent),
+            *self._input.findings(),
+            *self._output.findings(),
+            slowness(steps, self._rate, "joint states", "is the machine busy?"),
+        ]
+        return Report(f"{steps.rate:.0f} joint states/s", values, findings)
