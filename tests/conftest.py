@@ -18,9 +18,9 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Header, String
 
-from fer_bringup.clip.stage import HEIGHT, WIDTH, Stage
+from fer_bringup.clip.stage import HEIGHT, WIDTH, Scene
 from fer_common.qos import EVENTS, LATCHED, NEWEST, STREAM
-from fer_common.transport import make_room_for_images
+from fer_common.runner import make_room_for_images
 from fer_node.nodes.messages import to_message
 from tests.processes import Process, wait_for
 
@@ -67,7 +67,7 @@ def parameters(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def smile() -> np.ndarray:
     """A smiling person: one frame of the clip."""
-    return Stage().frame(240)
+    return Scene().frame(240)
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from ament_index_python.packages import get_package_share_directory
 SHARE = Path(get_package_share_directory("fer_bringup"))
 PARAMETERS = {
     "camera_node": ["fer_node.nodes.camera_node:CameraParameters"],
-    "fer_node": ["fer_node.nodes.fer_parameters:FerParameters"],
-    "behavior_node": ["robot_behavior.nodes.behavior_params:BehaviorParams"],
+    "fer_node": ["fer_node.nodes.fer_node:FerParameters"],
+    "behavior_node": ["robot_behavior.nodes.behavior_node:BehaviorParams"],
     "motion_player": ["robot_behavior.nodes.motion_player:PlayerParams"],
     "speech_node": ["robot_behavior.nodes.speech_node:SpeechParams"],
     "sim_robot": ["robot_behavior.nodes.sim_robot:SimParams"],
@@ -21,8 +21,8 @@ PARAMETERS = {
     "play_motion2_bridge": ["robot_behavior.robots.play_motion2.bridge:PlayMotion2Params"],
     "robot_bridge": [
         "robot_behavior.nodes.robot_bridge:BridgeParams",
-        "robot_behavior.robots.servo_humanoid.serial_backend:SerialParams",
-        "robot_behavior.robots.nao.naoqi_backend:NaoqiParams",
+        "robot_behavior.robots.servo_humanoid.driver:SerialParams",
+        "robot_behavior.robots.nao.driver:NaoqiParams",
         "robot_behavior.robots.ros2_control.driver:FollowParams",
     ],
 }

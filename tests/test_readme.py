@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fer_bringup.arguments import ARGUMENTS
+from fer_bringup.arguments import ARGUMENTS, read
 from fer_bringup.assembly import parts
-from fer_bringup.options import read
 
 ROOT = Path(__file__).parents[1]
 PAGES = [

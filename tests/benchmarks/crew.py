@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ament_index_python.packages import get_package_prefix
 
-from fer_common.transport import VARIABLE
+from fer_common.runner import VARIABLE
 from tests.processes import Process, wait_for
 
 

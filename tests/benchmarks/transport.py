@@ -22,8 +22,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Empty
 
 from fer_common.qos import EVENTS, NEWEST
-from fer_common.runner import StopRequest, initialise
-from fer_common.transport import VARIABLE
+from fer_common.runner import VARIABLE, StopRequest, initialise
 from tests.benchmarks.cases import PACE, Case
 from tests.benchmarks.crew import crew
 

@@ -264,7 +264,7 @@ def test_ctrl_c_while_a_command_is_loaded(monkeypatch, capsys):
 
 def test_a_reader_that_has_seen_enough_is_no_mistake():
     work = "lambda: [print('x' * 1000) for _ in range(1000)]"
-    code = f"from ec_rfernet.program import exit_code; exit_code('x', {work})"
+    code = f"from ec_rfernet.cli import exit_code; exit_code('x', {work})"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

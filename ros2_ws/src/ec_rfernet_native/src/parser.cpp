@@ -1,4 +1,4 @@
-// Reads programs. They come from `ec_rfernet.runtimes.native.program` in Python, but nothing is taken on
+// Reads programs. They come from `ec_rfernet.runtimes.native.lowering` in Python, but nothing is taken on
 // trust: every place that an operation touches is checked here, once.
 #include <cmath>
 #include <stdexcept>

@@ -3,34 +3,115 @@
 from __future__ import annotations
 
 import importlib
+import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import rclpy
-from ament_index_python.packages import get_package_share_directory
+from ament_index_python.packages import get_package_prefix, get_package_share_directory
 from rclpy.executors import Executor
 from rclpy.node import Node
 
 from ec_rfernet.errors import InputError
-from fer_bringup import options as command_line
-from fer_bringup import screen
-from fer_bringup.arguments import Settings
+from fer_bringup import arguments as command_line
+from fer_bringup import terminal
+from fer_bringup.arguments import RobotOptions, RobotSettings
 from fer_bringup.assembly import Part, parameter_file, parts
 from fer_bringup.clip.make_clip import clip_path, ensure_clip
-from fer_bringup.companions import Companions, command
 from fer_bringup.film import VOICE
 from fer_bringup.journal import Journal
-from fer_bringup.options import Options
-from fer_bringup.recorder_node import RecorderNode
+from fer_bringup.recorder_node import FilmRecorder
 from fer_bringup.view_node import ViewNode
-from fer_common.memory import settle_memory
 from fer_common.parameters import ParameterError
-from fer_common.runner import StartError, StopRequest, brisk_executor, initialise, spin, start
+from fer_common.runner import (
+    GRACE_S,
+    StartError,
+    StopRequest,
+    brisk_executor,
+    initialise,
+    settle_memory,
+    spin,
+    start,
+)
+
+# ----------------------------------------------------------------------
+# Nodes that only watch: processes of their own, so that they cannot slow the robot down.
+
+COULD_NOT_START = 2
+"""Exit code of a node that could not start; it has said why."""
+
+
+class Companions:
+    """The processes; ended by `close`.
+
+    Args:
+        commands: the command line of each, by the name of its node.
+        tell: called with a line for the user.
+    """
+
+    def __init__(self, commands: Mapping[str, Sequence[str]], tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._running = {name: subprocess.Popen(line) for name, line in commands.items()}
+        self._failed = ""
+
+    def have_failed(self) -> bool:
+        """Whether one of them could not start. Tells of one that has ended in another way."""
+        for name, process in list(self._running.items()):
+            code = process.poll()
+            if code is None:
+                continue
+            del self._running[name]
+            if code == COULD_NOT_START:
+                self._failed = name
+            else:
+                self._tell(f"{name} has ended with exit code {code}; the robot goes on")
+        return bool(self._failed)
+
+    def check(self) -> None:
+        """Complains about what `have_failed`.
+
+        Raises:
+            StartError: one could not start.
+        """
+        if self._failed:
+            raise StartError(f"{self._failed} could not start, see its message above")
+
+    def close(self) -> None:
+        """Ends those that run, as Ctrl-C would; kills one that does not stop."""
+        for process in self._running.values():
+            process.send_signal(signal.SIGINT)
+        for process in self._running.values():
+            try:
+                process.wait(GRACE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def command(part: Part, settings: RobotSettings) -> list[str]:
+    """The command line that starts a node in a process of its own."""
+    folder = Path(get_package_prefix(part.package), "lib", part.package)
+    # The little that they say is for the user: where to look, and what is written where.
+    level = "debug" if settings.log_level == "debug" else "info"
+    arguments = [str(folder / part.executable), "--ros-args", "--log-level", level]
+    if settings.namespace:
+        arguments += ["-r", f"__ns:=/{settings.namespace.strip('/')}"]
+    for source, target in part.remappings:
+        arguments += ["-r", f"{source}:={target}"]
+    arguments += ["--params-file", str(settings.params_file)]
+    for name, value in part.parameters.items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        arguments += ["-p", f"{name}:={text}"]
+    return arguments
+
+
+# ----------------------------------------------------------------------
 
 _SETTLE_S = 1.0  # after the last frame: what was seen in it may still be answered
 _PATIENCE_S = 15.0  # a response may take so long after the last frame
@@ -53,14 +134,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _perform(options: Options, urdf: Path) -> list[str]:
+def _perform(options: RobotOptions, urdf: Path) -> list[str]:
     """Runs the robot; what to tell at the end."""
     settings, folder = options.settings, options.video
     everybody = parts(settings, clip_path(), folder / VOICE if folder else None)
     robot = [part for part in everybody if part.target]
     watching = {p.executable: command(p, settings) for p in everybody if not p.target}
     with ExitStack() as stack:
-        show = stack.enter_context(screen.opened(options.view))
+        show = stack.enter_context(terminal.opened(options.view))
         executor, stop = stack.enter_context(_ros(settings, robot))
         companions = stack.enter_context(closing(Companions(watching, show.line)))
         crew = stack.enter_context(closing(_Crew(executor)))
@@ -68,7 +149,7 @@ def _perform(options: Options, urdf: Path) -> list[str]:
         crew.add(view)
         if folder is not None:
             show.line(f"recording to {folder}: pictures of people, and what is said")
-            recorder = RecorderNode(folder, urdf, view.journal)
+            recorder = FilmRecorder(folder, urdf, view.journal)
             crew.add(recorder)
             stack.enter_context(closing(recorder))
         for part in robot:
@@ -93,7 +174,7 @@ def _perform(options: Options, urdf: Path) -> list[str]:
 
 
 @contextmanager
-def _ros(settings: Settings, robot: Sequence[Part]) -> Iterator[tuple[Executor, StopRequest]]:
+def _ros(settings: RobotSettings, robot: Sequence[Part]) -> Iterator[tuple[Executor, StopRequest]]:
     """ROS with one executor, and what Ctrl-C sets.
 
     Raises:

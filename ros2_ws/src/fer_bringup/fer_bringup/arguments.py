@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import argparse
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ _SWITCHES = ("viewer", "record", "record_images", "autostart")
 
 
 @dataclass(frozen=True)
-class Settings:
+class RobotSettings:
     """Which robot to put together; the attributes are those of `ARGUMENTS`."""
 
     camera: str
@@ -110,7 +111,7 @@ class Settings:
     log_level: str
 
     @classmethod
-    def read(cls, values: Mapping[str, str], config: Path) -> Settings:
+    def read(cls, values: Mapping[str, str], config: Path) -> RobotSettings:
         """The settings of one start.
 
         Args:
@@ -126,3 +127,73 @@ class Settings:
             raise InputError(f"argument 'params_file': there is no file {params_file}")
         switches = {name: found[name] == "true" for name in _SWITCHES}
         return cls(**found | switches | {"params_file": params_file})
+
+
+# ----------------------------------------------------------------------
+# Command line of the ``robot`` executable.
+
+VIEWS = ("auto", "panel", "lines", "none")
+
+
+@dataclass(frozen=True)
+class RobotOptions:
+    """What the user asked for.
+
+    Attributes:
+        settings: which robot.
+        view: one of `VIEWS`.
+        video: folder for an annotated video; None for none.
+        profile: whether to tell at the end where the time of an image went.
+    """
+
+    settings: RobotSettings
+    view: str
+    video: Path | None
+    profile: bool
+
+
+def read(arguments: Sequence[str] | None, config: Path) -> RobotOptions:
+    """Reads the command line; prints help, or what is wrong, and exits, as argparse does.
+
+    Args:
+        arguments: without the program's name; None for those of this process.
+        config: the parameter file for when none is given.
+
+    Raises:
+        InputError: the value of an argument is not allowed.
+    """
+    parser = argparse.ArgumentParser(
+        prog="robot",
+        description="Every node of the robot in one process. Ctrl-C brings it to rest and stops.",
+        epilog="The arguments are those of robot.launch.py.",
+    )
+    for argument in ARGUMENTS:
+        # The view tells what happens; of the messages, warnings are enough beside it.
+        default = "warn" if argument.name == "log_level" else argument.default
+        parser.add_argument(
+            f"--{argument.name}",
+            default=default,
+            metavar="|".join(argument.choices) or "VALUE",
+            help=f"{argument.description} (default: {default or 'empty'})",
+        )
+    parser.add_argument(
+        "--view",
+        default="auto",
+        choices=VIEWS,
+        help="panel: stays in place; lines: one line per change; auto: panel on a terminal",
+    )
+    parser.add_argument(
+        "--video",
+        type=Path,
+        metavar="FOLDER",
+        help="write an annotated video, the voice and a summary there; off unless asked for, "
+        "for it shows people",
+    )
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="at the end, a table of where the time of the last images went, by stage",
+    )
+    values = vars(parser.parse_args(arguments))
+    view, video, profile = (values.pop(name) for name in ("view", "video", "profile"))
+    return RobotOptions(RobotSettings.read(values, config), view, video, profile)

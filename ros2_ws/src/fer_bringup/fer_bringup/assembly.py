@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from fer_bringup.arguments import Settings
+from fer_bringup.arguments import RobotSettings
 
 _BACKENDS = {"controller": "trajectory", "serial": "serial", "naoqi": "naoqi"}
 """Of ``robot_bridge``, by the argument ``robot``."""
@@ -37,7 +37,7 @@ class Part:
     lifecycle: bool = False
 
 
-def parts(settings: Settings, clip: Path, voice: Path | None = None) -> list[Part]:
+def parts(settings: RobotSettings, clip: Path, voice: Path | None = None) -> list[Part]:
     """The nodes, in the order in which they start: who watches first, who is listened to last.
 
     Args:
@@ -58,7 +58,7 @@ def parameter_file(nodes: Iterable[Part]) -> str:
     return yaml.safe_dump(blocks)
 
 
-def _watching(settings: Settings) -> list[Part]:
+def _watching(settings: RobotSettings) -> list[Part]:
     nodes = []
     images = (("image", settings.image_topic),)
     if settings.viewer:
@@ -69,7 +69,7 @@ def _watching(settings: Settings) -> list[Part]:
     return nodes
 
 
-def _body(settings: Settings) -> list[Part]:
+def _body(settings: RobotSettings) -> list[Part]:
     """What moves: the robot, or what leads to it, and who moves it."""
     nodes = []
     if settings.robot == "sim":
@@ -89,7 +89,7 @@ def _body(settings: Settings) -> list[Part]:
     return nodes
 
 
-def _speech(settings: Settings, voice: Path | None) -> Part:
+def _speech(settings: RobotSettings, voice: Path | None) -> Part:
     parameters = {"backend": settings.speech}
     if voice is not None:
         parameters["record_to"] = str(voice)
@@ -98,7 +98,7 @@ def _speech(settings: Settings, voice: Path | None) -> Part:
     )
 
 
-def _behaviour(settings: Settings) -> Part:
+def _behaviour(settings: RobotSettings) -> Part:
     return Part(
         "robot_behavior",
         "behavior_node",
@@ -108,7 +108,7 @@ def _behaviour(settings: Settings) -> Part:
     )
 
 
-def _perception(settings: Settings) -> Part:
+def _perception(settings: RobotSettings) -> Part:
     return Part(
         "fer_node",
         "fer_node",
@@ -119,7 +119,7 @@ def _perception(settings: Settings) -> Part:
     )
 
 
-def _camera(settings: Settings, clip: Path) -> Part:
+def _camera(settings: RobotSettings, clip: Path) -> Part:
     return Part(
         "fer_node",
         "camera_node",

@@ -2,20 +2,115 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from fer_bringup.summary import Answer, Summary
+from ec_rfernet.labels import UNKNOWN
+
+# ----------------------------------------------------------------------
+# The account that the robot gives at the end.
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One response of the robot.
+
+    Attributes:
+        at_s: when it began, seconds since the start.
+        emotion: the expression that was answered; empty for the notice.
+        motion: empty for none.
+        speech: empty for none.
+        reason: one readable sentence.
+    """
+
+    at_s: float
+    emotion: str
+    motion: str
+    speech: str
+    reason: str
+
+    @property
+    def what(self) -> str:
+        """In one line: to what, with which motion, with which words."""
+        words = f" “{self.speech}”" if self.speech else ""
+        return f"{self.emotion or 'people'}: {self.motion}{words}"
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What was seen and done in one run.
+
+    Attributes:
+        duration_s: of the run.
+        frames: processed images.
+        rate: of them per second, while images came.
+        median_s: median latency from an image's stamp to its result, seconds.
+        p99_s: 99th percentile of it, seconds.
+        seconds: for how long the attended face showed each label.
+        images: in how many images it did.
+        answers: in their order.
+        said: every sentence that was begun, in their order.
+    """
+
+    duration_s: float
+    frames: int
+    rate: float
+    median_s: float
+    p99_s: float
+    seconds: Mapping[str, float]
+    images: Mapping[str, int]
+    answers: tuple[Answered, ...]
+    said: tuple[str, ...]
+
+    @property
+    def emotions_answered(self) -> tuple[str, ...]:
+        """The different expressions that were answered, in the order of their first answer."""
+        return tuple(dict.fromkeys(answer.emotion for answer in self.answers if answer.emotion))
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; numbers rounded to what they are worth."""
+        values = dataclasses.asdict(self)
+        values["seconds"] = {name: round(value, 2) for name, value in self.seconds.items()}
+        for name, digits in (("duration_s", 2), ("rate", 2), ("median_s", 4), ("p99_s", 4)):
+            values[name] = round(values[name], digits)
+        for answer in values["answers"]:
+            answer["at_s"] = round(answer["at_s"], 2)
+        values["emotions_answered"] = list(self.emotions_answered)
+        return values
+
+    def lines(self) -> list[str]:
+        """For people."""
+        lines = [
+            f"frames     {self.frames} in {self.duration_s:.0f} s, {self.rate:.1f} per second",
+            f"latency    {1000 * self.median_s:.0f} ms median, {1000 * self.p99_s:.0f} ms "
+            "99th percentile",
+            f"seen       {self._seen()}",
+            f"answered   {', '.join(self.emotions_answered) or 'nothing'}",
+        ]
+        return lines + [f"  {answer.at_s:5.1f} s  {answer.what}" for answer in self.answers]
+
+    def _seen(self) -> str:
+        known = sorted(
+            ((value, name) for name, value in self.seconds.items() if name != UNKNOWN), reverse=True
+        )
+        parts = [f"{name} {value:.1f} s" for value, name in known]
+        if self.seconds.get(UNKNOWN):
+            parts.append(f"unsure {self.seconds[UNKNOWN]:.1f} s")
+        return ", ".join(parts) or "nobody"
+
+
+# ----------------------------------------------------------------------
 
 _CURRENT_S = 1.0  # a face that was not reported for so long has left
 
 
 @dataclass(frozen=True)
-class Moment:
+class JournalMoment:
     """The robot's world right now.
 
     Attributes:
@@ -45,14 +140,14 @@ class Moment:
     health: str = ""
 
 
-class Listener(Protocol):
+class JournalListener(Protocol):
     """Is told what is new."""
 
     def seen(self, line: str) -> None:
         """Someone else is seen, or something else in the face."""
         ...
 
-    def answered(self, answer: Answer) -> None:
+    def answered(self, answer: Answered) -> None:
         """The robot has begun to respond."""
         ...
 
@@ -81,15 +176,15 @@ class Journal:
         listener: told of changes.
     """
 
-    def __init__(self, clock: Callable[[], float], listener: Listener) -> None:
+    def __init__(self, clock: Callable[[], float], listener: JournalListener) -> None:
         self._clock = clock
         self._listener = listener
         self._began = clock()
-        self._moment = Moment()
+        self._moment = JournalMoment()
         self._latencies: list[float] = []
         self._first_image = self._last_image = 0.0
         self._attended = _Attended()
-        self._answers: list[Answer] = []
+        self._answers: list[Answered] = []
         self._said: list[str] = []
         self._response = ("", "")
         self._line = ""
@@ -100,7 +195,7 @@ class Journal:
         return self._clock() - self._began
 
     @property
-    def moment(self) -> Moment:
+    def moment(self) -> JournalMoment:
         """The present."""
         if self._moment.label and self._clock() - self._attended.at > _CURRENT_S:
             self._moment = replace(self._moment, label="", confidence=0.0, probabilities=())
@@ -112,7 +207,7 @@ class Journal:
         return bool(self._response[0] or self._response[1])
 
     @property
-    def answers(self) -> Sequence[Answer]:
+    def answers(self) -> Sequence[Answered]:
         """The responses so far."""
         return self._answers
 
@@ -156,7 +251,7 @@ class Journal:
         begins = bool(motion or speech) and not self._continues(response)
         self._response = response
         if begins and state == "responding" and motion != "rest":
-            answer = Answer(self.elapsed, emotion, motion, speech, reason)
+            answer = Answered(self.elapsed, emotion, motion, speech, reason)
             self._answers.append(answer)
             self._listener.answered(answer)
 
@@ -168,12 +263,12 @@ class Journal:
         """The perception's diagnostics; see `Moment`."""
         self._moment = replace(self._moment, rate=rate, latency_s=latency_s, health=problem)
 
-    def summary(self) -> Summary:
+    def summary(self) -> RunSummary:
         """The account of everything so far."""
         latencies = self._latencies
         median, p99 = np.percentile(latencies, (50, 99)) if latencies else (0.0, 0.0)
         span = self._last_image - self._first_image
-        return Summary(
+        return RunSummary(
             duration_s=self.elapsed,
             frames=len(latencies),
             rate=(len(latencies) - 1) / span if span > 0 else 0.0,

@@ -16,9 +16,8 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import ColorRGBA
 
 from ec_rfernet.errors import InputError
-from fer_bringup.film import HEIGHT, PICTURE, STILL, SUMMARY, VIDEO, WIDTH, Composer
+from fer_bringup.film import HEIGHT, PICTURE, STILL, SUMMARY, VIDEO, WIDTH, Composer, VideoFile
 from fer_bringup.journal import Journal
-from fer_bringup.video_file import VideoFile
 from fer_common.qos import NEWEST
 from fer_node.nodes.messages import to_bgr
 from robot_behavior.body import figure as robot_figure
@@ -29,7 +28,7 @@ RATE = 20.0
 """Frames per second of the video."""
 
 
-class RecorderNode(Node):
+class FilmRecorder(Node):
     """Writes ``demo.mp4``, ``demo.png`` and ``summary.json`` into a folder.
 
     The video keeps real time: it is written in a thread of its own, which repeats frames

@@ -13,7 +13,7 @@ from rclpy.time import Time
 from std_msgs.msg import String
 
 from fer_bringup.journal import Journal
-from fer_bringup.screen import Screen
+from fer_bringup.terminal import Screen
 from fer_common.diagnostics import node_of
 from fer_common.qos import EVENTS, LATCHED
 

@@ -9,10 +9,10 @@ from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 
-from fer_bringup.arguments import ARGUMENTS, Settings
+from fer_bringup.application import COULD_NOT_START
+from fer_bringup.arguments import ARGUMENTS, RobotSettings
 from fer_bringup.assembly import Part, parts
 from fer_bringup.clip.make_clip import clip_path, ensure_clip
-from fer_bringup.companions import COULD_NOT_START
 from launch import LaunchContext, LaunchDescription
 
 RVIZ = DeclareLaunchArgument(
@@ -38,7 +38,7 @@ def declaration(argument) -> DeclareLaunchArgument:
 def robot(context: LaunchContext) -> list:
     share = Path(get_package_share_directory("fer_bringup"))
     values = {a.name: LaunchConfiguration(a.name).perform(context) for a in ARGUMENTS}
-    settings = Settings.read(values, share / "config" / "robot.yaml")
+    settings = RobotSettings.read(values, share / "config" / "robot.yaml")
     if settings.camera in ("auto", "clip"):
         ensure_clip(print)
     actions = [node(part, settings) for part in parts(settings, clip_path())]
@@ -49,7 +49,7 @@ def robot(context: LaunchContext) -> list:
     return actions
 
 
-def node(part: Part, settings: Settings) -> Node:
+def node(part: Part, settings: RobotSettings) -> Node:
     kind = LifecycleNode if part.lifecycle else Node
     return kind(
         package=part.package,
@@ -78,7 +78,7 @@ def end(event: ProcessExited, context: LaunchContext) -> list:
     return [TimerAction(period=0.5, actions=[shutdown])]
 
 
-def state_publisher(urdf: Path, settings: Settings) -> list:
+def state_publisher(urdf: Path, settings: RobotSettings) -> list:
     """Transforms of the robot's links, where the package that computes them is installed."""
     if not installed("robot_state_publisher"):
         return []
@@ -92,7 +92,7 @@ def state_publisher(urdf: Path, settings: Settings) -> list:
     ]
 
 
-def rviz(config: Path, settings: Settings) -> list:
+def rviz(config: Path, settings: RobotSettings) -> list:
     if not installed("rviz2"):
         hint = "sudo apt install ros-jazzy-rviz2"
         return [LogInfo(msg=f"rviz:=true has no effect, rviz2 is not installed: {hint}")]
@@ -108,7 +108,7 @@ def rviz(config: Path, settings: Settings) -> list:
     ]
 
 
-def camera_frame(settings: Settings) -> Node:
+def camera_frame(settings: RobotSettings) -> Node:
     """Where the camera is: RViz complains of a frame that no transform names."""
     return Node(
         package="tf2_ros",

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from ec_rfernet.errors import InputError
-from fer_bringup import options
+from fer_bringup import arguments
 from fer_bringup.arguments import ARGUMENTS
 
 
@@ -15,7 +15,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_defaults_are_those_of_the_arguments(config: Path) -> None:
-    read = options.read([], config)
+    read = arguments.read([], config)
     assert read.settings.camera == "auto"
     assert read.settings.robot == "sim"
     assert read.settings.speech == "espeak"
@@ -24,13 +24,13 @@ def test_defaults_are_those_of_the_arguments(config: Path) -> None:
     assert read.settings.autostart is True
     assert read.video is None
     assert read.profile is False
-    assert options.read(["--profile"], config).profile is True
+    assert arguments.read(["--profile"], config).profile is True
 
 
 @pytest.mark.parametrize("argument", ARGUMENTS, ids=lambda argument: argument.name)
 def test_every_argument_is_an_option(argument, config: Path) -> None:  # type: ignore[no-untyped-def]
     value = argument.choices[-1] if argument.choices else str(config)
-    settings = options.read([f"--{argument.name}", value], config).settings
+    settings = arguments.read([f"--{argument.name}", value], config).settings
     expected = {"true": True, "false": False}.get(value, value)
     assert str(getattr(settings, argument.name)) == str(expected)
 
@@ -38,15 +38,15 @@ def test_every_argument_is_an_option(argument, config: Path) -> None:  # type: i
 @pytest.mark.parametrize("name", [a.name for a in ARGUMENTS if a.choices])
 def test_a_wrong_choice_is_named_with_the_right_ones(name: str, config: Path) -> None:
     with pytest.raises(InputError, match=f"argument '{name}' is 'nonsense', expected one of "):
-        options.read([f"--{name}", "nonsense"], config)
+        arguments.read([f"--{name}", "nonsense"], config)
 
 
 def test_a_missing_parameter_file_is_named(tmp_path: Path, config: Path) -> None:
     with pytest.raises(InputError, match=r"no file .*gone\.yaml"):
-        options.read(["--params_file", str(tmp_path / "gone.yaml")], config)
+        arguments.read(["--params_file", str(tmp_path / "gone.yaml")], config)
 
 
 def test_an_unknown_option_ends_with_2(config: Path) -> None:
     with pytest.raises(SystemExit) as error:
-        options.read(["--camra", "0"], config)
+        arguments.read(["--camra", "0"], config)
     assert error.value.code == 2

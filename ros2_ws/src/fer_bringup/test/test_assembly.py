@@ -5,23 +5,23 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fer_bringup.arguments import ARGUMENTS, Settings
+from fer_bringup.arguments import ARGUMENTS, RobotSettings
 from fer_bringup.assembly import parameter_file, parts
 
 CLIP = Path("/clip.mp4")
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path) -> RobotSettings:
     (tmp_path / "robot.yaml").touch()
-    return Settings.read({a.name: a.default for a in ARGUMENTS}, tmp_path / "robot.yaml")
+    return RobotSettings.read({a.name: a.default for a in ARGUMENTS}, tmp_path / "robot.yaml")
 
 
-def names(settings: Settings) -> list[str]:
+def names(settings: RobotSettings) -> list[str]:
     return [part.executable for part in parts(settings, CLIP)]
 
 
-def test_the_camera_comes_last(settings: Settings) -> None:
+def test_the_camera_comes_last(settings: RobotSettings) -> None:
     assert names(settings) == [
         "sim_robot",
         "motion_player",
@@ -32,7 +32,7 @@ def test_the_camera_comes_last(settings: Settings) -> None:
     ]
 
 
-def test_a_real_robot_is_not_simulated(settings: Settings) -> None:
+def test_a_real_robot_is_not_simulated(settings: RobotSettings) -> None:
     assert "sim_robot" not in names(replace(settings, robot="trajectory"))
     assert "motion_player" in names(replace(settings, robot="trajectory"))
     assert "motion_player" not in names(replace(settings, robot="none"))
@@ -50,29 +50,29 @@ def test_a_real_robot_is_not_simulated(settings: Settings) -> None:
         ("play_motion2", [("play_motion2_bridge", {})]),
     ],
 )
-def test_what_leads_to_a_real_robot(settings: Settings, robot: str, expected: list) -> None:
+def test_what_leads_to_a_real_robot(settings: RobotSettings, robot: str, expected: list) -> None:
     found = parts(replace(settings, robot=robot, port="/dev/tty9"), CLIP)
     assert [(part.executable, part.parameters) for part in found][: len(expected)] == expected
     assert found[len(expected)].executable == "speech_node"
 
 
-def test_another_driver_replaces_the_camera(settings: Settings) -> None:
+def test_another_driver_replaces_the_camera(settings: RobotSettings) -> None:
     robot = parts(replace(settings, camera="none", image_topic="/usb/image"), CLIP)
     assert robot[-1].executable == "fer_node"
     assert robot[-1].remappings == (("image", "/usb/image"),)
 
 
-def test_camera_and_perception_meet_on_the_topic(settings: Settings) -> None:
+def test_camera_and_perception_meet_on_the_topic(settings: RobotSettings) -> None:
     *_, perception, camera = parts(replace(settings, image_topic="eyes"), CLIP)
     assert perception.remappings[0][1] == camera.remappings[0][1] == "eyes"
 
 
-def test_a_device_index_stays_a_text(settings: Settings) -> None:
+def test_a_device_index_stays_a_text(settings: RobotSettings) -> None:
     values = yaml.safe_load(parameter_file(parts(replace(settings, camera="0"), CLIP)))
     assert values["/**/camera_node"]["ros__parameters"]["camera"] == "0"
 
 
-def test_the_voice_is_recorded_only_when_asked_for(settings: Settings) -> None:
+def test_the_voice_is_recorded_only_when_asked_for(settings: RobotSettings) -> None:
     def speech(voice: Path | None) -> dict:
         found = [p for p in parts(settings, CLIP, voice) if p.executable == "speech_node"]
         return found[0].parameters
@@ -81,13 +81,13 @@ def test_the_voice_is_recorded_only_when_asked_for(settings: Settings) -> None:
     assert speech(Path("/here/speech.wav"))["record_to"] == "/here/speech.wav"
 
 
-def test_every_part_is_a_class_of_an_installed_node(settings: Settings) -> None:
+def test_every_part_is_a_class_of_an_installed_node(settings: RobotSettings) -> None:
     for part in parts(settings, CLIP):
         module, name = part.target.split(":")
         assert isinstance(getattr(importlib.import_module(module), name), type)
 
 
-def test_what_watches_starts_first_and_sees_the_same_images(settings: Settings) -> None:
+def test_what_watches_starts_first_and_sees_the_same_images(settings: RobotSettings) -> None:
     asked = replace(settings, viewer=True, record=True, image_topic="eye")
     viewer, recorder, *rest = parts(asked, CLIP)
     assert (viewer.executable, recorder.executable) == ("viewer_node", "bag_recorder")
@@ -95,7 +95,7 @@ def test_what_watches_starts_first_and_sees_the_same_images(settings: Settings) 
     assert rest == parts(replace(settings, image_topic="eye"), CLIP)
 
 
-def test_images_are_recorded_only_when_asked_for(settings: Settings) -> None:
+def test_images_are_recorded_only_when_asked_for(settings: RobotSettings) -> None:
     recorder, *_ = parts(replace(settings, record=True), CLIP)
     assert recorder.parameters == {"images": False}
     recorder, *_ = parts(replace(settings, record_images=True), CLIP)

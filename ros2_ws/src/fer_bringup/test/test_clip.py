@@ -11,7 +11,7 @@ from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
 from fer_bringup.clip import make_clip
 from fer_bringup.clip.expression import AT_REST, Expression, put_on
 from fer_bringup.clip.portraits import COLLINS, HOPPER, Portrait, load
-from fer_bringup.clip.stage import FRAMES, HEIGHT, RATE, WIDTH, Stage
+from fer_bringup.clip.stage import FRAMES, HEIGHT, RATE, WIDTH, Scene
 
 EXPRESSIONS = {
     "smile": Expression(cheek_raiser=0.8, lip_corner_puller=1.1),
@@ -21,8 +21,8 @@ EXPRESSIONS = {
 
 
 @pytest.fixture(scope="module")
-def stage() -> Stage:
-    return Stage()
+def stage() -> Scene:
+    return Scene()
 
 
 @pytest.fixture(scope="module", params=[HOPPER, COLLINS], ids=["Hopper", "Collins"])
@@ -66,16 +66,16 @@ def test_a_smile_lifts_the_corners_of_the_mouth(portrait: Portrait) -> None:
     assert row + 9 < 40 and column + 9 < 40  # up and outwards
 
 
-def test_frames_are_the_same_every_time(stage: Stage) -> None:
+def test_frames_are_the_same_every_time(stage: Scene) -> None:
     index = 36 * RATE
     first = stage.frame(index)
     assert first.shape == (HEIGHT, WIDTH, 3)
     assert first.dtype == np.uint8
-    assert np.array_equal(first, Stage().frame(index))
+    assert np.array_equal(first, Scene().frame(index))
 
 
 @pytest.mark.parametrize(("second", "faces"), [(0, 0), (8, 1), (15, 0), (21, 1), (37, 2), (44, 0)])
-def test_people_come_and_go(stage: Stage, second: int, faces: int) -> None:
+def test_people_come_and_go(stage: Scene, second: int, faces: int) -> None:
     detector = MediaPipeDetector()
     try:
         assert len(detector.detect(stage.frame(second * RATE))) == faces

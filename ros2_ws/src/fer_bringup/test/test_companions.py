@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fer_bringup.arguments import ARGUMENTS, Settings
+from fer_bringup.application import Companions, command
+from fer_bringup.arguments import ARGUMENTS, RobotSettings
 from fer_bringup.assembly import Part
-from fer_bringup.companions import Companions, command
 from fer_common.runner import StartError
 
 WAITS_FOR_CTRL_C = """
@@ -66,7 +66,7 @@ def test_the_command_line_carries_the_settings(tmp_path: Path) -> None:
     file = tmp_path / "robot.yaml"
     file.touch()
     values = {a.name: a.default for a in ARGUMENTS} | {"namespace": "/lab", "log_level": "warn"}
-    settings = Settings.read(values, file)
+    settings = RobotSettings.read(values, file)
     part = Part("fer_bringup", "x", "", {"images": True, "port": 3}, (("image", "eye"),))
     program, *arguments = command(part, settings)
     assert program.endswith("lib/fer_bringup/x")

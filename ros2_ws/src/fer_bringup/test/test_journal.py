@@ -1,7 +1,6 @@
 import pytest
 
-from fer_bringup.journal import Journal
-from fer_bringup.summary import Answer
+from fer_bringup.journal import Answered, Journal
 
 HAPPY = (0.0, 0.0, 0.0, 0.9, 0.0, 0.0, 0.1)
 
@@ -17,12 +16,12 @@ class Clock:
 class Listener:
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.answers: list[Answer] = []
+        self.answers: list[Answered] = []
 
     def seen(self, line: str) -> None:
         self.lines.append(line)
 
-    def answered(self, answer: Answer) -> None:
+    def answered(self, answer: Answered) -> None:
         self.answers.append(answer)
 
 

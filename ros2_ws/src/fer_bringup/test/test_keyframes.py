@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_bringup.clip.keyframes import at
+from fer_bringup.clip.stage import at
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ec_rfernet.labels import LABELS
-from fer_bringup import panel
-from fer_bringup.journal import Moment
+from fer_bringup import terminal
+from fer_bringup.journal import JournalMoment
 
 ESCAPE = re.compile(r"\x1b\[[\d;]*m")
 texts = st.text(st.characters(exclude_categories=("C", "M", "Z")), max_size=200)
 shares = st.floats(0, 1)
 moments = st.builds(
-    Moment,
+    JournalMoment,
     faces=st.integers(-1, 20),
     label=st.sampled_from(("", *LABELS, "unknown")),
     confidence=shares,
@@ -26,27 +26,27 @@ moments = st.builds(
 )
 
 
-@given(moments, st.floats(0, 1e6), st.integers(panel.NARROWEST, 300), st.booleans())
+@given(moments, st.floats(0, 1e6), st.integers(terminal.NARROWEST, 300), st.booleans())
 def test_is_a_rectangle_whatever_happens(
-    moment: Moment, elapsed: float, width: int, colours: bool
+    moment: JournalMoment, elapsed: float, width: int, colours: bool
 ) -> None:
-    lines = panel.draw(moment, elapsed, width, colours)
-    assert len(lines) == panel.HEIGHT
-    assert {panel.columns(ESCAPE.sub("", line)) for line in lines} == {width}
+    lines = terminal.draw(moment, elapsed, width, colours)
+    assert len(lines) == terminal.HEIGHT
+    assert {terminal.columns(ESCAPE.sub("", line)) for line in lines} == {width}
 
 
 @given(moments)
-def test_without_colours_there_are_no_escapes(moment: Moment) -> None:
-    assert "\x1b" not in "".join(panel.draw(moment, 0.0, 80, colours=False))
+def test_without_colours_there_are_no_escapes(moment: JournalMoment) -> None:
+    assert "\x1b" not in "".join(terminal.draw(moment, 0.0, 80, colours=False))
 
 
 @given(texts, st.integers(1, 60))
 def test_fits_texts_exactly(text: str, width: int) -> None:
-    assert panel.columns(panel.fit(text, width)) == width
+    assert terminal.columns(terminal.fit(text, width)) == width
 
 
 def test_shows_who_what_and_why() -> None:
-    moment = Moment(
+    moment = JournalMoment(
         faces=2,
         label="sad",
         confidence=0.67,
@@ -58,7 +58,7 @@ def test_shows_who_what_and_why() -> None:
         rate=29.7,
         latency_s=0.021,
     )
-    text = "\n".join(panel.draw(moment, 75, 80, colours=False))
+    text = "\n".join(terminal.draw(moment, 75, 80, colours=False))
     for part in (
         "2 faces in view",
         "▸ sad       ██████████",
@@ -73,6 +73,9 @@ def test_shows_who_what_and_why() -> None:
 
 
 def test_says_what_is_missing() -> None:
-    assert "waiting for the camera" in panel.draw(Moment(), 0, 80)[0]
-    assert "nobody in view" in panel.draw(Moment(faces=0), 0, 80)[0]
-    assert "no images on /image" in panel.draw(Moment(health="no images on /image"), 0, 80)[0]
+    assert "waiting for the camera" in terminal.draw(JournalMoment(), 0, 80)[0]
+    assert "nobody in view" in terminal.draw(JournalMoment(faces=0), 0, 80)[0]
+    assert (
+        "no images on /image"
+        in terminal.draw(JournalMoment(health="no images on /image"), 0, 80)[0]
+    )

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 
 from fer_bringup.film import HEIGHT, WIDTH, Composer
-from fer_bringup.journal import Moment
+from fer_bringup.journal import JournalMoment
 
 ROBOT = np.full((480, 640, 3), 200, np.uint8)
 
 
 def test_camera_left_robot_right_words_below() -> None:
     seen = np.full((480, 640, 3), (10, 120, 30), np.uint8)
-    frame = Composer().frame(seen, ROBOT, Moment(state="responding", speech="Hello!"))
+    frame = Composer().frame(seen, ROBOT, JournalMoment(state="responding", speech="Hello!"))
     assert frame.shape == (HEIGHT, WIDTH, 3)
     assert np.array_equal(frame[:480, :640], seen)
     assert np.array_equal(frame[:480, 640:], ROBOT)
@@ -19,7 +19,7 @@ def test_camera_left_robot_right_words_below() -> None:
 def test_words_change_with_the_moment() -> None:
     composer = Composer()
     strips = [
-        composer.frame(None, ROBOT, Moment(speech=speech, reason=reason))[480:]
+        composer.frame(None, ROBOT, JournalMoment(speech=speech, reason=reason))[480:]
         for speech, reason in (
             ("Hello!", "a"),
             ("“Grüße”, ça va?", "a"),
@@ -33,7 +33,7 @@ def test_words_change_with_the_moment() -> None:
 @pytest.mark.parametrize("shape", [(1080, 1920), (1920, 1080), (32, 32), (2, 900)])
 def test_pictures_of_any_shape_fit(shape: tuple[int, int]) -> None:
     seen = np.full((*shape, 3), 255, np.uint8)
-    left = Composer().frame(seen, ROBOT, Moment())[:480, :640]
+    left = Composer().frame(seen, ROBOT, JournalMoment())[:480, :640]
     rows, columns = np.nonzero(left.max(axis=2))
     height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
     assert height == 480 or width == 640

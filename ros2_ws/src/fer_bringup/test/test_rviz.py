@@ -25,11 +25,9 @@ from rclpy.qos import (
 from std_msgs.msg import String
 
 from fer_common.testing import spin_until, spinning
-from fer_node.nodes.fer_node import FerNode
-from fer_node.nodes.fer_parameters import FerParameters
+from fer_node.nodes.fer_node import FerNode, FerParameters
 from robot_behavior.body import urdf
-from robot_behavior.nodes.behavior_node import BehaviorNode
-from robot_behavior.nodes.behavior_params import BehaviorParams
+from robot_behavior.nodes.behavior_node import BehaviorNode, BehaviorParams
 from robot_behavior.nodes.motion_player import MotionPlayer
 from robot_behavior.nodes.sim_robot import SimRobot
 from robot_behavior.nodes.speech_node import SpeechNode

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ec_rfernet.errors import InputError
-from fer_bringup.video_file import VideoFile
+from fer_bringup.film import VideoFile
 
 FRAME = np.full((48, 64, 3), 99, np.uint8)
 

@@ -6,8 +6,7 @@ from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
 from rclpy.node import Node
 from std_msgs.msg import String
 
-from fer_bringup.journal import Journal
-from fer_bringup.summary import Answer
+from fer_bringup.journal import Answered, Journal
 from fer_bringup.view_node import ViewNode
 from fer_common.qos import EVENTS, LATCHED
 from fer_common.testing import spin_until, spinning
@@ -16,7 +15,7 @@ from fer_common.testing import spin_until, spinning
 class Screen:
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.answers: list[Answer] = []
+        self.answers: list[Answered] = []
         self.drawn = 0
 
     def line(self, text: str) -> None:
@@ -24,7 +23,7 @@ class Screen:
 
     seen = line
 
-    def answered(self, answer: Answer) -> None:
+    def answered(self, answer: Answered) -> None:
         self.answers.append(answer)
 
     def draw(self, journal: Journal) -> None:

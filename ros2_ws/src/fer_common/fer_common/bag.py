@@ -2,14 +2,262 @@
 
 from __future__ import annotations
 
+import struct
+from binascii import crc32
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from ec_rfernet.errors import InputError
-from fer_common.mcap import Channel, McapFile
+
+# ----------------------------------------------------------------------
+# Reading of MCAP files, also of those whose end is missing.
+#
+# The format is that of https://mcap.dev/spec. A file that was not closed, because its writer
+# was killed or its robot switched off, has no index; so this reader needs none: it goes through
+# the records in the order in which they were written.
+
+MAGIC = b"\x89MCAP0\r\n"
+_FOOTER, _SCHEMA, _CHANNEL, _MESSAGE, _CHUNK, _STATISTICS, _DATA_END = 2, 3, 4, 5, 6, 11, 15
+_HEAD = struct.Struct("<BQ")  # of each record: what it is, and bytes that follow
+_FOOTER_SIZE = _HEAD.size + 20 + len(MAGIC)
+_MESSAGE_HEAD = struct.Struct("<HIQQ")  # channel, sequence, time of arrival and of sending
+_CHUNK_HEAD = struct.Struct("<QQQI")  # first and last time, size, checksum
+
+Decompress = Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True)
+class McapChannel:
+    """One topic of a file.
+
+    Attributes:
+        topic: its name.
+        type: of its messages, such as ``std_msgs/msg/String``.
+        definition: text of the type.
+        dialect: language of the definition: ``ros2msg`` or ``ros2idl``.
+        encoding: of the messages; ``cdr`` in ROS 2.
+    """
+
+    topic: str
+    type: str
+    definition: str
+    dialect: str
+    encoding: str
+
+
+class McapFile:
+    """One MCAP file.
+
+    Args:
+        path: the file.
+
+    Attributes:
+        flaw: what is wrong with the part that was read; empty when nothing is.
+
+    Raises:
+        InputError: it cannot be read, is empty or is no MCAP file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.flaw = ""
+        try:
+            with path.open("rb") as file:
+                start = file.read(len(MAGIC))
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+        if not start:
+            raise InputError(f"{path}: is empty, expected an MCAP file")
+        if start != MAGIC:
+            raise InputError(f"{path}: is no MCAP file (starts with '{start.hex()}')")
+
+    def channels(self) -> dict[McapChannel, int]:
+        """What is in the file, and how many messages of it.
+
+        Taken from the index at its end, or counted where there is none.
+        """
+        with self._path.open("rb") as file:
+            size = file.seek(0, 2)
+            for start in filter(None, (_summary(file, size), len(MAGIC))):
+                file.seek(start)
+                scan = _Scan(self._path)
+                counts = Counter(channel for channel, _, _ in scan.messages(file, size, ()))
+                counts.update(scan.statistics())
+                if scan.channels:
+                    return {channel: counts[channel] for channel in scan.channels.values()}
+        return {}
+
+    def messages(self, topics: Collection[str] = ()) -> Iterator[tuple[McapChannel, int, bytes]]:
+        """Goes through the file.
+
+        Args:
+            topics: only these; empty for all.
+
+        Yields:
+            Channel, time of arrival in ns since 1970, and the encoded message; in the order
+            of the file.
+        """
+        with self._path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(len(MAGIC))
+            scan = _Scan(self._path)
+            yield from scan.messages(file, size, topics)
+        self.flaw = scan.flaw
+
+
+def _summary(file: BinaryIO, size: int) -> int:
+    """Where the index begins; 0 when there is none."""
+    if size < len(MAGIC) + _FOOTER_SIZE:
+        return 0
+    file.seek(size - _FOOTER_SIZE)
+    footer = file.read()
+    operation, length = _HEAD.unpack_from(footer)
+    if operation != _FOOTER or length != 20 or not footer.endswith(MAGIC):
+        return 0
+    (start,) = struct.unpack_from("<Q", footer, _HEAD.size)
+    return start if start < size else 0
+
+
+class _Scan:
+    """One pass through the records of a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._schemas: dict[int, tuple[str, str, str]] = {}
+        self._counts: dict[int, int] = {}
+        self.channels: dict[int, McapChannel] = {}
+        self.flaw = ""
+
+    def statistics(self) -> dict[McapChannel, int]:
+        """Messages by channel, where the file tells."""
+        return {self.channels[key]: n for key, n in self._counts.items() if key in self.channels}
+
+    def messages(
+        self, file: BinaryIO, size: int, topics: Collection[str], nested: bool = False
+    ) -> Iterator[tuple[McapChannel, int, bytes]]:
+        """See `McapFile.messages`; ``nested`` inside a chunk."""
+        while file.tell() < size or not nested:
+            place = file.tell()
+            head = file.read(_HEAD.size)
+            operation, length = _HEAD.unpack(head) if len(head) == _HEAD.size else (0, 0)
+            body = file.read(min(length, size - file.tell()))
+            if operation == _CHUNK and not nested:
+                yield from self._chunk(body, topics, whole=len(body) == length)
+            # No operation: a torn head, or the zeros that a power cut leaves.
+            if operation == 0 or len(body) < length:
+                where = f"after {place} of {size} bytes" if place < size else "at its end"
+                self.flaw = f"{self._path.name} is cut off {where}"
+                return
+            if operation in (_DATA_END, _FOOTER):
+                return
+            if operation == _MESSAGE and length >= _MESSAGE_HEAD.size:
+                key, _, time, _ = _MESSAGE_HEAD.unpack_from(body)
+                channel = self.channels.get(key)
+                if channel is not None and (not topics or channel.topic in topics):
+                    yield channel, time, body[_MESSAGE_HEAD.size :]
+            else:
+                self._note(operation, body)
+
+    def _chunk(
+        self, body: bytes, topics: Collection[str], whole: bool
+    ) -> Iterator[tuple[McapChannel, int, bytes]]:
+        fields = _Fields(body)
+        try:
+            _, _, size, checksum = fields.take(_CHUNK_HEAD)
+            compression = fields.text()
+            fields.take(struct.Struct("<Q"))
+            content = _decompressed(fields.rest(), compression, whole)
+        except ValueError as error:
+            self.flaw = self.flaw or f"{self._path.name}: {error}"
+            return
+        if whole and (len(content) != size or (checksum and crc32(content) != checksum)):
+            self.flaw = self.flaw or f"{self._path.name}: a chunk is damaged"
+            return
+        yield from self.messages(BytesIO(content), len(content), topics, nested=True)
+
+    def _note(self, operation: int, body: bytes) -> None:
+        """Remembers a schema, a channel or the statistics."""
+        fields = _Fields(body)
+        try:
+            if operation == _SCHEMA:
+                (key,) = fields.take(struct.Struct("<H"))
+                self._schemas[key] = (fields.text(), fields.text(), fields.text())
+            elif operation == _CHANNEL:
+                key, schema = fields.take(struct.Struct("<HH"))
+                name, dialect, definition = self._schemas.get(schema, ("", "", ""))
+                topic, encoding = fields.text(), fields.text()
+                self.channels[key] = McapChannel(topic, name, definition, dialect, encoding)
+            elif operation == _STATISTICS:
+                *_, length = fields.take(struct.Struct("<QHIIIIQQI"))
+                for _ in range(length // 10):
+                    key, count = fields.take(struct.Struct("<HQ"))
+                    self._counts[key] = count
+        except ValueError as error:
+            self.flaw = self.flaw or f"{self._path.name}: {error}"
+
+
+class _Fields:
+    """The fields of a record, one after the other."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body, self._at = body, 0
+
+    def take(self, layout: struct.Struct) -> tuple[int, ...]:
+        """Numbers.
+
+        Raises:
+            ValueError: the record is too short.
+        """
+        if self._at + layout.size > len(self._body):
+            raise ValueError("a record is damaged")
+        self._at += layout.size
+        return layout.unpack_from(self._body, self._at - layout.size)
+
+    def text(self) -> str:
+        """A string.
+
+        Raises:
+            ValueError: the record is too short, or this is no text.
+        """
+        (length,) = self.take(struct.Struct("<I"))
+        if self._at + length > len(self._body):
+            raise ValueError("a record is damaged")
+        self._at += length
+        return self._body[self._at - length : self._at].decode()
+
+    def rest(self) -> bytes:
+        """What is left."""
+        return self._body[self._at :]
+
+
+def _decompressed(data: bytes, compression: str, whole: bool) -> bytes:
+    """The records of a chunk.
+
+    Raises:
+        ValueError: they cannot be had; without compression a torn chunk can be read up to
+            where it ends.
+    """
+    if not compression:
+        return data
+    if not whole:
+        raise ValueError("the last chunk is cut off, and compressed")
+    # rosbags brings the decompressors with it.
+    from rosbags.rosbag2.storage_mcap import DECOMPRESSORS
+
+    if compression not in DECOMPRESSORS:
+        raise ValueError(f"a chunk is compressed with '{compression}', expected lz4 or zstd")
+    try:
+        return bytes(DECOMPRESSORS[compression](data, 0))
+    except Exception as error:  # each of the libraries has an exception of its own
+        raise ValueError(f"a chunk is damaged ({error})") from error
+
+
+# ----------------------------------------------------------------------
 
 _FILES = (".mcap", ".db3", ".bag")
 
@@ -100,7 +348,7 @@ class _McapBag:
 
     def __init__(self, files: list[Path]) -> None:
         self._files = [McapFile(file) for file in files]
-        self._decoders: dict[Channel, _Decoder] = {}
+        self._decoders: dict[McapChannel, _Decoder] = {}
 
     @property
     def flaw(self) -> str:
@@ -120,7 +368,7 @@ class _McapBag:
             for channel, time, data in file.messages(topics):
                 yield Entry(channel.topic, time, partial(self._decode, channel, data))
 
-    def _decode(self, channel: Channel, data: bytes) -> Any:
+    def _decode(self, channel: McapChannel, data: bytes) -> Any:
         if channel not in self._decoders:
             self._decoders[channel] = _Decoder(channel)
         return self._decoders[channel].decode(data)
@@ -129,7 +377,7 @@ class _McapBag:
 class _Decoder:
     """Decodes the messages of one channel by the definition that came with it."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: McapChannel) -> None:
         from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
 
         self._channel = channel

@@ -14,6 +14,8 @@ from fer_common.diagnostics import (
     Limits,
     Mishaps,
     Report,
+    Statistics,
+    Summary,
     age,
     error,
     figures,
@@ -22,7 +24,6 @@ from fer_common.diagnostics import (
     status_name,
     warn,
 )
-from fer_common.statistics import Statistics, Summary
 
 findings = st.lists(
     st.builds(Finding, st.sampled_from(Level), st.sampled_from(["", "hot", "loud", "12 s late"]))
@@ -132,7 +133,7 @@ def test_the_name_of_a_status_leads_back_to_its_node(node: str) -> None:
 
 def test_words_and_figures_need_no_ros() -> None:
     check = (
-        "import sys, fer_common.diagnostics, fer_common.topic_words, fer_common.statistics; "
+        "import sys, fer_common.diagnostics, fer_common.topic_words, fer_common.diagnostics; "
         "sys.exit('rclpy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

@@ -8,7 +8,7 @@ import pytest
 
 PROGRAM = """
 import resource, sys
-from fer_common.memory import keep_memory
+from fer_common.runner import keep_memory
 if sys.argv[1] == "kept":
     keep_memory()
 def image():

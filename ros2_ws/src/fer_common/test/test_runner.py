@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_common.transport import VARIABLE
+from fer_common.runner import VARIABLE
 
 PROGRAM = """
 import sys
@@ -109,7 +109,7 @@ def test_a_large_image_fits_through():
     body = """
     def tick(self): pass
 import os
-from fer_common.transport import VARIABLE
+from fer_common.runner import VARIABLE
 print(os.environ.get(VARIABLE), flush=True)
 run_before = run
 def run(kind):

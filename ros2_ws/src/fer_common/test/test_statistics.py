@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from fer_common.statistics import Statistics
+from fer_common.diagnostics import Statistics
 
 
 def test_nothing_yet():

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from ec_rfernet.benchmark.timing import Timing
-from ec_rfernet.runtimes.onnx_session import OnnxSession
+from ec_rfernet.runtimes.onnx_runtime import OnnxSession
 
 SIZES = (256, 512, 768, 1024)
 """Sides of the square matrices that are tried; the fastest stands for the machine."""

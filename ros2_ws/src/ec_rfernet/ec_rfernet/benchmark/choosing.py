@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from functools import partial
 
 from ec_rfernet.benchmark import own
+from ec_rfernet.benchmark.result import aligned
 from ec_rfernet.benchmark.subject import Subject
-from ec_rfernet.benchmark.table import aligned
-from ec_rfernet.benchmark.timing import Settings, Timing, measure
+from ec_rfernet.benchmark.timing import Timing, TimingSettings, measure
 from ec_rfernet.bundle import Bundle
 from ec_rfernet.runtimes import choice, cpu
 from ec_rfernet.runtimes.choice import Choice
 
 
 @dataclass(frozen=True)
-class Decision:
+class RuntimeDecision:
     """What to take, and what it was taken from.
 
     Attributes:
@@ -75,7 +75,7 @@ class Decision:
         return f"loses more than {100 * choice.TOLERANCE:.1f} points"
 
 
-def decide(bundle: Bundle, settings: Settings) -> Decision:
+def decide(bundle: Bundle, settings: TimingSettings) -> RuntimeDecision:
     """Measures what this machine can do with a bundle.
 
     One image on one core, because that is what a robot does.
@@ -85,4 +85,4 @@ def decide(bundle: Bundle, settings: Settings) -> Decision:
     """
     allowed = choice.accurate(bundle)
     works = {c.subject: partial(c.open(1), c.batch(1)) for c in own.candidates(bundle)}
-    return Decision(measure(works, settings), allowed)
+    return RuntimeDecision(measure(works, settings), allowed)

@@ -6,12 +6,9 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 
 from ec_rfernet.benchmark import ceiling
-from ec_rfernet.benchmark.energy import Meter
-from ec_rfernet.benchmark.footprint import Footprint, footprint
-from ec_rfernet.benchmark.machine import Machine, Neighbours
 from ec_rfernet.benchmark.result import Case, Result
-from ec_rfernet.benchmark.subject import Candidate, Subject
-from ec_rfernet.benchmark.timing import Settings, measure
+from ec_rfernet.benchmark.subject import Candidate, Footprint, Subject, footprint
+from ec_rfernet.benchmark.timing import Machine, Meter, Neighbours, TimingSettings, measure
 
 Progress = Callable[[str], None]
 """Told what is done next."""
@@ -21,7 +18,7 @@ def compare(
     candidates: Sequence[Candidate],
     threads: Sequence[int],
     batches: Sequence[int],
-    settings: Settings,
+    settings: TimingSettings,
     *,
     sizes: Sequence[int] = ceiling.SIZES,
     meter: Meter | None = None,

@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> None:
     if path.suffix == ".onnx":
         import numpy as np
 
-        from ec_rfernet.runtimes.onnx_session import OnnxSession
+        from ec_rfernet.runtimes.onnx_runtime import OnnxSession
 
         session = OnnxSession(path)
         session.run(np.zeros((1, *session.shape), np.float32))

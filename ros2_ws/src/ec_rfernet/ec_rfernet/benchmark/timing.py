@@ -2,15 +2,75 @@
 
 from __future__ import annotations
 
+import datetime
+import os
+import platform
 import random
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from ec_rfernet.benchmark.energy import Meter
+from ec_rfernet.runtimes import cpu
+
+# ----------------------------------------------------------------------
+# Energy used by the processor, where the kernel tells it (Intel's and AMD's RAPL).
+
+POWERCAP = Path("/sys/class/powercap")
+
+
+@dataclass(frozen=True)
+class Meter:
+    """The energy counters of all processor packages.
+
+    Attributes:
+        counters: files that hold microjoules and start again at 0 after their range.
+        ranges: of each counter, microjoules.
+    """
+
+    counters: tuple[Path, ...]
+    ranges: tuple[int, ...]
+
+    def read(self) -> tuple[int, ...]:
+        """The counters now, microjoules."""
+        return tuple(int(path.read_text()) for path in self.counters)
+
+    def joules(self, before: tuple[int, ...], after: tuple[int, ...]) -> float:
+        """The energy between two readings."""
+        parts = zip(before, after, self.ranges, strict=True)
+        return sum((end - start) % limit for start, end, limit in parts) / 1e6
+
+
+def find_meter(folder: Path = POWERCAP) -> tuple[Meter | None, str]:
+    """The machine's meter.
+
+    Args:
+        folder: of the kernel's power zones.
+
+    Returns:
+        The meter, or None and one sentence that says why there is none.
+    """
+    # Zones within a package, such as intel-rapl:0:1, are parts of it.
+    zones = [zone for zone in sorted(folder.glob("*rapl*")) if zone.name.count(":") == 1]
+    if not zones:
+        return None, f"the kernel shows no energy counter in {folder}"
+    counters = tuple(zone / "energy_uj" for zone in zones)
+    try:
+        ranges = tuple(int((zone / "max_energy_range_uj").read_text()) for zone in zones)
+        meter = Meter(counters, ranges)
+        meter.read()
+    except PermissionError:
+        return None, f"{counters[0]} is for root only; 'sudo chmod a+r' on it shows the energy"
+    except (OSError, ValueError) as error:
+        return None, f"{counters[0]} cannot be read ({error})"
+    return meter, ""
+
+
+# ----------------------------------------------------------------------
 
 Name = TypeVar("Name", bound=Hashable)
 
@@ -25,7 +85,7 @@ LONG_S = 0.1
 
 
 @dataclass(frozen=True)
-class Settings:
+class TimingSettings:
     """How much is measured.
 
     Attributes:
@@ -66,7 +126,7 @@ class Timing:
 
 def measure(
     works: Mapping[Name, Callable[[], object]],
-    settings: Settings,
+    settings: TimingSettings,
     meter: Meter | None = None,
     clock: Clock = time.perf_counter,
     seed: int = 0,
@@ -103,7 +163,11 @@ class _Turns:
     """All turns of one work."""
 
     def __init__(
-        self, work: Callable[[], object], settings: Settings, meter: Meter | None, clock: Clock
+        self,
+        work: Callable[[], object],
+        settings: TimingSettings,
+        meter: Meter | None,
+        clock: Clock,
     ) -> None:
         self._work, self._settings, self._meter, self._clock = work, settings, meter, clock
         self._seconds: list[float] = []
@@ -136,3 +200,97 @@ class _Turns:
             taken.append(after - before)
             before = after
         return taken
+
+
+# ----------------------------------------------------------------------
+# The machine that is measured, and what else it had to do meanwhile.
+
+PACKAGES = ("numpy", "onnxruntime", "openvino", "torch", "onnx")
+
+_GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+_STAT = Path("/proc/stat")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What figures depend on.
+
+    Attributes:
+        processor: what its maker calls it.
+        architecture: such as x86_64 or aarch64.
+        cores: that this program may use.
+        governor: of the processor's clock; empty where the kernel does not tell.
+        system: kernel and its version.
+        python: version.
+        versions: of the packages that compute, by name.
+        date: ISO 8601, with the time zone.
+        load: average number of programs that wanted a core in the minute before.
+    """
+
+    processor: str
+    architecture: str
+    cores: int
+    governor: str
+    system: str
+    python: str
+    versions: dict[str, str]
+    date: str
+    load: float
+
+    @classmethod
+    def this(cls) -> Machine:
+        """The one this runs on."""
+        versions = {name: _version(name) for name in PACKAGES}
+        return cls(
+            cpu.name(),
+            platform.machine(),
+            cores(),
+            _GOVERNOR.read_text().strip() if _GOVERNOR.is_file() else "",
+            platform.system() + " " + platform.release(),
+            platform.python_version(),
+            {name: found for name, found in versions.items() if found},
+            datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+            round(os.getloadavg()[0], 2),
+        )
+
+
+def cores() -> int:
+    """How many cores this program may use; ``taskset`` can restrict them."""
+    return len(os.sched_getaffinity(0))
+
+
+class Neighbours:
+    """How busy other programs kept the machine since this was made.
+
+    Args:
+        stat: Linux's account of what the cores did.
+        clock: seconds, never goes back.
+        own: seconds of a core that this program used so far.
+    """
+
+    def __init__(
+        self,
+        stat: Path = _STAT,
+        clock: Callable[[], float] = time.monotonic,
+        own: Callable[[], float] = time.process_time,
+    ) -> None:
+        self._stat, self._clock, self._own = stat, clock, own
+        self._start = self._now()
+
+    def cores(self) -> float:
+        """Cores that other programs, or the host's other guests, used on average."""
+        taken, own, elapsed = (b - a for a, b in zip(self._start, self._now(), strict=True))
+        return max(0.0, taken - own) / elapsed if elapsed > 0 else 0.0
+
+    def _now(self) -> tuple[float, float, float]:
+        line = self._stat.read_text(encoding="utf-8").splitlines()[0].split()
+        user, nice, system, _idle, _wait, interrupts, soft, stolen = map(int, line[1:9])
+        ticks = user + nice + system + interrupts + soft + stolen
+        return ticks / os.sysconf("SC_CLK_TCK"), self._own(), self._clock()
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""

@@ -10,21 +10,21 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ec_rfernet import bundle as bundles
-from ec_rfernet.benchmark import energy, own, table
+from ec_rfernet.benchmark import own, timing
+from ec_rfernet.benchmark import result as results
 from ec_rfernet.benchmark.ceiling import SIZES
 from ec_rfernet.benchmark.comparison import compare
-from ec_rfernet.benchmark.machine import cores
 from ec_rfernet.benchmark.subject import Candidate
-from ec_rfernet.benchmark.timing import Settings
+from ec_rfernet.benchmark.timing import TimingSettings, cores
 from ec_rfernet.bundle import Bundle
+from ec_rfernet.cli import tell
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import check_place, write_text
-from ec_rfernet.program import tell
 from ec_rfernet.runtimes import choice
 
-_FULL = Settings()
-_QUICK = Settings(rounds=3, turn_s=0.005)
-_CHOICE = Settings(rounds=20, turn_s=0.05)
+_FULL = TimingSettings()
+_QUICK = TimingSettings(rounds=3, turn_s=0.005)
+_CHOICE = TimingSettings(rounds=20, turn_s=0.05)
 _BATCHES = (1, 4, 16)
 _QUICK_SIZES = (256, 512)
 
@@ -91,7 +91,7 @@ def _compare(models: list[Bundle], options: argparse.Namespace, folder: Path) ->
         added, missing = _peers(folder)
         candidates += added
         reasons += missing
-    meter, missing_meter = energy.find_meter()
+    meter, missing_meter = timing.find_meter()
     if missing_meter:
         reasons.append(f"energy: {missing_meter}")
     result = compare(
@@ -105,9 +105,9 @@ def _compare(models: list[Bundle], options: argparse.Namespace, folder: Path) ->
         progress=tell,
     )
     tell("")
-    text = table.render(result)
+    text = results.render(result)
     print(text)
-    if doubt := table.warning(result):
+    if doubt := results.warning(result):
         print(f"ec-rfernet: {doubt}", file=sys.stderr)
     if options.json:
         write_text(options.json, json.dumps(result.as_dict(), indent=2) + "\n")
@@ -123,10 +123,10 @@ def _peers(folder: Path) -> tuple[list[Candidate], list[str]]:
     missing = [name for name in ("torch", "onnx") if not find_spec(name)]
     if missing:
         return [], [f"the networks of others: {' and '.join(missing)} not installed"]
-    from ec_rfernet.benchmark import others
+    from ec_rfernet.benchmark import peers
 
     tell("exporting the networks of others")
-    return others.candidates(folder), []
+    return peers.candidates(folder), []
 
 
 def _choose(models: list[Bundle], options: argparse.Namespace) -> None:

@@ -10,16 +10,14 @@ from typing import Any
 import numpy as np
 
 from ec_rfernet import bundle, datasets
+from ec_rfernet.cli import tell
 from ec_rfernet.commands import options as command_options
-from ec_rfernet.commands import runtime
 from ec_rfernet.datasets import Split
 from ec_rfernet.evaluation import scores
 from ec_rfernet.evaluation.calibration import Reliability, RiskCoverage
-from ec_rfernet.evaluation.corruptions import CORRUPTIONS, STRENGTHS
-from ec_rfernet.evaluation.robustness import Robustness, measure_robustness
-from ec_rfernet.evaluation.scores import Report, Scorer
+from ec_rfernet.evaluation.corruptions import CORRUPTIONS, STRENGTHS, Robustness, measure_robustness
+from ec_rfernet.evaluation.scores import Scorer, Scores
 from ec_rfernet.files import check_place, write_text
-from ec_rfernet.program import tell
 from ec_rfernet.runtimes.classifier import Classifier, softmax
 
 _CURVES = ("risk_coverage.png", "reliability.png")
@@ -28,7 +26,7 @@ _CURVES = ("risk_coverage.png", "reliability.png")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.add_argument("--bundle", type=Path, required=True, metavar="FOLDER", help="the model")
-    command_options.add_arguments(parser, required=True)
+    command_options.add_picture_arguments(parser, required=True)
     parser.add_argument(
         "--split", metavar="NAME",
         help="fer2013: train, public, private; others: train, validation, test (default: public, "
@@ -38,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--ten-crop", action="store_true", help="average ten crops (the robot uses one)"
     )
     # Not "auto": figures are to mean the same on every machine.
-    runtime.add_arguments(parser, "onnxruntime", "fp32")
+    command_options.add_runtime_arguments(parser, "onnxruntime", "fp32")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     parser.add_argument(
         "--plot", type=Path, metavar="FILE", help="write the confusion matrix to this PNG"
@@ -58,8 +56,8 @@ def run(options: argparse.Namespace) -> None:
     """Prints the figures and writes the files that were asked for."""
     model = bundle.load(options.bundle)
     options.split = options.split or datasets.get(options.dataset).validation
-    scorer = runtime.classifier(model, options, threads=0)
-    split = command_options.read(options, model, options.split)
+    scorer = command_options.classifier(model, options, threads=0)
+    split = command_options.read_pictures(options, model, options.split)
     curves = {name: options.plots and options.plots / name for name in _CURVES}
     losses = _place(options.corruptions)
     for path in (options.json, options.plot, *curves.values(), losses):
@@ -103,7 +101,7 @@ def _title(scorer: Classifier, options: argparse.Namespace) -> str:
     return f"{scorer.bundle.name} on {options.dataset} {options.split}{fold}, {form}, {crop}"
 
 
-def _print(report: Report, curve: RiskCoverage, threshold: float) -> None:
+def _print(report: Scores, curve: RiskCoverage, threshold: float) -> None:
     coverage, risk = curve.at(threshold)
     print(f"images               {report.images:>8}")
     print(f"accuracy             {report.accuracy:>8.2%}")
@@ -118,7 +116,7 @@ def _print(report: Report, curve: RiskCoverage, threshold: float) -> None:
 
 
 def _figures(
-    report: Report, curve: RiskCoverage, scorer: Classifier, options: argparse.Namespace
+    report: Scores, curve: RiskCoverage, scorer: Classifier, options: argparse.Namespace
 ) -> dict[str, Any]:
     model = scorer.bundle
     coverage, risk = curve.at(model.reject_threshold)

@@ -8,8 +8,7 @@ from pathlib import Path
 from ec_rfernet import bundle
 from ec_rfernet.commands import options as command_options
 from ec_rfernet.errors import InputError
-from ec_rfernet.export import agreement, load_network, parity, write_bundle
-from ec_rfernet.quantisation import IMAGES, spread
+from ec_rfernet.export import IMAGES, agreement, load_network, parity, spread, write_bundle
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--int8", action="store_true",
         help=f"also write {bundle.INT8}, calibrated on training pictures; needs --root",
     )  # fmt: skip
-    command_options.add_arguments(parser, required=False)
+    command_options.add_picture_arguments(parser, required=False)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -31,7 +30,7 @@ def run(options: argparse.Namespace) -> None:
     elif options.root is None:
         raise InputError("--int8 needs training pictures; say where they are with --root")
     else:
-        split = command_options.read(options, model, "train")
+        split = command_options.read_pictures(options, model, "train")
         images = split.images[spread(split.labels, 2 * IMAGES)]
         calibration, others = images[::2], images[1::2]
         written = write_bundle(model, network, calibration)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from ec_rfernet import datasets
 from ec_rfernet.bundle import Bundle
 from ec_rfernet.datasets import Split
 from ec_rfernet.errors import InputError
+from ec_rfernet.runtimes import AUTO, open_classifier
+from ec_rfernet.runtimes.classifier import PRECISIONS, RUNTIMES, Classifier
 
 
-def add_arguments(parser: argparse.ArgumentParser, *, required: bool) -> None:
+def add_picture_arguments(parser: argparse.ArgumentParser, *, required: bool) -> None:
     """Declares ``--dataset``, ``--root`` and ``--fold``."""
     parser.add_argument(
         "--dataset", default="fer2013", choices=datasets.DATASETS,
@@ -26,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, required: bool) -> None:
     )
 
 
-def read(options: argparse.Namespace, bundle: Bundle, split: str) -> Split:
+def read_pictures(options: argparse.Namespace, bundle: Bundle, split: str) -> Split:
     """Reads a split whose classes are those of a bundle.
 
     Raises:
@@ -39,3 +42,29 @@ def read(options: argparse.Namespace, bundle: Bundle, split: str) -> Split:
             f"{dataset.name} are {', '.join(dataset.labels)}; expected the same, in one order"
         )
     return dataset.read(options.root, split, options.fold)
+
+
+# ----------------------------------------------------------------------
+# The options that say what computes the network.
+
+
+def add_runtime_arguments(
+    parser: argparse.ArgumentParser, runtime: str = AUTO, precision: str = AUTO
+) -> None:
+    """Declares ``--runtime`` and ``--precision`` with these defaults."""
+    parser.add_argument(
+        "--runtime", default=runtime, choices=(AUTO, *RUNTIMES),
+        help="what computes; auto is what 'benchmark --choose' chose (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--precision", default=precision, choices=(AUTO, *PRECISIONS),
+        help="of the arithmetic (default: %(default)s)",
+    )  # fmt: skip
+
+
+def classifier(bundle: Bundle, options: argparse.Namespace, threads: int) -> Classifier:
+    """The one that was asked for; tells if a choice of the user's had to be passed over."""
+    found = open_classifier(bundle, threads, options.runtime, options.precision)
+    if found.warning:
+        print(found.warning, file=sys.stderr)
+    return found

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ec_rfernet import bundle
-from ec_rfernet.commands import runtime
+from ec_rfernet.commands import options as command_options
 from ec_rfernet.datasets.pictures import decode
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--min-score", type=float, default=0.5, metavar="SCORE",
         help="of the face detector; faces below are left out, 0..1 (default: %(default)s)",
     )  # fmt: skip
-    runtime.add_arguments(parser)
+    command_options.add_runtime_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(f"--annotate takes one picture, not {len(options.images)}")
     if not 0 <= options.min_score <= 1:
         raise InputError(f"--min-score is {options.min_score}, expected 0..1")
-    classifier = runtime.classifier(bundle.load(options.bundle), options, threads=1)
+    classifier = command_options.classifier(bundle.load(options.bundle), options, threads=1)
     detector = MediaPipeDetector(options.min_score)
     try:
         for path in options.images:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from ec_rfernet.datasets.affectnet import AFFECTNET8_LABELS, read_affectnet
 from ec_rfernet.datasets.ckplus import CKPLUS_LABELS, FOLDS, read_ckplus
-from ec_rfernet.datasets.dataset import Dataset
+from ec_rfernet.datasets.dataset import Dataset, Split
 from ec_rfernet.datasets.fer2013 import SPLITS, read_fer2013
 from ec_rfernet.datasets.rafdb import read_rafdb
 from ec_rfernet.datasets.sfew import read_sfew
-from ec_rfernet.datasets.split import Split
 from ec_rfernet.errors import InputError
 from ec_rfernet.labels import LABELS
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ec_rfernet.datasets.pictures import Picture, in_parallel, read_with_hold_out
-from ec_rfernet.datasets.split import Split
+from ec_rfernet.datasets.dataset import Split
+from ec_rfernet.datasets.pictures import LabelledPicture, in_parallel, read_with_hold_out
 from ec_rfernet.errors import InputError
 from ec_rfernet.labels import CONTEMPT, LABELS
 
@@ -67,7 +67,7 @@ def read_affectnet(
     return read_with_hold_out(lambda part: _pictures(root, part, labels), split)
 
 
-def _pictures(root: Path, part: str, labels: tuple[str, ...]) -> list[Picture]:
+def _pictures(root: Path, part: str, labels: tuple[str, ...]) -> list[LabelledPicture]:
     if (root / SETS[part]).is_dir():
         found = _annotated(root / SETS[part], labels)
         where = root / SETS[part]
@@ -87,7 +87,7 @@ def _pictures(root: Path, part: str, labels: tuple[str, ...]) -> list[Picture]:
     return sorted(found, key=lambda picture: picture.path)
 
 
-def _annotated(folder: Path, labels: tuple[str, ...]) -> list[Picture]:
+def _annotated(folder: Path, labels: tuple[str, ...]) -> list[LabelledPicture]:
     """The layout of 2021: a number in a file of its own for each picture."""
     images, annotations = folder / "images", folder / "annotations"
     if not annotations.is_dir():
@@ -109,13 +109,13 @@ def _annotated(folder: Path, labels: tuple[str, ...]) -> list[Picture]:
     found = zip(names, in_parallel(label, names), strict=True)
     named = ((f"{name.removesuffix(_ANNOTATION)}.jpg", value) for name, value in found)
     return [
-        Picture(images / name, labels.index(value), name)
+        LabelledPicture(images / name, labels.index(value), name)
         for name, value in named
         if value in labels
     ]
 
 
-def _listed(root: Path, path: Path, labels: tuple[str, ...]) -> list[Picture]:
+def _listed(root: Path, path: Path, labels: tuple[str, ...]) -> list[LabelledPicture]:
     """The layout of 2017: a table, and pictures in which the face has to be cut out."""
     places = (*_IMAGE_PLACES, path.stem)
     folder = next((root / name for name in places if (root / name).is_dir()), None)
@@ -127,7 +127,7 @@ def _listed(root: Path, path: Path, labels: tuple[str, ...]) -> list[Picture]:
         if label not in labels:
             continue
         name = _name(row, where)
-        found.append(Picture(folder / name, labels.index(label), name, _box(row, where)))
+        found.append(LabelledPicture(folder / name, labels.index(label), name, _box(row, where)))
     return found
 
 

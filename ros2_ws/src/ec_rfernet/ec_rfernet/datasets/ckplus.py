@@ -10,10 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ec_rfernet.datasets.dataset import Split
 from ec_rfernet.datasets.partition import partition
 from ec_rfernet.datasets.pictures import (
     SIDE,
-    Picture,
+    LabelledPicture,
     classes,
     files,
     in_class_folders,
@@ -21,7 +22,6 @@ from ec_rfernet.datasets.pictures import (
     read,
     require,
 )
-from ec_rfernet.datasets.split import Split
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces.face import Face, FaceDetector
 from ec_rfernet.faces.framing import FER2013, align
@@ -97,7 +97,7 @@ def _belongs(parts: np.ndarray, split: str, fold: int) -> np.ndarray:
     return {"test": test, "validation": validation}.get(split, ~(test | validation))
 
 
-def _pictures(root: Path) -> tuple[list[Picture], bool]:
+def _pictures(root: Path) -> tuple[list[LabelledPicture], bool]:
     """All pictures in the order of their names; true when they are whole frames."""
     emotions = next((root / name for name in _EMOTIONS if (root / name).is_dir()), None)
     if emotions is not None and (root / _FRAMES_FOLDER).is_dir():
@@ -113,17 +113,17 @@ def _pictures(root: Path) -> tuple[list[Picture], bool]:
     )
 
 
-def _picture(path: Path, label: str) -> Picture:
+def _picture(path: Path, label: str) -> LabelledPicture:
     match = _SUBJECT.fullmatch(path.stem)
     if match is None:
         raise InputError(
             f"{path}: the name does not tell the person; expected one like S010_004_00000017.png"
         )
-    return Picture(path, CKPLUS_LABELS.index(label), match[1])
+    return LabelledPicture(path, CKPLUS_LABELS.index(label), match[1])
 
 
-def _in_sequences(root: Path, emotions: Path) -> list[Picture]:
-    pictures: list[Picture] = []
+def _in_sequences(root: Path, emotions: Path) -> list[LabelledPicture]:
+    pictures: list[LabelledPicture] = []
     for path in sorted(emotions.glob("S*/*/*_emotion.txt")):
         folder = root / _FRAMES_FOLDER / path.parent.relative_to(emotions)
         label = _label(path)
@@ -156,7 +156,7 @@ def _label(path: Path) -> str:
     return NUMBERS[int(number)]
 
 
-def _cut(pictures: Sequence[Picture], detector: FaceDetector | None) -> np.ndarray:
+def _cut(pictures: Sequence[LabelledPicture], detector: FaceDetector | None) -> np.ndarray:
     if detector is not None:
         return _faces(pictures, detector)
     from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
@@ -168,7 +168,7 @@ def _cut(pictures: Sequence[Picture], detector: FaceDetector | None) -> np.ndarr
         own.close()
 
 
-def _faces(pictures: Sequence[Picture], detector: FaceDetector) -> np.ndarray:
+def _faces(pictures: Sequence[LabelledPicture], detector: FaceDetector) -> np.ndarray:
     cut = []
     for _, sequence in itertools.groupby(pictures, key=lambda picture: picture.path.parent):
         paths = [picture.path for picture in sequence]

@@ -6,8 +6,39 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ec_rfernet.datasets.split import Split
+import numpy as np
+
 from ec_rfernet.errors import InputError
+
+# ----------------------------------------------------------------------
+# One split of a data set, in memory.
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images with their labels.
+
+    Attributes:
+        images: uint8 [N, 48, 48], grey, 0..255.
+        labels: int64 [N], indices into the labels of the `Dataset`.
+        rows: int64 [N], row numbers in the file they came from, by which further
+            annotations of the same file (FER+ votes) are found; in sets of single
+            pictures, places in the sorted list of them.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, keep: np.ndarray) -> Split:
+        """The images for which the boolean array ``keep`` [N] is true."""
+        return Split(self.images[keep], self.labels[keep], self.rows[keep])
+
+
+# ----------------------------------------------------------------------
 
 Reader = Callable[[Path, str, "int | None"], Split]
 """Reads (root, split, fold); gets only splits and folds that the data set has."""

@@ -3,14 +3,51 @@
 from __future__ import annotations
 
 import csv
+import lzma
+import zipfile
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ec_rfernet.datasets.arrays import read_arrays
-from ec_rfernet.datasets.split import Split
+from ec_rfernet.datasets.dataset import Split
 from ec_rfernet.errors import InputError
 from ec_rfernet.labels import LABELS
+
+# ----------------------------------------------------------------------
+# Arrays out of npz archives that may be anything.
+
+_DAMAGED = (
+    OSError, EOFError, ValueError, MemoryError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+    RuntimeError,  # encrypted, or compressed in a way that Python does not know
+)  # fmt: skip
+
+
+def read_arrays(path: Path, names: Sequence[str]) -> list[np.ndarray]:
+    """Some arrays of an npz archive.
+
+    Args:
+        path: of the archive.
+        names: of the arrays, in the order wanted.
+
+    Raises:
+        InputError: the file is damaged or no such archive, or an array is missing.
+    """
+    try:
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("a single array")
+        with archive:
+            missing = set(names) - set(archive.files)
+            if missing:
+                raise InputError(f"{path}: arrays missing: {', '.join(sorted(missing))}")
+            return [archive[name] for name in names]
+    except _DAMAGED as error:
+        raise InputError(f"{path}: not a readable npz archive ({error})") from error
+
+
+# ----------------------------------------------------------------------
 
 USAGES = ("Training", "PublicTest", "PrivateTest")
 SPLITS = {"train": 0, "public": 1, "private": 2}
@@ -124,3 +161,65 @@ def _check_range(path: Path, name: str, values: np.ndarray, count: int) -> None:
     outside = values[(values < 0) | (values >= count)]
     if outside.size:
         raise InputError(f"{path}: {name} {outside[0]} is outside 0..{count - 1}")
+
+
+# ----------------------------------------------------------------------
+# FER+ (Barsoum et al., ICMI 2016): ten taggers' votes for each FER2013 image.
+
+COLUMNS = (
+    "neutral", "happiness", "surprise", "sadness", "anger",
+    "disgust", "fear", "contempt", "unknown", "NF",
+)  # fmt: skip
+"""The taggers' choices, in the order of ``fer2013new.csv``; NF = not a face."""
+
+
+def read_ferplus(path: Path) -> np.ndarray:
+    """The votes of every row of FER2013.
+
+    Args:
+        path: ``fer2013new.csv``, or an ``.npz`` with the array ``votes``.
+
+    Returns:
+        float32 [rows, 10], the share of each of `COLUMNS` among the votes.
+
+    Raises:
+        InputError: the file is missing or is not FER+.
+    """
+    votes = _read(Path(path))
+    if votes.ndim != 2 or votes.shape[1] != len(COLUMNS) or votes.dtype.kind not in "iuf":
+        raise InputError(
+            f"{path}: votes are {votes.dtype} {list(votes.shape)}, "
+            f"expected numbers [rows, {len(COLUMNS)}]"
+        )
+    if not (votes >= 0).all():
+        raise InputError(
+            f"{path}: there are negative numbers of votes, or votes that are no number"
+        )
+    votes = votes.astype(np.float32)
+    return votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)
+
+
+def _read(path: Path) -> np.ndarray:
+    if path.suffix == ".npz":
+        return read_arrays(path, ["votes"])[0]
+    rows = []
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+            if missing:
+                raise InputError(f"{path}: not a FER+ file, columns missing: {', '.join(missing)}")
+            for row in reader:
+                rows.append(
+                    _row([row[name] for name in COLUMNS], f"{path}, line {reader.line_num}")
+                )
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a FER+ file ({error})") from error
+    return np.array(rows)
+
+
+def _row(texts: list[str | None], where: str) -> list[int]:
+    try:
+        return [int(text or "") for text in texts]
+    except ValueError as error:
+        raise InputError(f"{where}: votes are not whole numbers ({error})") from error

@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 
 from ec_rfernet import datasets
+from ec_rfernet.cli import Parser, exit_code
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces.face import FaceDetector
 from ec_rfernet.faces.framing import ANCHORS, FER2013, Framing, anchor_points
 from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
-from ec_rfernet.program import Parser, exit_code
 
 SAMPLE = 2000
 """Medians over so many pictures do not move by a tenth of a pixel any more."""

@@ -12,8 +12,8 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
+from ec_rfernet.datasets.dataset import Split
 from ec_rfernet.datasets.partition import partition
-from ec_rfernet.datasets.split import Split
 from ec_rfernet.errors import InputError
 
 SIDE = 48
@@ -31,7 +31,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Picture:
+class LabelledPicture:
     """One labelled picture of a data set.
 
     Attributes:
@@ -47,7 +47,7 @@ class Picture:
     box: tuple[int, int, int, int] | None = None
 
 
-def read_with_hold_out(official: Callable[[str], Sequence[Picture]], split: str) -> Split:
+def read_with_hold_out(official: Callable[[str], Sequence[LabelledPicture]], split: str) -> Split:
     """A split of a set that comes as a training and a test part only.
 
     Args:
@@ -68,12 +68,12 @@ def read_with_hold_out(official: Callable[[str], Sequence[Picture]], split: str)
     return Split(load(chosen), classes(chosen), rows)
 
 
-def classes(pictures: Sequence[Picture]) -> np.ndarray:
+def classes(pictures: Sequence[LabelledPicture]) -> np.ndarray:
     """Class numbers int64 [N]."""
     return np.array([picture.label for picture in pictures], dtype=np.int64)
 
 
-def load(pictures: Sequence[Picture]) -> np.ndarray:
+def load(pictures: Sequence[LabelledPicture]) -> np.ndarray:
     """Reads pictures, several at a time.
 
     Returns:
@@ -198,7 +198,7 @@ def files(folder: Path) -> list[Path]:
     ]
 
 
-def _face(image: np.ndarray, picture: Picture) -> np.ndarray:
+def _face(image: np.ndarray, picture: LabelledPicture) -> np.ndarray:
     if picture.box is None:
         return image
     x, y, width, height = picture.box

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ec_rfernet.datasets.pictures import Picture, in_class_folders, read_with_hold_out
-from ec_rfernet.datasets.split import Split
+from ec_rfernet.datasets.dataset import Split
+from ec_rfernet.datasets.pictures import LabelledPicture, in_class_folders, read_with_hold_out
 from ec_rfernet.errors import InputError
 from ec_rfernet.labels import LABELS
 
@@ -40,21 +40,21 @@ def read_rafdb(root: Path, split: str, fold: int | None = None) -> Split:
     return read_with_hold_out(lambda part: _pictures(root, part), split)
 
 
-def _pictures(root: Path, part: str) -> list[Picture]:
+def _pictures(root: Path, part: str) -> list[LabelledPicture]:
     for place in (root / name for name in PLACES):
         if (place / LIST).is_file():
             return _listed(place, part)
         if (place / part).is_dir():
             folders = {str(number): label for number, label in NUMBERS.items()}
             found = in_class_folders(place / part, folders)
-            return [Picture(path, LABELS.index(label), path.name) for path, label in found]
+            return [LabelledPicture(path, LABELS.index(label), path.name) for path, label in found]
     raise InputError(
         f"{root}: no RAF-DB here; looked for {LIST} (with Image/aligned), and for the folders "
         f"{part}/1 to {part}/7, also inside {' and '.join(PLACES[1:])}"
     )
 
 
-def _listed(place: Path, part: str) -> list[Picture]:
+def _listed(place: Path, part: str) -> list[LabelledPicture]:
     path = place / LIST
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -67,7 +67,7 @@ def _listed(place: Path, part: str) -> list[Picture]:
         name, label = _parse(line, f"{path}, line {number}")
         if name.startswith(part):
             image = place / "Image" / "aligned" / f"{Path(name).stem}_aligned.jpg"
-            found.append(Picture(image, label, image.name))
+            found.append(LabelledPicture(image, label, image.name))
     if not found:
         raise InputError(f"{path}: no picture whose name starts with '{part}'")
     return sorted(found, key=lambda picture: picture.path.name)

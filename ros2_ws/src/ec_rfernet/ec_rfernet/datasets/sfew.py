@@ -7,8 +7,8 @@ from pathlib import Path
 
 import cv2
 
-from ec_rfernet.datasets.pictures import Picture, in_class_folders, read, read_with_hold_out
-from ec_rfernet.datasets.split import Split
+from ec_rfernet.datasets.dataset import Split
+from ec_rfernet.datasets.pictures import LabelledPicture, in_class_folders, read, read_with_hold_out
 from ec_rfernet.errors import InputError
 from ec_rfernet.labels import LABELS
 
@@ -56,12 +56,14 @@ def read_sfew(root: Path, split: str, fold: int | None = None) -> Split:
     return read_with_hold_out(lambda part: _pictures(root, part), split)
 
 
-def _pictures(root: Path, part: str) -> list[Picture]:
+def _pictures(root: Path, part: str) -> list[LabelledPicture]:
     for place in (root / name for name in PLACES[part]):
         if any((place / name).is_dir() for name in FOLDERS):
             found = in_class_folders(place, FOLDERS)
             _refuse_frames(found[0][0])
-            return [Picture(path, LABELS.index(label), _film(path)) for path, label in found]
+            return [
+                LabelledPicture(path, LABELS.index(label), _film(path)) for path, label in found
+            ]
     raise InputError(
         f"{root}: no SFEW 2.0 here; looked for the folders {', '.join(FOLDERS)} in "
         f"{', '.join(PLACES[part])}"

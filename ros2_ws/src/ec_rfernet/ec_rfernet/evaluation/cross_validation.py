@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from ec_rfernet import datasets
+from ec_rfernet.cli import Parser, exit_code
 from ec_rfernet.errors import InputError
 from ec_rfernet.evaluation import scores
-from ec_rfernet.evaluation.scores import Report
-from ec_rfernet.program import Parser, exit_code
+from ec_rfernet.evaluation.scores import Scores
 
 _ALIKE = ("dataset", "split", "crops", "precision")
 _KINDS = {"fold": int, "crops": int, "precision": str, "split": str, "accuracy": float}
@@ -38,7 +38,7 @@ class CrossValidation:
     """
 
     title: str
-    report: Report
+    report: Scores
     accuracies: np.ndarray
 
 

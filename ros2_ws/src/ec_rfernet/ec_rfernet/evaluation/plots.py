@@ -11,16 +11,15 @@ from matplotlib.ticker import MaxNLocator
 
 from ec_rfernet.errors import InputError
 from ec_rfernet.evaluation.calibration import Reliability, RiskCoverage
-from ec_rfernet.evaluation.corruptions import STRENGTHS
-from ec_rfernet.evaluation.robustness import Robustness
-from ec_rfernet.evaluation.scores import Report
+from ec_rfernet.evaluation.corruptions import STRENGTHS, Robustness
+from ec_rfernet.evaluation.scores import Scores
 from ec_rfernet.files import staged
 
 _FEW = 0.005  # of the answers: an accuracy that is measured on fewer says nothing
 _STRENGTH_COLOURS = ("#7fb2dd", "#2c6fad", "#0b2c54")
 
 
-def confusion_matrix(report: Report, title: str, path: Path) -> None:
+def confusion_matrix(report: Scores, title: str, path: Path) -> None:
     """Row-normalised confusion matrix: recall on the diagonal."""
     labels = list(report.recall)
     shares = report.confusion / np.maximum(report.confusion.sum(axis=1, keepdims=True), 1)

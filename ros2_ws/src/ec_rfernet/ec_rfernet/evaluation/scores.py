@@ -16,7 +16,7 @@ _BATCH = 16
 
 
 @dataclass(frozen=True)
-class Report:
+class Scores:
     """Figures of one run over a split. Shares are 0..1.
 
     Attributes:
@@ -91,7 +91,7 @@ def logits(scorer: Scorer, images: np.ndarray, crops: Crops = single_crop) -> np
     return np.concatenate(found)
 
 
-def report(probabilities: np.ndarray, truth: np.ndarray, labels: tuple[str, ...]) -> Report:
+def report(probabilities: np.ndarray, truth: np.ndarray, labels: tuple[str, ...]) -> Scores:
     """All figures, from probabilities float [N, K] and true classes int [N]."""
     classes = len(labels)
     answers = probabilities.argmax(axis=1)
@@ -100,7 +100,7 @@ def report(probabilities: np.ndarray, truth: np.ndarray, labels: tuple[str, ...]
     hits = np.diag(confusion)
     recall = hits / np.maximum(confusion.sum(axis=1), 1)
     f1 = 2 * hits / np.maximum(confusion.sum(axis=0) + confusion.sum(axis=1), 1)
-    return Report(
+    return Scores(
         images=len(truth),
         accuracy=float(hits.sum() / max(len(truth), 1)),
         macro_f1=float(f1.mean()),

@@ -9,8 +9,7 @@ from torch import nn
 from ec_rfernet.errors import InputError
 from ec_rfernet.networks.ec_rfernet import ECRFERNet
 from ec_rfernet.networks.emotionnet_nano import emotionnet_nano_a, emotionnet_nano_b
-from ec_rfernet.networks.resnet import resnet18
-from ec_rfernet.networks.teachers import vgg9, vgg13
+from ec_rfernet.networks.teachers import resnet18, vgg9, vgg13
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "ec_rfernet": ECRFERNet,

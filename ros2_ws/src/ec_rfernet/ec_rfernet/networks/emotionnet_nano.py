@@ -39,7 +39,7 @@ def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Seq
     )
 
 
-class Stage(nn.Module):
+class NanoStage(nn.Module):
     """One resolution: squeeze-and-widen pairs, joined by additions between wide layers.
 
     Args:
@@ -101,9 +101,9 @@ class EmotionNetNano(PooledNetwork):
         dropout: float = 0.1,
     ) -> None:
         trunk = nn.Sequential(
-            Stage(3, (), wide[0], narrow[0], stride=1),
-            Stage(wide[0], (), wide[1], narrow[1], stride=2),
-            Stage(wide[1], (bridge,), wide[2], narrow[2], stride=2),
+            NanoStage(3, (), wide[0], narrow[0], stride=1),
+            NanoStage(wide[0], (), wide[1], narrow[1], stride=2),
+            NanoStage(wide[1], (bridge,), wide[2], narrow[2], stride=2),
         )
         super().__init__(trunk, wide[2], classes, dropout)
 

@@ -3,20 +3,167 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ec_rfernet import datasets
+from ec_rfernet import bundle, datasets
+from ec_rfernet.bundle import Bundle
 from ec_rfernet.datasets import Split
+from ec_rfernet.datasets.fer2013 import read_ferplus
 from ec_rfernet.datasets.framing_survey import framing_of
+from ec_rfernet.datasets.partition import partition
 from ec_rfernet.errors import InputError
+from ec_rfernet.evaluation import scores
 from ec_rfernet.faces.framing import Framing
-from ec_rfernet.training import held_out
-from ec_rfernet.training.config import TrainConfig
-from ec_rfernet.training.targets import soft_targets
+from ec_rfernet.runtimes import open_classifier
+from ec_rfernet.runtimes.classifier import softmax
+from ec_rfernet.training.config import PARTS, TrainConfig
+from ec_rfernet.training.regression import logistic_regression
+
+# ----------------------------------------------------------------------
+# What networks answer to training images that they have not seen.
+#
+# A network knows the labels of the images that it has learned from, also the wrong ones. What it
+# answers to other images says how probable each label is. So the training images are divided
+# into parts, a network learns without one of them, and is asked about that one.
+
+
+def parts(split: Split) -> np.ndarray:
+    """The part of each image, int64 [N], 0..`PARTS` - 1: the same in every run.
+
+    Each part has the same mix of classes; pixel-identical images are in the same one.
+    """
+    names = [hashlib.sha256(image.tobytes()).hexdigest() for image in split.images]
+    return partition(names, split.labels, PARTS)
+
+
+def answers(
+    split: Split, folders: tuple[Path, ...], labels: tuple[str, ...], threads: int
+) -> np.ndarray:
+    """What networks say of the images that each has not learned from.
+
+    Args:
+        split: all training images.
+        folders: a bundle for each part, trained with ``hold_out`` on the other ones.
+        labels: that they are to know.
+        threads: CPU threads, 0 = all.
+
+    Returns:
+        Log-probabilities float32 [N, len(labels)]; of the mean logits of an image and
+        its mirror image.
+
+    Raises:
+        InputError: not one bundle for each part, or one that may know what it is asked.
+    """
+    part = parts(split)
+    found = np.empty((len(split), len(labels)), np.float32)
+    asked = set()
+    for folder in folders:
+        judge = bundle.load(folder)
+        held_out = _held_out(judge, labels)
+        asked.add(held_out)
+        images = split.images[part == held_out]
+        if judge.provenance.get("images") != len(split) - len(images):
+            raise InputError(f"{folder}: has learned from other images than these")
+        logits = scores.logits(open_classifier(judge, threads=threads), images, _mirrored)
+        found[part == held_out] = np.log(softmax(logits))
+    if len(folders) != PARTS or len(asked) != PARTS:
+        raise InputError(
+            f"out_of_fold: {len(folders)} bundles that know nothing of part "
+            f"{', '.join(map(str, sorted(asked)))}; expected one for each of 0..{PARTS - 1}"
+        )
+    return found
+
+
+def _held_out(judge: Bundle, labels: tuple[str, ...]) -> int:
+    training: Mapping[str, Any] = judge.provenance.get("training", {})
+    held_out = training.get("hold_out")
+    if not isinstance(held_out, int) or held_out not in range(PARTS):
+        raise InputError(f"{judge.folder}: was not trained with hold_out; it has seen every image")
+    if training.get("init") or training.get("teachers"):
+        raise InputError(f"{judge.folder}: has learned from networks that may have seen the images")
+    if judge.labels != labels:
+        raise InputError(
+            f"{judge.folder}: answers {', '.join(judge.labels)}; expected {', '.join(labels)}"
+        )
+    return held_out
+
+
+def _mirrored(images: np.ndarray, size: int) -> np.ndarray:
+    centre = scores.single_crop(images, size)
+    return np.concatenate([centre, centre[..., ::-1]], axis=1)
+
+
+# ----------------------------------------------------------------------
+# What the network is asked to answer: a distribution over the classes for each image.
+
+_RIDGE = 1e-4
+
+
+def soft_targets(split: Split, labels: tuple[str, ...], config: TrainConfig) -> np.ndarray:
+    """Class distributions float32 [N, len(labels)] of a split.
+
+    The label, smoothed; blended with how probable each label is, given the FER+ votes of
+    the image and what networks say of it that have not seen it, where there are such.
+
+    Raises:
+        InputError: the votes or the networks are unusable or belong to other images.
+    """
+    classes = len(labels)
+    hard = np.eye(classes, dtype=np.float32)[split.labels]
+    target = hard * (1 - config.label_smoothing) + config.label_smoothing / classes
+    evidence = []
+    if config.soft_labels is not None:
+        evidence.append(_votes(split, config.soft_labels, config.dataset))
+    if config.out_of_fold:
+        evidence.append(answers(split, config.out_of_fold, labels, config.threads))
+    if not evidence:
+        return target
+    expected = label_given(np.concatenate(evidence, axis=1), split.labels, classes)
+    return (1 - config.soft_weight) * target + config.soft_weight * expected
+
+
+def _votes(split: Split, path: Path, dataset: str) -> np.ndarray:
+    if dataset != "fer2013":
+        raise InputError(f"soft_labels: FER+ has votes for fer2013, not for {dataset}")
+    votes = read_ferplus(path)
+    if split.rows.max() >= len(votes):
+        raise InputError(f"{path}: {len(votes)} rows, but the data set has row {split.rows.max()}")
+    return votes[split.rows]
+
+
+def label_given(evidence: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+    """How probable each label is for an image of which others say this.
+
+    Annotators differ: FER+ calls far more faces neutral than FER2013. A multinomial
+    logistic regression, fitted on the very images, translates, so that the mean of the
+    targets stays that of the labels and no class is favoured.
+
+    Args:
+        evidence: float [N, D]: the shares of the votes for each of
+            `ec_rfernet.datasets.fer2013.COLUMNS`, the log-probabilities of
+            `ec_rfernet.training.data.answers`, or both.
+        labels: int64 [N].
+        classes: how many different labels there are.
+
+    Returns:
+        float32 [N, classes]; each row sums to 1.
+    """
+    inputs = torch.from_numpy(evidence.astype(np.float64))
+    start = torch.zeros(evidence.shape[1] + 1, classes)
+    weights = logistic_regression(inputs, torch.from_numpy(labels), start, _RIDGE)
+    logits = inputs @ weights[:-1] + weights[-1]
+    return logits.softmax(dim=1).numpy().astype(np.float32)
+
+
+# ----------------------------------------------------------------------
 
 BLANK_STD = 1.0  # grey levels; FER2013 holds a dozen images that are one colour
 
@@ -87,7 +234,7 @@ def load(config: TrainConfig) -> TrainingData:
     if len(train) == 0:
         raise InputError(f"{config.root}: every training image is blank or a validation image too")
     if config.hold_out is not None:
-        train = train.take(held_out.parts(train) != config.hold_out)
+        train = train.take(parts(train) != config.hold_out)
     mean, std = statistics(train.images)
     return TrainingData(
         images=torch.from_numpy(train.images).unsqueeze(1),

@@ -18,9 +18,9 @@ from typing import Any
 
 import yaml
 
+from ec_rfernet.cli import Parser, exit_code
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import check_place, held, write_text
-from ec_rfernet.program import Parser, exit_code
 from ec_rfernet.training import parallel, presets
 from ec_rfernet.training.config import TrainConfig
 from ec_rfernet.training.data import load
@@ -102,7 +102,7 @@ def table(rungs: list[Rung], results: Mapping[str, list[float]]) -> Iterator[str
         below = below if rung.aside and below is not None else mean
 
 
-def measure(config: TrainConfig, world: parallel.World) -> float:
+def measure(config: TrainConfig, world: parallel.ProcessGroup) -> float:
     """Validation accuracy 0..1 of one run, trained unless it was before.
 
     Raises:
@@ -209,7 +209,7 @@ def _climb(options: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _claim(folder: Path, world: parallel.World) -> Iterator[bool]:
+def _claim(folder: Path, world: parallel.ProcessGroup) -> Iterator[bool]:
     """Keeps the folder of a run to this ladder; says whether no other has it."""
     check_place(folder / RESULT)
     with ExitStack() as until_the_end:

@@ -16,7 +16,7 @@ from torch import Tensor, distributed
 
 
 @dataclass(frozen=True)
-class World:
+class ProcessGroup:
     """This process among those of the run.
 
     Attributes:
@@ -56,7 +56,7 @@ class World:
 
 
 @contextmanager
-def join(device: torch.device) -> Iterator[World]:
+def join(device: torch.device) -> Iterator[ProcessGroup]:
     """Meets the other processes that ``torchrun`` started; alone without it.
 
     Args:
@@ -64,12 +64,12 @@ def join(device: torch.device) -> Iterator[World]:
             of its local rank.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield World()
+        yield ProcessGroup()
         return
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        yield World(distributed.get_rank(), distributed.get_world_size())
+        yield ProcessGroup(distributed.get_rank(), distributed.get_world_size())
     finally:
         distributed.destroy_process_group()

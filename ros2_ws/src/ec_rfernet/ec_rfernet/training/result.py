@@ -9,10 +9,9 @@ from pathlib import Path
 from ec_rfernet import datasets
 from ec_rfernet.bundle import Bundle
 from ec_rfernet.evaluation import plots
-from ec_rfernet.evaluation.measurement import Progress, measure
-from ec_rfernet.export import write_bundle
+from ec_rfernet.evaluation.model_card import Progress, measure
+from ec_rfernet.export import IMAGES, spread, write_bundle
 from ec_rfernet.files import staged
-from ec_rfernet.quantisation import IMAGES, spread
 from ec_rfernet.training.trainer import Trainer
 
 VOTES = "FER+ votes of the training images (Barsoum et al., ICMI 2016), MIT licence"

@@ -6,7 +6,8 @@ import copy
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn, optim
@@ -14,15 +15,145 @@ from torch import Tensor, nn, optim
 from ec_rfernet import bundle, datasets, networks
 from ec_rfernet.errors import InputError
 from ec_rfernet.export import load_network
-from ec_rfernet.training import sam
 from ec_rfernet.training.augment import augment, center_crop, mix
-from ec_rfernet.training.classifier import refit_classifier
 from ec_rfernet.training.config import TrainConfig
 from ec_rfernet.training.data import TrainingData, normalise
 from ec_rfernet.training.loss import Teachers, cross_entropy
-from ec_rfernet.training.parallel import World
-from ec_rfernet.training.schedule import learning_rate
+from ec_rfernet.training.parallel import ProcessGroup
+from ec_rfernet.training.regression import logistic_regression
 from ec_rfernet.training.state import History, load_state, save_state
+
+# ----------------------------------------------------------------------
+# Sharpness-aware minimisation (Foret et al., ICLR 2021).
+
+
+@contextmanager
+def steepest_neighbour(model: nn.Module, radius: float) -> Iterator[None]:
+    """Moves the weights up their gradients by ``radius``, and back at the end."""
+    pairs = [(p, p.grad) for p in model.parameters() if p.grad is not None]
+    norm = torch.stack([gradient.norm() for _, gradient in pairs]).norm()
+    moves = [gradient * (radius / (norm + 1e-12)) for _, gradient in pairs]
+    with torch.no_grad():
+        for (parameter, _), move in zip(pairs, moves, strict=True):
+            parameter.add_(move)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for (parameter, _), move in zip(pairs, moves, strict=True):
+                parameter.sub_(move)
+
+
+@contextmanager
+def frozen_statistics(model: nn.Module) -> Iterator[None]:
+    """Keeps batch norm from counting the same images twice."""
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+
+
+def gradients(model: nn.Module, loss: Callable[[], Tensor], radius: float) -> Tensor:
+    """Leaves the gradients of the worst point within ``radius`` in the model.
+
+    Args:
+        model: whose parameters have no gradients yet.
+        loss: computes the loss of the batch; called once, or twice with a radius.
+        radius: 0 gives the plain gradients.
+
+    Returns:
+        The loss at the weights themselves.
+    """
+    value = loss()
+    value.backward()  # type: ignore[no-untyped-call]
+    if radius > 0:
+        with steepest_neighbour(model, radius), frozen_statistics(model):
+            model.zero_grad(set_to_none=True)
+            loss().backward()  # type: ignore[no-untyped-call]
+    return value.detach()
+
+
+# ----------------------------------------------------------------------
+# The learning rate over the epochs.
+
+
+def learning_rate(config: TrainConfig, epoch: float) -> float:
+    """The rate at a point of time; 1.5 is the middle of the second epoch.
+
+    A linear rise over the warm-up, then half a cosine down to zero, or the steps of
+    the published recipe.
+    """
+    warmup = config.warmup_epochs
+    if epoch < warmup:
+        factor = epoch / warmup
+    elif config.schedule == "cosine":
+        left = max(1, config.epochs - warmup)
+        factor = 0.5 * (1 + math.cos(math.pi * min(1.0, (epoch - warmup) / left)))
+    else:
+        late = int(epoch) - config.step_start
+        factor = config.step_factor ** (late // config.step_every + 1) if late >= 0 else 1.0
+    return config.learning_rate * factor
+
+
+# ----------------------------------------------------------------------
+# The last layer, fitted once more when the features are learned.
+#
+# Votes and teachers make good features, but draw the classifier towards what they find
+# probable: of the faces labelled ``scared``, FER+'s taggers saw most as something else.
+# Kang et al., "Decoupling representation and classifier for long-tailed recognition",
+# ICLR 2020, learn the two apart for a like reason.
+
+_BATCH = 256
+_RIDGE = 1e-3
+
+
+def refit_classifier(
+    network: nn.Module, data: TrainingData, size: int, world: ProcessGroup
+) -> None:
+    """Fits the last linear layer to the labels of the training images, in place.
+
+    It stays near what it was, see `logistic_regression`; all other layers stay as they are.
+
+    Args:
+        network: in evaluation mode, on the device of ``data``.
+        data: the training images, whose centre crops are used, and their labels.
+        size: side of the network's input, pixels.
+        world: the processes, which share the images.
+    """
+    *_, classifier = (layer for layer in network.modules() if isinstance(layer, nn.Linear))
+    features = _features(network, classifier, data, size, world)
+    learned = torch.cat([classifier.weight.T, classifier.bias[None]]).detach()
+    fitted = logistic_regression(features, data.labels, learned, _RIDGE).to(learned.dtype)
+    with torch.no_grad():
+        classifier.weight.copy_(fitted[:-1].T)
+        classifier.bias.copy_(fitted[-1])
+
+
+def _features(
+    network: nn.Module, classifier: nn.Linear, data: TrainingData, size: int, world: ProcessGroup
+) -> Tensor:
+    """What the classifier is given for each image, float [N, D]."""
+    features = torch.zeros(len(data.images), classifier.in_features, device=data.images.device)
+    seen: list[Tensor] = []
+    hook = classifier.register_forward_pre_hook(lambda _layer, inputs: seen.append(inputs[0]))
+    try:
+        with torch.inference_mode(), torch.autocast(features.device.type, dtype=torch.bfloat16):
+            for chosen in world.share(torch.arange(len(features))).split(_BATCH):
+                views = center_crop(data.images[chosen].float() / 255, size)
+                network(normalise(views, data.mean, data.std))
+                features[chosen] = seen.pop().float()
+    finally:
+        hook.remove()
+    world.average([features])  # each process has filled its own rows
+    return features * world.size
+
+
+# ----------------------------------------------------------------------
 
 Progress = Callable[[float, float], None]
 """Called now and then with (share of the epoch that is done, mean loss so far)."""
@@ -44,8 +175,10 @@ class Trainer:
             weights, or a saved state of another run.
     """
 
-    def __init__(self, config: TrainConfig, data: TrainingData, world: World | None = None) -> None:
-        self.config, self.world = config, world or World()
+    def __init__(
+        self, config: TrainConfig, data: TrainingData, world: ProcessGroup | None = None
+    ) -> None:
+        self.config, self.world = config, world or ProcessGroup()
         self.device = choose_device(config.device)
         _prepare(config)
         self.data = data.to(self.device)
@@ -140,7 +273,7 @@ class Trainer:
                 return own if lesson is None else self.teachers.blend(own, logits, lesson)
 
         self.optimizer.zero_grad(set_to_none=True)
-        value = sam.gradients(self.model, loss, self.config.sam_radius)
+        value = gradients(self.model, loss, self.config.sam_radius)
         parameters = [p for p in self.model.parameters() if p.grad is not None]
         self.world.average(p.grad for p in parameters if p.grad is not None)
         if self.config.clip_value > 0:

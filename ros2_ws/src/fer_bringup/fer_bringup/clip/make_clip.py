@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from ec_rfernet.errors import InputError
-from fer_bringup.clip.stage import FRAMES, HEIGHT, RATE, WIDTH, Stage
-from fer_bringup.video_file import VideoFile
+from fer_bringup.clip.stage import FRAMES, HEIGHT, RATE, WIDTH, Scene
+from fer_bringup.film import VideoFile
 
 _NAME = "clip-v1.mp4"  # a new number whenever the clip's content changes
 
@@ -50,7 +50,7 @@ def make_clip(path: Path, frames: int = FRAMES) -> None:
         InputError: a portrait is missing, or ``path`` cannot be written.
         KeyboardInterrupt: upon Ctrl-C; nothing is left behind.
     """
-    stage = Stage()
+    stage = Scene()
     video = VideoFile(path, RATE, (WIDTH, HEIGHT))
     try:
         with _interruptible():

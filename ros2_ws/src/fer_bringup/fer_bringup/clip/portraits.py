@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from ec_rfernet.errors import InputError
-from ec_rfernet.faces.solution import solution
+from ec_rfernet.faces.mediapipe_detector import solution
 
 EYE_DISTANCE = 90.0
 """Pixels between the eyes of a loaded portrait."""

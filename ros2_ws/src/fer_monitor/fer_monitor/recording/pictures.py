@@ -9,7 +9,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CompressedImage, Image
 
 from fer_node.nodes.messages import to_bgr
-from fer_node.perception.jpeg import DecodeError
+from fer_node.perception.frame import DecodeError
 
 _QUALITY = 92  # of 100; a VGA picture takes 60 kB
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from ec_rfernet.cli import Parser, exit_code
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import check_place, write_text
-from ec_rfernet.program import Parser, exit_code
 from fer_common.bag import open_bag
 from fer_monitor.report.page import page
 from fer_monitor.report.reading import Reader

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ec_rfernet.labels import UNKNOWN
-from fer_common.statistics import Statistics
+from fer_common.diagnostics import Statistics
 from fer_monitor.viewer import entities
 from fer_monitor.viewer.figure import Figure
 from fer_monitor.viewer.rows import Frame, Frames, Gap, Line, Number, Page, Row

@@ -33,7 +33,7 @@ from fer_monitor.viewer.picture import jpeg
 from fer_monitor.viewer.rows import Picture, Row
 from fer_monitor.viewer.server import ViewerServer
 from fer_monitor.viewer.viewer_parameters import ViewerParameters
-from fer_node.perception.jpeg import DecodeError
+from fer_node.perception.frame import DecodeError
 from robot_behavior.nodes.robot_files import read_model
 
 _TICK_S = 0.2

@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 
 from ec_rfernet.errors import InputError
-from fer_node.camera.quiet import quiet_opencv
-from fer_node.camera.source import Pace, Wait
+from fer_node.camera.source import Pace, Wait, quiet_opencv
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 

@@ -10,8 +10,7 @@ import numpy as np
 from ec_rfernet.errors import InputError
 from fer_common.bag import Entry, Topic, open_bag
 from fer_node.camera.source import Wait
-from fer_node.perception.decode import open_compressed, open_raw
-from fer_node.perception.jpeg import DecodeError
+from fer_node.perception.frame import DecodeError, open_compressed, open_raw
 
 _TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 _DERIVED = ("overlay", "cropped", "depth")  # in names of topics that are second choice

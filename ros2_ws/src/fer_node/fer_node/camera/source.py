@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
+import cv2
 import numpy as np
 
 Wait = Callable[[float], bool]
@@ -61,3 +64,21 @@ class Pace:
         late = max(0, int((self._clock() - due) * self._rate))
         self._frame += late + 1
         return late
+
+
+# ----------------------------------------------------------------------
+# Keeps OpenCV's own messages away from the user, who gets one clear line instead.
+
+_FFMPEG_QUIET = "-8"
+
+
+@contextmanager
+def quiet_opencv() -> Iterator[None]:
+    """Silences OpenCV and its FFmpeg while files and devices are opened."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _FFMPEG_QUIET)
+    level = cv2.getLogLevel()
+    cv2.setLogLevel(0)
+    try:
+        yield
+    finally:
+        cv2.setLogLevel(level)

@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 
 from ec_rfernet.errors import InputError
-from fer_node.camera.quiet import quiet_opencv
-from fer_node.camera.source import Pace, Wait
+from fer_node.camera.source import Pace, Wait, quiet_opencv
 
 _FASTEST = 240.0  # frames per second; a file that claims more is mistaken
 

@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 
 from ec_rfernet.errors import InputError
-from fer_node.camera.quiet import quiet_opencv
-from fer_node.camera.source import Wait
+from fer_node.camera.source import Wait, quiet_opencv
 
 _FIRST_RETRY_S = 0.5
 _LAST_RETRY_S = 5.0

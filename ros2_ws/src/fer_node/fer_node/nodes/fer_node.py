@@ -4,39 +4,239 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from fer_interfaces.msg import Emotion, EmotionArray
 from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import (
+    LifecycleNode,
+    LifecyclePublisher,
+    LifecycleState,
+    TransitionCallbackReturn,
+)
 from rclpy.subscription import Subscription
 from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 from std_srvs.srv import SetBool
+from visualization_msgs.msg import MarkerArray
 
+from ec_rfernet import bundle as bundles
 from ec_rfernet.bundle import Bundle
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces.face import FaceDetector
 from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
+from ec_rfernet.labels import LABELS
 from ec_rfernet.runtimes import open_classifier
-from fer_common.diagnostics import Finding, Limits, Mishaps, Report
+from ec_rfernet.runtimes.classifier import PRECISIONS, RUNTIMES
+from fer_common.diagnostics import Finding, Limits, Mishaps, Report, Statistics
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.graph_watch import InputWatch, OutputWatch
-from fer_common.parameters import declare
-from fer_common.qos import NEWEST
-from fer_common.statistics import Statistics
-from fer_node.nodes.fer_parameters import FerParameters
+from fer_common.parameters import declare, parameter
+from fer_common.qos import EVENTS, NEWEST, STREAM
+from fer_node.nodes import messages
 from fer_node.nodes.health import Health, remedies, report
-from fer_node.nodes.messages import to_frame
-from fer_node.nodes.model import load_bundle
-from fer_node.nodes.outputs import Outputs
-from fer_node.perception.age_gate import AgeGate
-from fer_node.perception.jpeg import DecodeError
-from fer_node.perception.pipeline import ExpressionClassifier, Perception
+from fer_node.nodes.messages import to_frame, to_message
+from fer_node.nodes.ros4hri import open_humans
+from fer_node.perception.finder import Interval
+from fer_node.perception.frame import DecodeError, Frame
+from fer_node.perception.pipeline import (
+    ExpressionClassifier,
+    Perceived,
+    Perception,
+    PerceptionSettings,
+)
+from fer_node.perception.smoother import Smoothing
 from fer_node.perception.stages import Stages, table
-from fer_node.perception.worker import Worker
-from fer_node.show.markers import FaceMarkers
+from fer_node.perception.worker import AgeGate, Worker
+from fer_node.show.markers import FaceMarkers, Viewpoint
+from fer_node.show.overlay import draw
+
+# ----------------------------------------------------------------------
+# The parameters of ``fer_node``.
+
+
+@dataclass(frozen=True)
+class FerParameters:
+    """Parameters of `fer_node.nodes.fer_node.FerNode`."""
+
+    model: str = parameter("ec_rfernet", "Name of a bundle in fer_models, or path of one.")
+    image_transport: str = parameter(
+        "raw",
+        "raw: Image on image; compressed: CompressedImage on image/compressed.",
+        choices=("raw", "compressed"),
+    )
+    autostart: bool = parameter(True, "Whether to configure and activate at start.")
+    detection_score: float = parameter(
+        0.5, "Faces that the detector is less sure of are ignored.", low=0.0, high=1.0
+    )
+    detect_every_s: float = parameter(
+        0.2, "Between two detections faces are followed, for so long, s.", low=0.0, high=2.0
+    )
+    search_every_s: float = parameter(
+        0.1, "Time between two detections while there is nobody, s.", low=0.0, high=2.0
+    )
+    min_face_px: float = parameter(
+        32.0, "Faces narrower than that are not judged, pixels.", low=8.0, high=4096.0
+    )
+    max_age_s: float = parameter(0.5, "Older images are dropped, s.", low=0.01, high=60.0)
+    attend_after_s: float = parameter(
+        0.5, "How long a face must be seen before it is attended to, s.", low=0.0, high=60.0
+    )
+    forget_after_s: float = parameter(
+        1.0, "How long a face may be lost before it is forgotten, s.", low=0.0, high=60.0
+    )
+    smoothing_s: float = parameter(
+        0.4, "Time constant of the smoothing, s; 0: none.", low=0.0, high=10.0
+    )
+    hysteresis: float = parameter(
+        0.08, "By how much a new label must beat the present one.", low=0.0, high=1.0
+    )
+    dwell_s: float = parameter(0.15, "For how long it must beat it, s.", low=0.0, high=10.0)
+    runtime: str = parameter(
+        "auto",
+        "What computes the network; auto: what was chosen for this machine.",
+        choices=("auto", *RUNTIMES),
+    )
+    precision: str = parameter(
+        "auto",
+        "With which numbers; auto: what was chosen for this machine.",
+        choices=("auto", *PRECISIONS),
+    )
+    threads: int = parameter(1, "Threads of the classification.", low=1, high=64)
+    profile: bool = parameter(False, "Whether to log where the time of an image goes.")
+    ros4hri: bool = parameter(
+        False, "Whether to publish the faces on /humans as well (REP-155); needs hri_msgs."
+    )
+    fov_deg: float = parameter(
+        60.0, "Horizontal field of view, degrees; places the markers.", low=1.0, high=179.0
+    )
+    markers_frame: str = parameter(
+        "base_link", "Frame of the markers; empty: that of the images, if tf knows it."
+    )
+    camera_x: float = parameter(
+        0.14, "Where the camera is in markers_frame, forward, m.", low=-10.0, high=10.0
+    )
+    camera_z: float = parameter(
+        1.15, "Where the camera is in markers_frame, up, m.", low=-10.0, high=10.0
+    )
+    warn_rate: float = parameter(
+        10.0, "Diagnostics warns of fewer images per second.", low=0.0, high=240.0
+    )
+    warn_latency_s: float = parameter(
+        0.25, "Diagnostics warns of a longer time from image to answer, s.", low=0.0, high=60.0
+    )
+    warn_silence_s: float = parameter(
+        3.0, "Diagnostics warns when no image comes for so long, s.", low=0.1, high=3600.0
+    )
+    error_silence_s: float = parameter(
+        10.0, "After so long it is an error, s.", low=0.1, high=3600.0
+    )
+
+    @property
+    def viewpoint(self) -> Viewpoint:
+        """Where the camera is, for the markers."""
+        return Viewpoint(self.markers_frame, self.camera_x, self.camera_z)
+
+    def settings(self) -> PerceptionSettings:
+        """The part that the perception needs."""
+        return PerceptionSettings(
+            min_face_px=self.min_face_px,
+            attend_after_s=self.attend_after_s,
+            forget_after_s=self.forget_after_s,
+            smoothing=Smoothing(self.smoothing_s, self.hysteresis, self.dwell_s),
+            interval=Interval(self.detect_every_s, self.search_every_s),
+        )
+
+
+# ----------------------------------------------------------------------
+# What `fer_node` publishes of an image.
+
+
+class Outputs:
+    """The publishers; what is only for looking at is made while someone looks.
+
+    Args:
+        node: that publishes.
+        faces: makes the markers.
+        ros4hri: whether to publish the faces after REP-155 as well.
+    """
+
+    def __init__(self, node: LifecycleNode, faces: FaceMarkers, ros4hri: bool = False) -> None:
+        self._faces = faces
+        self._humans = open_humans(node) if ros4hri else None
+        self._emotion = node.create_lifecycle_publisher(Emotion, "emotion", EVENTS)
+        self._emotions = node.create_lifecycle_publisher(EmotionArray, "emotions", EVENTS)
+        self._overlay = node.create_lifecycle_publisher(Image, "~/overlay", STREAM)
+        self._markers = node.create_lifecycle_publisher(MarkerArray, "~/markers", EVENTS)
+
+    @property
+    def told(self) -> tuple[LifecyclePublisher, LifecyclePublisher]:
+        """The publishers of the emotions."""
+        return self._emotion, self._emotions
+
+    def publish(self, perceived: Perceived, header: Header, frame: Frame, latency_s: float) -> None:
+        """Tells what was perceived.
+
+        Args:
+            perceived: see there.
+            header: of the image.
+            frame: the image.
+            latency_s: from the image's stamp until now, seconds.
+        """
+        width, height = frame.width, frame.height
+        if perceived.focus is not None:
+            self._emotion.publish(messages.emotion(perceived.focus, header, width, height))
+        self._emotions.publish(messages.emotions(perceived.estimates, header, width, height))
+        if self._humans is not None:
+            self._humans.publish(perceived, header, frame)
+        if self._markers.get_subscription_count():
+            self._markers.publish(self._faces.update(perceived, header, width, height))
+        if self._overlay.get_subscription_count():
+            self._overlay.publish(to_message(draw(frame.bgr(), perceived, latency_s), header))
+
+    def publish_nobody(self, header: Header) -> None:
+        """Tells that nobody is looked at any more."""
+        self._emotions.publish(EmotionArray(header=header))
+        if self._markers.get_subscription_count():
+            self._markers.publish(self._faces.update(Perceived(), header, 0, 0))
+        self.close_faces(header)
+
+    def close_faces(self, header: Header) -> None:
+        """Ends the topics of single faces; no other thread may publish meanwhile."""
+        if self._humans is not None:
+            self._humans.publish_nobody(header)
+
+
+# ----------------------------------------------------------------------
+# Finds the model that the robot sees with.
+
+
+def load_bundle(model: str) -> Bundle:
+    """A bundle by path, or by its name in the package ``fer_models``.
+
+    Raises:
+        InputError: there is none, it is damaged, or it knows other expressions than the
+            messages do.
+    """
+    try:
+        folders = [Path(get_package_share_directory("fer_models"))]
+    except PackageNotFoundError:
+        folders = []
+    bundle = bundles.load(bundles.find(model, folders))
+    if bundle.labels != LABELS:
+        raise InputError(
+            f"{bundle.folder}: this model tells {', '.join(bundle.labels)}; "
+            f"the robot needs {', '.join(LABELS)}, in this order"
+        )
+    return bundle
+
+
+# ----------------------------------------------------------------------
 
 Arrival = tuple["Image | CompressedImage", float]
 """A message, and when it came on the monotonic clock."""

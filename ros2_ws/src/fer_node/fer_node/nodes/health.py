@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fer_common.diagnostics import Finding, Limits, Report, age, error, figures, slowness, warn
-from fer_common.statistics import Summary
+from fer_common.diagnostics import (
+    Finding,
+    Limits,
+    Report,
+    Summary,
+    age,
+    error,
+    figures,
+    slowness,
+    warn,
+)
 from fer_common.topic_words import Remedies
 from fer_node.perception.stages import Figures
 

@@ -26,9 +26,8 @@ from ec_rfernet.faces.face import Box
 from ec_rfernet.labels import UNKNOWN
 from fer_common.qos import STREAM
 from fer_node.nodes.messages import to_message
-from fer_node.perception.estimate import EmotionEstimate
 from fer_node.perception.frame import Frame
-from fer_node.perception.pipeline import Perceived
+from fer_node.perception.pipeline import EmotionEstimate, Perceived
 
 FACES = "/humans/faces"
 """The topics of REP-155 are absolute, whatever the node's namespace."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fer_node.perception.track import Track
+from fer_node.perception.tracker import Track
 
 
 class Attention:

@@ -2,12 +2,204 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
 
 from ec_rfernet.faces.face import Box, Face, FaceDetector
-from fer_node.perception.follower import Follower
+from ec_rfernet.faces.similarity import Similarity
 from fer_node.perception.frame import Frame
 from fer_node.perception.stages import Timed, untimed
+
+# ----------------------------------------------------------------------
+# Follows faces by their texture, between two detections.
+
+_SIDE = 64  # of a patch, pixels
+_FACE = 44.0  # width of the face in it
+_WINDOW = (9, 9)  # around each point, in which the flow is sought, pixels
+_LEVELS = 2  # of the pyramid above the patch, so that moves of a tenth of the face are found
+_ENOUGH = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 10, 0.03)
+
+_LEAST_POINTS = 0.6  # share of the points that must be found again
+_LARGEST_ERROR = 1.0  # median distance of a point from where the motion puts it, patch pixels
+_LEAST_LIKENESS = 0.8  # correlation with the face as it was detected
+_LEAST_CONTRAST = 6.0  # standard deviation of grey values; a flat patch looks like any other
+_LARGEST_GAIN = 3.0  # by how much less or more contrast there may be
+_SCALES = (0.6, 1 / 0.6)  # since the detection
+_LARGEST_ANGLE = math.radians(40)  # since the detection
+_LARGEST_OVERLAP = 0.5  # of two faces; more, and they may both be following the same one
+
+_INSIDE = 44  # side of the part of a patch that is compared, pixels
+_MARGIN = (_SIDE - _INSIDE) // 2
+_INNER = slice(_MARGIN, _MARGIN + _INSIDE)
+
+
+def _grid() -> np.ndarray:
+    """Points within the face, where there is no background; complex [N], patch pixels."""
+    steps = np.arange(-16, 17, 6) / 40
+    x, y = (part.ravel() for part in np.meshgrid(steps, steps))
+    inside = np.hypot(x, y) < 0.5
+    return (x + 1j * y)[inside] * _FACE + (_SIDE - 1) / 2 * (1 + 1j)
+
+
+_GRID = _grid()
+_POINTS = np.stack([_GRID.real, _GRID.imag], axis=-1)[:, None].astype(np.float32)
+
+
+@dataclass
+class _Target:
+    """A face as it was detected, and how it moved since.
+
+    Attributes:
+        face: as detected.
+        place: from the pixels of that image to those of the patch.
+        patch: grey uint8 [_SIDE, _SIDE].
+        look: the middle of the patch, float32 [_INSIDE**2] of mean 0 and length 1; None
+            where it has too little contrast.
+        motion: of the picture since, in pixels counted from their centres.
+    """
+
+    face: Face
+    place: Similarity
+    patch: np.ndarray
+    look: np.ndarray | None
+    motion: Similarity = field(default_factory=Similarity)
+
+
+class TextureFollower:
+    """Keeps the faces that a detector found, as long as they look the same.
+
+    Each face is compared with how it looked when it was detected, so that errors do not
+    add up: a patch is cut out where the face was in the last image, the optical flow to it
+    (Lucas-Kanade in pyramids, Bouguet 2000) gives a similarity transform, and the face,
+    moved back by it, must still correlate with the detected one. That takes a fraction of
+    a millisecond; what it cannot see is what was not there before.
+    """
+
+    def __init__(self) -> None:
+        self._targets: list[_Target] = []
+
+    @property
+    def number(self) -> int:
+        """How many faces are followed."""
+        return len(self._targets)
+
+    def learn(self, frame: Frame, faces: Sequence[Face]) -> None:
+        """Follows these faces from now on, and no others.
+
+        Args:
+            frame: the image.
+            faces: that were detected in it.
+        """
+        self._targets = []
+        for face in faces:
+            place = _placed(face)
+            patch = frame.cut(place, _SIDE)
+            self._targets.append(_Target(face, place, patch, _look(patch[_INNER, _INNER])))
+
+    def follow(self, frame: Frame) -> list[Face] | None:
+        """Where the faces are in the next image.
+
+        Returns:
+            As many faces as were learnt, in their order; None as soon as one of them is
+            not surely there any more.
+        """
+        faces: list[Face] = []
+        for target in self._targets:
+            motion = _followed(target, frame)
+            if motion is None:
+                return None
+            target.motion = motion
+            face = target.face.moved(_from_corner(motion))
+            x, y = face.box.center
+            if not (0 <= x < frame.width and 0 <= y < frame.height):
+                return None
+            if any(face.box.overlap(other.box) > _LARGEST_OVERLAP for other in faces):
+                return None
+            faces.append(face)
+        return faces
+
+
+def _placed(face: Face) -> Similarity:
+    x, y = face.box.center
+    scale = _FACE / max(face.box.width, face.box.height)
+    middle = complex(x - 0.5, y - 0.5)
+    return Similarity(scale, (_SIDE - 1) / 2 * (1 + 1j) - scale * middle)
+
+
+def _followed(target: _Target, frame: Frame) -> Similarity | None:
+    """The motion of a face since its detection; None where it is not found again."""
+    if target.look is None:
+        return None
+    place = target.place.after(target.motion.inverse())
+    patch = frame.cut(place, _SIDE)
+    step = _flow(target.patch, _lit_alike(patch, target.patch))
+    if step is None or _likeness(target.look, patch, step) < _LEAST_LIKENESS:
+        return None
+    motion = place.inverse().after(step).after(target.place)
+    plausible = _SCALES[0] < motion.scale < _SCALES[1] and abs(motion.angle) < _LARGEST_ANGLE
+    return motion if plausible else None
+
+
+def _lit_alike(patch: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """A patch in the light of another one: the flow takes brightness for motion."""
+    (mean,), (spread,) = (value.ravel().tolist() for value in cv2.meanStdDev(patch[_INNER, _INNER]))
+    (target,), (wanted,) = (v.ravel().tolist() for v in cv2.meanStdDev(other[_INNER, _INNER]))
+    gain = min(max(wanted / max(spread, 1.0), 1 / _LARGEST_GAIN), _LARGEST_GAIN)
+    # Not convertScaleAbs, which would make bright what is below zero.
+    return cv2.addWeighted(patch, gain, patch, 0.0, target - gain * mean)
+
+
+def _flow(before: np.ndarray, after: np.ndarray) -> Similarity | None:
+    """What takes one patch to another; None where too few points agree upon it."""
+    found, status, _ = cv2.calcOpticalFlowPyrLK(
+        before, after, _POINTS, None, winSize=_WINDOW, maxLevel=_LEVELS, criteria=_ENOUGH
+    )
+    good = status[:, 0] == 1
+    source, target = _GRID[good], (found[:, 0, 0] + 1j * found[:, 0, 1])[good]
+    half = len(source) // 2
+    if len(source) < _LEAST_POINTS * len(_GRID):
+        return None
+    step = Similarity.fit_complex(source, target)
+    for _ in range(2):  # again with the half that fits best: a mouth moves by itself
+        near = _error(step, source, target).argsort()[: half + 1]
+        step = Similarity.fit_complex(source[near], target[near])
+    error = np.sort(_error(step, source, target))[half]
+    return step if error < _LARGEST_ERROR and step.scale > _SCALES[0] else None
+
+
+def _error(step: Similarity, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    return np.abs(step.factor * source + step.shift - target)
+
+
+def _look(part: np.ndarray) -> np.ndarray | None:
+    values = part.astype(np.float32).ravel()
+    values -= values.sum() / len(values)
+    length = math.sqrt(values @ values)
+    return values / length if length > _LEAST_CONTRAST * _INSIDE else None
+
+
+def _likeness(look: np.ndarray, patch: np.ndarray, step: Similarity) -> float:
+    """Correlation -1..1 of a face with what a step brings to its place."""
+    back = step.after(Similarity(shift=_MARGIN * (1 + 1j))).matrix
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    part = cv2.warpAffine(
+        patch, back, (_INSIDE, _INSIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+    present = _look(part)
+    return 0.0 if present is None else float(look @ present)
+
+
+def _from_corner(motion: Similarity) -> Similarity:
+    """The same motion of points that are counted from the image's corner."""
+    half = 0.5 + 0.5j
+    return Similarity(motion.factor, motion.shift + half - motion.factor * half)
+
+
+# ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -51,7 +243,7 @@ class Finder:
 
     def reset(self) -> None:
         """Forgets everybody."""
-        self._follower = Follower()
+        self._follower = TextureFollower()
         self._detected = self._previous = self._search_until = float("-inf")
 
     def find(self, frame: Frame, now: float) -> list[Face]:

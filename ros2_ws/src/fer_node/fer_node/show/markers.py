@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from builtin_interfaces.msg import Duration
-from geometry_msgs.msg import Point, Vector3
+from geometry_msgs.msg import Point, Quaternion, Vector3
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from ec_rfernet.faces.face import Box
 from ec_rfernet.labels import UNKNOWN
 from fer_node.nodes.messages import focal_px
-from fer_node.perception.estimate import EmotionEstimate
-from fer_node.perception.pipeline import Perceived
+from fer_node.perception.pipeline import EmotionEstimate, Perceived
 from fer_node.show.palette import COLOURS
-from fer_node.show.viewpoint import Viewpoint
+
+# ----------------------------------------------------------------------
+# Where the camera is in the frame in which things are drawn.
+
+
+@dataclass(frozen=True)
+class Viewpoint:
+    """A camera that looks ahead, along x of a frame (x forward, y left, z up: REP-103).
+
+    Attributes:
+        frame: in which to draw; empty for the camera's own optical frame (x right, y down,
+            z forward), whose place in the world is then told by tf.
+        x: of the camera in the frame, metres.
+        z: of the camera in the frame, metres.
+    """
+
+    frame: str = ""
+    x: float = 0.0
+    z: float = 0.0
+
+    def place(self, seen: Point) -> Point:
+        """A point of the camera's optical frame, in the frame in which to draw."""
+        if not self.frame:
+            return seen
+        return Point(x=self.x + seen.z, y=-seen.x, z=self.z - seen.y)
+
+    @property
+    def upright(self) -> Quaternion:
+        """The turn of something that stands, facing along x, in the frame in which to draw."""
+        if self.frame:
+            return Quaternion(w=1.0)
+        return Quaternion(x=0.5, y=-0.5, z=0.5, w=0.5)
+
+
+# ----------------------------------------------------------------------
 
 FACE_WIDTH_M = 0.15
 """Of an adult, between the cheeks; a distance is estimated from it."""

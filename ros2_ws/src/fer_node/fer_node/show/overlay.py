@@ -3,17 +3,200 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from ec_rfernet.labels import UNKNOWN
-from fer_node.perception.estimate import EmotionEstimate
-from fer_node.perception.pipeline import Perceived
-from fer_node.show import bars
-from fer_node.show.drawing import Area, shade, text_size, write
+from ec_rfernet.labels import LABELS, UNKNOWN
+from fer_node.perception.pipeline import EmotionEstimate, Perceived
 from fer_node.show.palette import BLACK, COLOURS, WHITE, Colour, ink
+
+if TYPE_CHECKING:
+    from PIL import ImageFont
+
+
+# ----------------------------------------------------------------------
+# Text and plates in a picture, in place; what lies outside of it is cut off.
+
+
+@dataclass(frozen=True)
+class Area:
+    """A rectangle of whole pixels; may lie outside of the picture."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        """The first column after it."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> int:
+        """The first row after it."""
+        return self.top + self.height
+
+    def within(self, width: int, height: int) -> Area:
+        """Shifted into a picture of that size, as far as it fits."""
+        left = min(max(self.left, 0), max(width - self.width, 0))
+        top = min(max(self.top, 0), max(height - self.height, 0))
+        return Area(left, top, self.width, self.height)
+
+    def overlap(self, other: Area) -> int:
+        """Pixels that it shares with another."""
+        wide = min(self.right, other.right) - max(self.left, other.left)
+        high = min(self.bottom, other.bottom) - max(self.top, other.top)
+        return max(wide, 0) * max(high, 0)
+
+
+def text_size(text: str, size: int) -> tuple[int, int]:
+    """Width and height of a line of text, pixels; the height is that of every line."""
+    height, width = _letters(text, size).shape
+    return width, height
+
+
+def write(canvas: np.ndarray, text: str, left: int, top: int, size: int, colour: Colour) -> None:
+    """Writes a line of text.
+
+    Args:
+        canvas: BGR uint8 [H, W, 3].
+        text: one line.
+        left: of the text, pixels.
+        top: of the line, pixels.
+        size: of the letters, pixels.
+        colour: RGB, 0..255.
+    """
+    letters = _letters(text, size)
+    rows, columns = canvas.shape[:2]
+    height, width = letters.shape
+    upper, lower = max(0, -top), min(height, rows - top)
+    first, last = max(0, -left), min(width, columns - left)
+    if upper >= lower or first >= last:
+        return
+    share = letters[upper:lower, first:last, None].astype(np.uint16)
+    region = canvas[top + upper : top + lower, left + first : left + last]
+    region[:] = (region * (255 - share) + share * np.array(colour[::-1], np.uint16)) // 255
+
+
+def shade(canvas: np.ndarray, area: Area, colour: Colour, alpha: float) -> None:
+    """Lays a plate of a colour (RGB, 0..255) and an opacity (0..1) over an area."""
+    top, left = max(0, area.top), max(0, area.left)
+    region = canvas[top : max(0, area.bottom), left : max(0, area.right)]
+    if region.size:
+        plate = np.full_like(region, colour[::-1])
+        region[:] = cv2.addWeighted(plate, alpha, region, 1 - alpha, 0)
+
+
+@lru_cache(maxsize=1024)
+def _letters(text: str, size: int) -> np.ndarray:
+    """Coverage of each pixel, uint8 [height of a line, width of the text]."""
+    font = _font(size)
+    ascent, descent = font.getmetrics()
+    width = max(1, round(font.getlength(text)))
+    mask, (x, y) = font.getmask2(text, mode="L")
+    wide, high = mask.size
+    drawn = np.asarray(mask, np.uint8).reshape(high, wide)
+    letters = np.zeros((ascent + descent, width), np.uint8)
+    part = drawn[: letters.shape[0] - y, : letters.shape[1] - x]
+    letters[y : y + part.shape[0], x : x + part.shape[1]] = part
+    return letters
+
+
+@lru_cache(maxsize=16)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    from PIL import ImageFont  # perception is lighter without it, until somebody looks
+
+    return ImageFont.load_default(size)  # type: ignore[return-value]
+
+
+# ----------------------------------------------------------------------
+# The panel with a bar for each of the seven probabilities.
+
+_FAINT: Colour = (190, 194, 200)
+_EMPTY: Colour = (84, 88, 94)
+
+
+def panel_size(size: int) -> tuple[int, int]:
+    """Width and height of a panel for a text size, pixels."""
+    name, line = _columns(size)
+    return name + 3 * _gap(size) + _bar(size), len(LABELS) * line + 2 * _gap(size)
+
+
+def place(
+    face: Area, size: tuple[int, int], own: Sequence[Area], others: Sequence[Area], picture: Area
+) -> Area:
+    """Where a panel hides least: beside its face, or in a corner of the picture.
+
+    Args:
+        face: that it belongs to.
+        size: width and height of the panel, pixels.
+        own: what belongs to the same face, and should stay visible above all.
+        others: what else is drawn.
+        picture: all of it.
+    """
+    width, height = size
+    gap = max(3, width // 16)
+    sides = [face.right + gap, face.left - gap - width]
+    if picture.width - face.right < face.left:
+        sides.reverse()
+    right, bottom = picture.width - width, picture.height - height
+    corners = [(right, 0), (0, 0), (right, bottom), (0, bottom)]
+    spots = [Area(left, face.top, *size) for left in sides]
+    spots += [Area(left, top, *size) for left, top in corners]
+    inside = [spot.within(picture.width, picture.height) for spot in spots]
+    return min(inside, key=lambda spot: _hidden(spot, own, others))
+
+
+def draw_bars(canvas: np.ndarray, estimate: EmotionEstimate, area: Area, size: int) -> None:
+    """Draws the panel of an estimate.
+
+    Args:
+        canvas: BGR uint8 [H, W, 3].
+        estimate: its label is drawn strong; ``unknown`` is none of the seven.
+        area: of `panel_size`.
+        size: of the letters, pixels.
+    """
+    shade(canvas, area, BLACK, 0.85)
+    name, line = _columns(size)
+    gap = _gap(size)
+    start = area.left + name + 2 * gap
+    for index, label in enumerate(LABELS):
+        top = area.top + gap + index * line
+        ink = WHITE if label == estimate.label else _FAINT
+        write(canvas, label, area.left + gap, top, size, ink)
+        upper, lower = top + round(0.28 * line), top + round(0.8 * line)
+        end = start + _bar(size)
+        cv2.rectangle(canvas, (start, upper), (end, lower), _EMPTY[::-1], -1)
+        share = min(max(float(estimate.probabilities[index]), 0.0), 1.0)
+        full = start + round(share * _bar(size))
+        if full > start:
+            cv2.rectangle(canvas, (start, upper), (full, lower), COLOURS[label][::-1], -1)
+
+
+def _columns(size: int) -> tuple[int, int]:
+    """Width of the longest name, and height of a row."""
+    sizes = [text_size(label, size) for label in LABELS]
+    return max(width for width, _ in sizes), max(height for _, height in sizes)
+
+
+def _bar(size: int) -> int:
+    return 4 * size
+
+
+def _gap(size: int) -> int:
+    return max(3, size // 2)
+
+
+def _hidden(spot: Area, own: Sequence[Area], others: Sequence[Area]) -> int:
+    return 4 * sum(map(spot.overlap, own)) + sum(map(spot.overlap, others))
+
+
+# ----------------------------------------------------------------------
 
 _REFERENCE = (480, 640)  # height and width that everything is sized for
 _LETTERS, _SMALLEST = 16, 11
@@ -56,8 +239,8 @@ def draw(image: np.ndarray, perceived: Perceived, latency_s: float) -> np.ndarra
         _brackets(canvas, own[0], COLOURS[focus.label], max(3, letters // 4))
         _caption(canvas, focus, own[1], letters, strong=True)
         taken += map(_area, others)
-        spot = bars.place(own[0], bars.panel_size(letters), own, taken, picture)
-        bars.draw(canvas, focus, spot, letters)
+        spot = place(own[0], panel_size(letters), own, taken, picture)
+        draw_bars(canvas, focus, spot, letters)
     return canvas
 
 

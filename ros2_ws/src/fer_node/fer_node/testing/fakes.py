@@ -32,7 +32,7 @@ def frontal_face(x: float, y: float, size: float, turn: float = 0.0) -> Face:
         x: of the middle of the box, pixels.
         y: of the middle of the box, pixels.
         size: side of the box, pixels.
-        turn: of the head, see `fer_node.perception.quality.turn`.
+        turn: of the head, see `fer_node.perception.pipeline.turn`.
     """
     eye = 0.2
     points = [(-eye, -0.15), (eye, -0.15), (2 * eye * turn, 0.1), (0, 0.25), (-0.5, 0), (0.5, 0)]

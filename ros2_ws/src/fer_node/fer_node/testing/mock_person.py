@@ -17,7 +17,7 @@ from fer_common.qos import EVENTS, STREAM
 from fer_node.nodes.messages import to_message
 
 
-class MockPerson(Node):
+class PicturedPerson(Node):
     """Shows an image, 30 times a second, and collects what `fer_node` says of it.
 
     Args:

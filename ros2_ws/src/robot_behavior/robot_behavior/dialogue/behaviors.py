@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
 
+from ec_rfernet.labels import LABELS
+from robot_behavior import yaml_file
 from robot_behavior.dialogue.sentences import Sentences
+from robot_behavior.yaml_file import ConfigError, Section
 
 NOTICE, GREETING, FAREWELL = "notice", "greeting", "farewell"
 """Names of the behaviours that answer no expression."""
@@ -102,3 +107,213 @@ class Behaviors:
     memory_s: float = 60.0
     sentences: Sentences | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
+
+
+# ----------------------------------------------------------------------
+# Reads and checks ``behaviors.yaml``.
+
+_LONGEST_S = 3600.0
+_NOTICE_RETRY_S = 10.0  # after a notice that could not be spoken
+_MEMORY_S = 60.0
+
+
+def load(
+    file: Path, motions: Collection[str], sentences: Path | None = None, locale: str = ""
+) -> Behaviors:
+    """Reads and checks a behaviours file.
+
+    Args:
+        file: path of the YAML file.
+        motions: names of the motions that exist.
+        sentences: folder with the sentences of each language; None for none, in which
+            case the file has to spell out what it says.
+        locale: language tag to use instead of that of the file; empty for the latter.
+
+    Raises:
+        ConfigError: names the file, the key, its value and what was expected.
+    """
+    return _Reader(file, motions, sentences, locale).behaviors()
+
+
+class _Reader:
+    """Reads one file."""
+
+    def __init__(
+        self, file: Path, motions: Collection[str], folder: Path | None, locale: str
+    ) -> None:
+        self._root = yaml_file.read(file)
+        self._motions, self._folder = motions, folder
+        written = self._root.text("locale")
+        if not LANGUAGE.fullmatch(written):
+            raise self._root.error("locale", written, "a language tag such as en, de or en-GB")
+        self._locale = locale or written
+        self._sentences: Sentences | None = None
+        self._keys: dict[str, str] = {}
+
+    def behaviors(self) -> Behaviors:
+        root = self._root
+        emotions = self._emotions(root.section("emotions"))
+        notice = self._notice()
+        engagement = self._engagement()
+        behaviors = Behaviors(
+            locale=self._locale,
+            pause_s=root.number("pause_s", 0.0, _LONGEST_S),
+            response_timeout_s=root.number("response_timeout_s", 1.0, _LONGEST_S),
+            emotions=emotions,
+            notice=notice,
+            engagement=engagement,
+            memory_s=root.number("memory_s", 0.0, _LONGEST_S, default=_MEMORY_S),
+            sentences=self._sentences,
+            keys=self._keys,
+        )
+        root.close()
+        return behaviors
+
+    def _emotions(self, section: Section) -> dict[str, Behavior]:
+        emotions = {}
+        for name, entry in section.items():
+            if name not in LABELS:
+                expected = f"one of {', '.join(LABELS)}{_hint(name, LABELS)}"
+                raise ConfigError(
+                    f"{entry.file}: {entry.key} is not an expression, expected {expected}"
+                )
+            emotions[name] = self._emotion(name, entry)
+        return emotions
+
+    def _emotion(self, name: str, section: Section) -> Behavior:
+        cooldown_s, priority = self._cooldown(section), self._priority(section)
+        limit, then = 0, None
+        if "limit" in section or "then" in section:
+            limit = section.integer("limit", 1, 1000)
+        if "then" in section:
+            block = section.section("then")
+            then = Behavior(
+                name=name,
+                dwell_s=0.0,
+                cooldown_s=block.number("cooldown_s", 0.0, _LONGEST_S, default=cooldown_s),
+                priority=block.integer("priority", 0, 255, default=priority),
+                min_confidence=0.0,
+                variants=self._variants(block, name),
+            )
+            block.close()
+        behavior = Behavior(
+            name=name,
+            dwell_s=section.number("dwell_s", 0.0, _LONGEST_S),
+            cooldown_s=cooldown_s,
+            priority=priority,
+            min_confidence=section.number("min_confidence", 0.0, 1.0, default=0.0),
+            variants=self._variants(section, name),
+            again=self._variants(section, name, "again") if "again" in section else (),
+            limit=limit,
+            then=then,
+        )
+        section.close()
+        return behavior
+
+    def _notice(self) -> Behavior | None:
+        if self._root.get("notice", None) is None:
+            return None
+        section = self._root.section("notice")
+        sentences = self._say(section)
+        if not sentences:
+            raise section.error("say", section.get("say"), "a sentence: it has to be told")
+        variant = Variant(self._motion(section), sentences)
+        priority = self._priority(section)
+        section.close()
+        return Behavior(NOTICE, 0.0, _NOTICE_RETRY_S, priority, 0.0, (variant,))
+
+    def _engagement(self) -> EngagementRules | None:
+        if self._root.get("engagement", None) is None:
+            return None
+        section = self._root.section("engagement")
+        near = section.number("near", 0.001, 1.0)
+        rules = EngagementRules(
+            near=near,
+            far=section.number("far", 0.0, near),
+            dwell_s=section.number("dwell_s", 0.0, _LONGEST_S),
+            leave_s=section.number("leave_s", 0.0, _LONGEST_S),
+            greeting=self._occasion(section, GREETING),
+            farewell=self._occasion(section, FAREWELL),
+        )
+        section.close()
+        return rules
+
+    def _occasion(self, engagement: Section, name: str) -> Behavior | None:
+        if engagement.get(name, None) is None:
+            return None
+        section = engagement.section(name)
+        behavior = Behavior(
+            name=name,
+            dwell_s=0.0,
+            cooldown_s=self._cooldown(section),
+            priority=self._priority(section),
+            min_confidence=0.0,
+            variants=self._variants(section, name),
+        )
+        section.close()
+        return behavior
+
+    def _cooldown(self, section: Section) -> float:
+        return section.number("cooldown_s", 0.0, _LONGEST_S)
+
+    def _priority(self, section: Section) -> int:
+        return section.integer("priority", 0, 255)
+
+    def _variants(self, section: Section, name: str, key: str = "variants") -> tuple[Variant, ...]:
+        variants: list[Variant] = []
+        said: set[str] = set()
+        for entry in section.sections(key):
+            variant = Variant(self._motion(entry), self._say(entry))
+            entry.close()
+            for sentence in variant.say:
+                if sentence in said and sentence not in self._keys:
+                    raise entry.error(
+                        "say", sentence, f"sentences that differ within {section.key}"
+                    )
+                said.add(sentence)
+            if variant in variants:
+                raise entry.error("motion", variant.motion, "a variant that is not listed twice")
+            variants.append(variant)
+        if not variants:
+            expected = f"at least one variant (leave {name} out if it shall not be answered)"
+            raise section.error(key, [], expected)
+        return tuple(variants)
+
+    def _motion(self, section: Section) -> str:
+        name = section.text("motion")
+        if name not in self._motions:
+            known = ", ".join(sorted(self._motions)) or "none at all"
+            expected = f"a motion of the library{_hint(name, self._motions)}; it has {known}"
+            raise section.error("motion", name, expected)
+        return name
+
+    def _say(self, section: Section) -> tuple[str, ...]:
+        """The sentences of an entry; a key of the sentence files stands for all it has."""
+        value = section.get("say", None)
+        if value is None:
+            return ()
+        sentences: list[str] = []
+        for text in value if isinstance(value, list) else [value]:
+            if not isinstance(text, str):
+                raise section.error("say", text, "a sentence, a list of sentences, or nothing")
+            if not text.strip():
+                raise section.error("say", text, "a sentence that is not empty")
+            sentences += self._looked_up(section, text.strip())
+        return tuple(sentences)
+
+    def _looked_up(self, section: Section, text: str) -> tuple[str, ...]:
+        if self._folder is None or not Sentences.is_key(text):
+            return (text,)
+        if self._sentences is None:
+            self._sentences = Sentences.load(self._folder, self._locale)
+        try:
+            found = self._sentences.of(text)
+        except ConfigError as error:
+            raise ConfigError(f"{section.file}: {section.path('say')}: {error}") from error
+        self._keys.update(dict.fromkeys(found, text))
+        return found
+
+
+def _hint(name: str, known: Collection[str]) -> str:
+    close = get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f" (did you mean {' or '.join(close)}?)" if close else ""

@@ -3,25 +3,202 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from ec_rfernet.labels import UNKNOWN
 from robot_behavior.dialogue.arbiter import MOTION, SPEECH, Arbiter
-from robot_behavior.dialogue.behaviors import Behavior, Behaviors
-from robot_behavior.dialogue.chooser import Chooser
-from robot_behavior.dialogue.decision import Decision
-from robot_behavior.dialogue.faults import MotionFaults
+from robot_behavior.dialogue.behaviors import Behavior, Behaviors, Variant
 from robot_behavior.dialogue.policy import Policy
-from robot_behavior.dialogue.response import Finished, Response, rest
+from robot_behavior.dialogue.response import Decision, Finished, Response, rest
+from robot_behavior.dialogue.sentences import Line
 from robot_behavior.dialogue.status import State, Status
-from robot_behavior.dialogue.watchdog import Watchdog
-from robot_behavior.dialogue.wording import Wording
 from robot_behavior.motion.library import REST
+
+# ----------------------------------------------------------------------
+# From the sentence that was chosen to what is said, in which language and voice.
+
+
+class Wording:
+    """Fills in the variables of sentences and gives them their prosody.
+
+    Args:
+        behaviors: where the sentences come from.
+        hour: of the local day, 0..23.
+    """
+
+    def __init__(self, behaviors: Behaviors, hour: Callable[[], int] = lambda: 12) -> None:
+        self._behaviors = behaviors
+        self._hour = hour
+        self._lines: dict[str, Line] = {}
+
+    def text(self, sentence: str, occasion: str) -> str:
+        """The words of a sentence.
+
+        Args:
+            sentence: one that the behaviours name; taken literally unless it comes from
+                the sentence files.
+            occasion: name of the behaviour; decides how a literal sentence sounds.
+        """
+        sentences = self._behaviors.sentences
+        line = Line(sentence, self._behaviors.locale)
+        if sentences is not None:
+            key = self._behaviors.keys.get(sentence)
+            if key is not None:
+                line = sentences.line(sentence, key, self._hour())
+            else:
+                line = Line(sentence, line.locale, sentences.prosody(occasion))
+        self._lines[line.text] = line
+        return line.text
+
+    def line(self, text: str) -> Line:
+        """How to say what `text` has given."""
+        return self._lines.get(text) or Line(text, self._behaviors.locale)
+
+
+# ----------------------------------------------------------------------
+# Chooses among the variants of a behaviour so that the robot does not repeat itself.
+
+
+class Chooser:
+    """Random, but never the same variant twice in a row.
+
+    The motion changes, too, if there is another one. A variant that has nothing to say
+    any more gives way to one that has.
+
+    Args:
+        rng: where chance comes from.
+    """
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._variants: dict[str, Variant] = {}
+
+    def choose(
+        self, behavior: Behavior, never: Collection[str] = (), rather_not: Collection[str] = ()
+    ) -> tuple[str, str | None]:
+        """(motion, sentence) of the next answer; None for no sentence.
+
+        Args:
+            behavior: what to choose from.
+            never: sentences that must not be said.
+            rather_not: sentences that are only said when there is no other one.
+        """
+        last = self._variants.get(behavior.name)
+        worded = [v for v in behavior.variants if not v.say or self._fresh(v, never)]
+        usable = worded or list(behavior.variants)
+        other = [v for v in usable if last is None or v.motion != last.motion]
+        variant = self._rng.choice(other or [v for v in usable if v != last] or usable)
+        self._variants[behavior.name] = variant
+        sentences = self._fresh(variant, never)
+        if not sentences:
+            return variant.motion, None
+        new = [sentence for sentence in sentences if sentence not in rather_not]
+        return variant.motion, self._rng.choice(new or sentences)
+
+    def has_words(self, behavior: Behavior, never: Collection[str] = ()) -> bool:
+        """Whether there is something to say."""
+        return any(self._fresh(variant, never) for variant in behavior.variants)
+
+    @staticmethod
+    def _fresh(variant: Variant, never: Collection[str]) -> list[str]:
+        return [sentence for sentence in variant.say if sentence not in never]
+
+
+# ----------------------------------------------------------------------
+# After a motion has failed the robot pauses before the next one.
+
+FIRST_PAUSE_S = 5.0
+LONGEST_PAUSE_S = 60.0
+
+
+class MotionFaults:
+    """Keeps a robot from failing again and again.
+
+    The pause doubles with each failure in a row, and a motion that succeeds ends the row.
+
+    Args:
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._row = 0
+        self._at = 0.0
+        self._problem = ""
+
+    def failed(self, problem: str) -> None:
+        """A motion has failed; the problem is one readable clause."""
+        self._row += 1
+        self._at, self._problem = self._clock(), problem
+
+    def succeeded(self) -> None:
+        """A motion has been played to its end."""
+        self._row = 0
+
+    @property
+    def pause(self) -> str:
+        """Why no motion may be tried now; empty when one may."""
+        if not self._row:
+            return ""
+        length = min(FIRST_PAUSE_S * 2 ** (self._row - 1), LONGEST_PAUSE_S)
+        ago = self._clock() - self._at
+        if ago >= length:
+            return ""
+        return f"{self._problem} {ago:.1f} s ago: no motion for {length:g} s"
+
+
+# ----------------------------------------------------------------------
+# Notices that perception has fallen silent.
+
+PAUSE_S = 1.0
+"""A stream that is silent for longer has lost sight of who is there."""
+
+
+class Watchdog:
+    """Watches a stream that should never pause.
+
+    It wakes with the first message: a robot that is driven by hand, with single
+    messages, is not watched.
+
+    Args:
+        clock: seconds, monotonic.
+        timeout_s: a silence of so long is a fault.
+    """
+
+    def __init__(self, clock: Callable[[], float], timeout_s: float) -> None:
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self._last: float | None = None
+
+    def feed(self, wake: bool = True) -> None:
+        """A message has come.
+
+        Args:
+            wake: whether it belongs to the stream; others keep a watchdog content but
+                do not wake it.
+        """
+        if wake or self._last is not None:
+            self._last = self._clock()
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether nothing has been seen lately, because nobody has looked."""
+        return self._last is not None and self._clock() - self._last > PAUSE_S
+
+    @property
+    def alarm(self) -> str:
+        """What is wrong; empty when nothing is."""
+        if self._last is None or self._clock() - self._last <= self._timeout_s:
+            return ""
+        return f"perception is silent for {self._clock() - self._last:.0f} s: is fer_node running?"
+
+
+# ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Options:
+class DialogueOptions:
     """What the person who starts the robot may choose.
 
     Attributes:
@@ -96,7 +273,7 @@ class Conductor:
         arbiter: Arbiter,
         clock: Callable[[], float],
         rng: random.Random,
-        options: Options,
+        options: DialogueOptions,
         **listeners: Callable[..., None],
     ) -> Conductor:
         """The conductor of a behaviours file.

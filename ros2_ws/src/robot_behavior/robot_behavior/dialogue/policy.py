@@ -13,16 +13,161 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from ec_rfernet.labels import UNKNOWN
+from ec_rfernet.labels import LABELS, UNKNOWN
 from robot_behavior.dialogue.behaviors import NOTICE, Behavior, Behaviors
-from robot_behavior.dialogue.cooldowns import Cooldowns, tenths
-from robot_behavior.dialogue.decision import Decision
 from robot_behavior.dialogue.engagement import Engagement, Occasion
-from robot_behavior.dialogue.mood import Moods
-from robot_behavior.dialogue.response import Finished
+from robot_behavior.dialogue.response import Decision, Finished
 from robot_behavior.dialogue.status import State
+
+# ----------------------------------------------------------------------
+# How long the robot is silent after what it has done.
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """The last time that a behaviour was carried out."""
+
+    at: float
+    problems: tuple[str, ...]
+
+
+class Cooldowns:
+    """Measures from the end of each response.
+
+    Args:
+        clock: seconds, monotonic.
+        pause_s: shortest pause between any two responses.
+    """
+
+    def __init__(self, clock: Callable[[], float], pause_s: float) -> None:
+        self._clock = clock
+        self._pause_s = pause_s
+        self._answers: dict[str, _Answer] = {}
+        self._quiet_since: float | None = None
+
+    def finished(self, name: str, problems: tuple[str, ...] = ()) -> None:
+        """A behaviour has just been carried out; the problems are readable clauses."""
+        self._quiet_since = self._clock()
+        self._answers[name] = _Answer(self._quiet_since, problems)
+
+    def since(self, name: str) -> float:
+        """Seconds since a behaviour was carried out; infinite if it never was."""
+        answer = self._answers.get(name)
+        return math.inf if answer is None else self._clock() - answer.at
+
+    def wait(self, behavior: Behavior) -> str:
+        """Why a behaviour has to wait; empty when it has not."""
+        return self.of(behavior) or self.pause(behavior)
+
+    def of(self, behavior: Behavior) -> str:
+        """Why a behaviour must not be repeated yet; empty when it may."""
+        ago = self.since(behavior.name)
+        if ago >= behavior.cooldown_s:
+            return ""
+        answer = self._answers[behavior.name]
+        problems = f" ({'; '.join(answer.problems)})" if answer.problems else ""
+        verb = "tried" if problems else "answered" if behavior.name in LABELS else "said"
+        return (
+            f"{behavior.name} again, but {verb} {tenths(ago)} s ago{problems}: "
+            f"cool-down of {behavior.cooldown_s:g} s"
+        )
+
+    def pause(self, behavior: Behavior) -> str:
+        """Why a behaviour has to wait for the pause to be over; empty when it has not."""
+        ago = math.inf if self._quiet_since is None else self._clock() - self._quiet_since
+        if ago >= self._pause_s:
+            return ""
+        ended = f"the last response ended {tenths(ago)} s ago"
+        return f"{behavior.name}, but {ended}: pause of {self._pause_s:g} s"
+
+
+def tenths(seconds: float) -> str:
+    """Rounded down: "0.8 s of 0.8 s" must not stand for a dwell that is not over yet."""
+    return f"{math.floor(seconds * 10) / 10:.1f}"
+
+
+# ----------------------------------------------------------------------
+# What the robot remembers of the moods of each face, while the face is there.
+
+
+@dataclass
+class _Memory:
+    """Of one face."""
+
+    seen: float
+    label: str = ""
+    answers: int = 0
+    told: set[str] = field(default_factory=set)
+    told_before: set[str] = field(default_factory=set)
+
+
+class Moods:
+    """How often, and with which words, the mood of each face has been answered.
+
+    A mood is an expression that has lasted for its dwell time; it goes on until another
+    one has. The memory of a face fades when the face has been gone for a while; the id
+    of a face is random per run, so that nothing is known about a person.
+
+    Args:
+        clock: seconds, monotonic.
+        memory_s: how long a face that is gone is remembered.
+    """
+
+    def __init__(self, clock: Callable[[], float], memory_s: float) -> None:
+        self._clock = clock
+        self._memory_s = memory_s
+        self._faces: dict[str, _Memory] = {}
+
+    def __len__(self) -> int:
+        return len(self._faces)
+
+    def saw(self, face_id: str) -> None:
+        """A face is there."""
+        now = self._clock()
+        old = [f for f, memory in self._faces.items() if now - memory.seen > self._memory_s]
+        for face in old:
+            del self._faces[face]
+        self._faces.setdefault(face_id, _Memory(now)).seen = now
+
+    def confirm(self, face_id: str, label: str) -> None:
+        """A face has shown an expression for its dwell time: this is its mood now."""
+        self.saw(face_id)
+        memory = self._faces[face_id]
+        if memory.label != label:
+            memory.label, memory.answers = label, 0
+            memory.told_before |= memory.told
+            memory.told = set()
+
+    def answered(self, face_id: str, label: str, sentence: str) -> None:
+        """A mood of a face was answered, with a sentence or, if that is empty, without."""
+        memory = self._faces.get(face_id)
+        if memory is None:
+            return  # it was forgotten meanwhile
+        if memory.label == label:
+            memory.answers += 1
+            memory.told |= {sentence} if sentence else set()
+        elif sentence:
+            memory.told_before.add(sentence)
+
+    def answers(self, face_id: str, label: str) -> int:
+        """How often the mood that lasts has been answered; 0 for another mood."""
+        memory = self._faces.get(face_id)
+        return memory.answers if memory is not None and memory.label == label else 0
+
+    def told(self, face_id: str, label: str) -> frozenset[str]:
+        """What was said about the mood that lasts: not to be said again."""
+        memory = self._faces.get(face_id)
+        return frozenset(memory.told if memory is not None and memory.label == label else ())
+
+    def told_before(self, face_id: str) -> frozenset[str]:
+        """What was said about earlier moods: better not to be said again."""
+        memory = self._faces.get(face_id)
+        return frozenset(memory.told_before if memory is not None else ())
+
+
+# ----------------------------------------------------------------------
 
 NOTE_S = 3.0
 """For so long the reasons tell of something that was dropped."""

@@ -3,24 +3,196 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 
-from ec_rfernet.program import Parser
+from ec_rfernet.cli import Parser
+from robot_behavior.body import figure as robot_figure
 from robot_behavior.body import urdf
 from robot_behavior.body.robot_model import RobotModel
 from robot_behavior.body.urdf import UrdfError
-from robot_behavior.motion.check import Checker, shares
-from robot_behavior.motion.library import load_motions
-from robot_behavior.motion.physics import Physics, PhysicsError
-from robot_behavior.motion.sheet import contact_sheet
-from robot_behavior.motion.verdict import Verdict, table
+from robot_behavior.motion.check import (
+    CLEARANCE_M,
+    MASS_MARGIN_M,
+    MOMENT_MARGIN_M,
+    Checker,
+    Findings,
+    shares,
+)
+from robot_behavior.motion.library import Motion, load_motions
+from robot_behavior.motion.physics import Evidence, Physics, PhysicsError
+from robot_behavior.motion.trajectory import Trajectory
 from robot_behavior.yaml_file import ConfigError
+
+# ----------------------------------------------------------------------
+# Contact sheets: what a motion looks like, as one row of pictures.
+
+FRAMES = 9
+FRAME_PX = (216, 290)
+TITLE_PX = 34
+
+INK, PALE = (60, 46, 34), (130, 116, 104)
+"""Blue, green, red of the writing."""
+
+
+def contact_sheet(model: RobotModel, motion: Motion, trajectory: Trajectory) -> np.ndarray:
+    """Draws a motion.
+
+    Args:
+        model: the robot.
+        motion: what is played; its name and description become the title.
+        trajectory: what the robot follows, from its rest pose on.
+
+    Returns:
+        uint8 [H,W,3], blue green red: `FRAMES` pictures, evenly spaced in time.
+    """
+    times = np.linspace(0.0, trajectory.duration, FRAMES)
+    rows = np.abs(trajectory.times[None, :] - times[:, None]).argmin(axis=1)
+    frames = []
+    for time, row in zip(times, rows, strict=True):
+        pose = dict(zip(trajectory.joints, map(float, trajectory.positions[row]), strict=True))
+        frame = _figure(model, pose)
+        _write_name(frame, f"{time:.1f} s", (8, FRAME_PX[1] - 8), PALE)
+        frames.append(frame)
+    strip = np.hstack(frames)
+    title = np.full((TITLE_PX, strip.shape[1], 3), 252, np.uint8)
+    width = _write_name(title, motion.name, (10, 23), INK, 0.6)
+    use = f"({motion.usage})  " if motion.usage else ""
+    _write_name(title, f"{use}{motion.description}", (width + 26, 23), PALE)
+    return np.vstack([title, strip])
+
+
+def _figure(model: RobotModel, pose: dict[str, float]) -> np.ndarray:
+    """The robot in a pose; drawn twice as large, so that its edges become smooth."""
+    width, height = FRAME_PX
+    large = robot_figure.render(model, pose, (2 * height, 2 * height))
+    left = height - width
+    return np.asarray(
+        cv2.resize(large[:, left : left + 2 * width], FRAME_PX, interpolation=cv2.INTER_AREA)
+    )
+
+
+def _write_name(
+    picture: np.ndarray,
+    text: str,
+    at: tuple[int, int],
+    colour: tuple[int, int, int],
+    scale: float = 0.45,
+) -> int:
+    """Writes one line, whose left bottom is ``at``; returns its width, px."""
+    plain = text.encode("ascii", "replace").decode()  # all that OpenCV's letters can show
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    cv2.putText(picture, plain, at, font, scale, colour, 1, cv2.LINE_AA)
+    return int(cv2.getTextSize(plain, font, scale, 1)[0][0])
+
+
+# ----------------------------------------------------------------------
+# What `motion-check` says about one motion.
+
+TILT_DEG = 2.0
+"""A robot that leans more than this is about to tip."""
+
+COLUMNS = ("motion", "s", "speed", "accel.", "torque", "apart mm", "CoM mm", "ZMP mm", "tilt deg")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A motion, what our own checks found, and what MuJoCo found.
+
+    Attributes:
+        motion: what was examined.
+        findings: ours.
+        evidence: MuJoCo's.
+        speed: largest share of a joint's velocity limit.
+        acceleration: likewise of its acceleration limit.
+    """
+
+    motion: Motion
+    findings: Findings
+    evidence: Evidence
+    speed: float
+    acceleration: float
+
+    @property
+    def complaint(self) -> str:
+        """What speaks against the motion; empty if nothing does."""
+        evidence, nearest = self.evidence, self.evidence.nearest
+        one, other = nearest.links
+        torque = f"{100 * evidence.torque_share:.0f} % of its effort"
+        tilt = math.degrees(evidence.tilt or 0.0)
+        found = (
+            (self.findings.complaint != "", self.findings.complaint),
+            (max(self.speed, self.acceleration) > 1.0, "exceeds a limit of speed or acceleration"),
+            (not evidence.within_range, "leaves the range of a joint"),
+            (
+                nearest.metres < CLEARANCE_M,
+                f"brings {one} within {1000 * nearest.metres:.0f} mm of {other}",
+            ),
+            (
+                _below(evidence.mass_margin, MASS_MARGIN_M),
+                "takes the centre of mass off the feet",
+            ),
+            (
+                _below(evidence.moment_margin, MOMENT_MARGIN_M),
+                "takes the zero moment point off the feet",
+            ),
+            (evidence.torque_share > 1.0, f"asks {evidence.torque_joint} for {torque}"),
+            (tilt > TILT_DEG, f"tips the free robot by {tilt:.1f} degrees"),
+        )
+        return next((complaint for applies, complaint in found if applies), "")
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Texts for `COLUMNS`; distances and margins are the smaller of both findings."""
+        ours, theirs = self.findings, self.evidence
+        return (
+            self.motion.name,
+            f"{ours.trajectory.duration:.1f}",
+            f"{100 * self.speed:.0f} %",
+            f"{100 * self.acceleration:.0f} %",
+            f"{100 * theirs.torque_share:.0f} %",
+            _millimetres(ours.nearest.metres, theirs.nearest.metres),
+            _millimetres(ours.mass_margin, theirs.mass_margin),
+            _millimetres(ours.moment_margin, theirs.moment_margin),
+            "-" if theirs.tilt is None else f"{math.degrees(theirs.tilt):.1f}",
+        )
+
+
+def table(verdicts: list[Verdict], refused: dict[str, str]) -> str:
+    """All verdicts as lines of text, and after them why motions were refused."""
+    rows: list[tuple[str, ...]] = [(*COLUMNS, "verdict")]
+    rows += [(*one.cells, "fails" if one.complaint else "passes") for one in verdicts]
+    rows += [(name, *["-"] * (len(COLUMNS) - 1), "refused") for name in refused]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if number in (0, len(widths) - 1) else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    lines += [f"{one.motion.name} {one.complaint}" for one in verdicts if one.complaint]
+    return "\n".join([*lines, *refused.values()])
+
+
+def _below(margin: float | None, least: float) -> bool:
+    return margin is not None and margin < least
+
+
+def _millimetres(one: float | None, other: float | None) -> str:
+    if one is None or other is None or not math.isfinite(min(one, other)):
+        return "-"
+    return f"{1000 * min(one, other):.0f}"
+
+
+# ----------------------------------------------------------------------
 
 OVERVIEW = "all_motions"
 """Name of the sheet of all motions."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from robot_behavior.body.robot_model import JointLimits
-from robot_behavior.motion.course import State
+from robot_behavior.motion.course import CourseState
+from robot_behavior.motion.library import Motion
 
 SILENCE_S = 1.0
 """A robot whose joint states stay away for so long is lost."""
@@ -106,11 +108,11 @@ class JointMonitor:
         """[J] newest positions, rad; zero for joints never seen."""
         return self._positions.copy()
 
-    def state(self, now: float) -> State:
+    def state(self, now: float) -> CourseState:
         """Where the joints are by now, if they have gone on as they moved when last seen."""
         age = np.clip(now - self._seen, 0.0, HISTORY_S)
         ahead = self._positions + self._velocities * age
-        return State(np.clip(ahead, self._lower, self._upper), self._velocities.copy())
+        return CourseState(np.clip(ahead, self._lower, self._upper), self._velocities.copy())
 
     def at(self, when: float) -> np.ndarray:
         """[J] positions at a time of the past, rad; the nearest known ones if out of reach."""
@@ -159,3 +161,111 @@ class JointMonitor:
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more
+
+
+# ----------------------------------------------------------------------
+# Watches a robot follow a motion.
+
+TOLERANCE_RAD = 0.05
+"""A joint this near to where it should be has arrived."""
+
+MARGIN_S = 1.0
+"""A robot may arrive this much later than the trajectory says."""
+
+LAG_S = 0.6
+"""A joint may be where it should have been at any time of the last moment."""
+
+ASTRAY_S = 0.3
+"""A joint that is elsewhere for so long has gone astray."""
+
+
+def farthest(goal: Mapping[str, float], positions: Mapping[str, float]) -> tuple[str, float]:
+    """The joint that is farthest from its goal, and how far, in rad."""
+    joint = max(goal, key=lambda name: abs(goal[name] - positions[name]))
+    return joint, abs(goal[joint] - positions[joint])
+
+
+@dataclass(frozen=True)
+class Playback:
+    """A motion under way.
+
+    Attributes:
+        motion: what is played.
+        since: monotonic seconds of its start.
+        duration: of its trajectory, s.
+        end: the pose that it ends in, rad by name; without joints that follow the gaze.
+        free: columns of the joints that may follow the gaze.
+    """
+
+    motion: Motion
+    since: float
+    duration: float
+    end: Mapping[str, float]
+    free: tuple[int, ...] = ()
+
+    def progress(self, now: float) -> float:
+        """Share of the trajectory's duration that has passed, 0..1."""
+        return min((now - self.since) / self.duration, 1.0)
+
+    def has_arrived(self, now: float, positions: Mapping[str, float]) -> bool:
+        """Whether the time is over and the robot is where it should be."""
+        if now - self.since < self.duration:
+            return False
+        return not self.end or farthest(self.end, positions)[1] <= TOLERANCE_RAD
+
+    def failure(self, now: float, positions: Mapping[str, float]) -> str:
+        """Why the robot will not arrive; empty while it still may.
+
+        Args:
+            now: monotonic seconds.
+            positions: the joints' newest positions, rad.
+        """
+        if now - self.since < self.duration + MARGIN_S or self.has_arrived(now, positions):
+            return ""
+        joint, _ = farthest(self.end, positions)
+        return (
+            f"{joint} is at {positions[joint]:.2f} rad after {now - self.since:.1f} s, "
+            f"expected {self.end[joint]:.2f}"
+        )
+
+
+@dataclass
+class Tracking:
+    """Compares where the joints are with where they have been told to be.
+
+    Attributes:
+        joints: names of the J joints.
+        tolerance: rad.
+    """
+
+    joints: tuple[str, ...]
+    tolerance: float
+    _past: deque[tuple[float, np.ndarray]] = field(default_factory=deque)
+    _since: float | None = None
+
+    def failure(self, now: float, told: np.ndarray, measured: np.ndarray) -> str:
+        """Which joint has gone astray; empty if none has.
+
+        Args:
+            now: monotonic seconds.
+            told: [J] where the joints should be now, rad.
+            measured: [J] where they are, rad.
+        """
+        self._past.append((now, told))
+        while self._past[0][0] < now - LAG_S:
+            self._past.popleft()
+        past = np.array([positions for _, positions in self._past])
+        off = np.maximum(past.min(axis=0) - measured, measured - past.max(axis=0))
+        i = int(np.argmax(off))
+        if off[i] <= self.tolerance:
+            self._since = None
+            return ""
+        self._since = now if self._since is None else self._since
+        if now - self._since < ASTRAY_S:
+            return ""
+        return f"{self.joints[i]} is at {measured[i]:.2f} rad, expected {told[i]:.2f}"
+
+    def forget(self) -> None:
+        """Begins anew: nothing has been told yet."""
+        self._past.clear()
+        self._since = None

@@ -3,20 +3,118 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from robot_behavior.body.robot_model import JointLimits
-from robot_behavior.motion.course import Course, State
-from robot_behavior.motion.follower import Follower
+from robot_behavior.motion.course import Course, CourseState, JointFollower
 from robot_behavior.motion.gaze import Direction, Gaze
-from robot_behavior.motion.idle import Idle
-from robot_behavior.motion.monitor import SILENCE_S, JointMonitor
-from robot_behavior.motion.motion import Motion
-from robot_behavior.motion.playback import MARGIN_S, TOLERANCE_RAD, Playback, Tracking, farthest
+from robot_behavior.motion.library import Motion
+from robot_behavior.motion.monitor import (
+    MARGIN_S,
+    SILENCE_S,
+    TOLERANCE_RAD,
+    JointMonitor,
+    Playback,
+    Tracking,
+    farthest,
+)
 from robot_behavior.motion.trajectory import Trajectory, plan
+
+# ----------------------------------------------------------------------
+# The small movements of a robot that has nothing to do, but is not dead.
+#
+# Everything is a function of time and of a seed: it needs no state, starts anywhere, and is
+# the same in every run.
+
+BREATH_S = 4.4
+"""Of one breath; it is slower and faster in turns, over `RHYTHM_S`."""
+
+RHYTHM_S = 53.0
+
+BREATH = {
+    "torso_pitch_joint": -0.016,
+    "head_pitch_joint": 0.012,
+    "left_shoulder_roll_joint": 0.028,
+    "right_shoulder_roll_joint": 0.028,
+    "left_elbow_joint": 0.03,
+    "right_elbow_joint": 0.03,
+}
+"""How far each joint goes with a breath, rad: the chest rises, the head stays upright."""
+
+SWAY = {
+    "torso_yaw_joint": (0.02, 17.0),
+    "head_roll_joint": (0.03, 23.0),
+}
+"""Slow sway: rad, and seconds of a period."""
+
+GLANCE_S = 3.6
+"""The eyes move once in so long, at a random moment."""
+
+GLANCE_YAW, GLANCE_PITCH = 0.12, 0.05
+"""Largest glance, rad."""
+
+STAY_SHARE = 0.25
+"""Share of the glances that go straight ahead."""
+
+
+class Idle:
+    """Breathing, sway and glances of a robot.
+
+    Args:
+        joints: names of its J joints; what needs a joint that it lacks is left out.
+        head_yaw: name of the joint that turns the head.
+        head_pitch: name of the joint that nods.
+        seed: of the glances.
+    """
+
+    def __init__(
+        self, joints: Sequence[str], head_yaw: str, head_pitch: str, seed: int = 0
+    ) -> None:
+        self._breath = np.array([BREATH.get(joint, 0.0) for joint in joints])
+        sway = [SWAY.get(joint, (0.0, 1.0)) for joint in joints]
+        self._sway = np.array([amplitude for amplitude, _ in sway])
+        self._turning = 2.0 * math.pi / np.array([period for _, period in sway])
+        self._yaw = np.array([joint == head_yaw for joint in joints], float)
+        self._pitch = np.array([joint == head_pitch for joint in joints], float)
+        self._seed = seed
+
+    def breath(self, now: float) -> CourseState:
+        """Breathing and sway: offsets from rest [J], rad, and their velocities."""
+        slow, beat = 2.0 * math.pi / RHYTHM_S, 2.0 * math.pi / BREATH_S
+        phase = beat * now + math.sin(slow * now)
+        rate = beat + slow * math.cos(slow * now)
+        # Breathing in is quicker than breathing out.
+        wave = math.sin(phase) + 0.2 * math.sin(2.0 * phase)
+        moving = (math.cos(phase) + 0.4 * math.cos(2.0 * phase)) * rate
+        return CourseState(
+            self._breath * wave + self._sway * np.sin(self._turning * now),
+            self._breath * moving + self._sway * self._turning * np.cos(self._turning * now),
+        )
+
+    def glance(self, now: float) -> CourseState:
+        """Where the eyes wander: offsets of the head [J], rad; they jump, and rest between."""
+        slot = math.floor(now / GLANCE_S)
+        moment, yaw, pitch = _glance(self._seed, slot)
+        if now < (slot + moment) * GLANCE_S:
+            _, yaw, pitch = _glance(self._seed, slot - 1)
+        return CourseState(self._yaw * yaw + self._pitch * pitch, np.zeros_like(self._yaw))
+
+
+@lru_cache(maxsize=4)
+def _glance(seed: int, slot: int) -> tuple[float, float, float]:
+    """When in its slot a glance happens, as a share, and where to: yaw and pitch, rad."""
+    draw = random.Random(f"glance {seed} {slot}")
+    moment, ahead = draw.random(), draw.random() < STAY_SHARE
+    yaw, pitch = draw.uniform(-1.0, 1.0), draw.uniform(-1.0, 1.0)
+    return (moment, 0.0, 0.0) if ahead else (moment, GLANCE_YAW * yaw, GLANCE_PITCH * pitch)
+
+
+# ----------------------------------------------------------------------
 
 CALM_S = 1.0
 """After a fault the joint states must be in order, and the robot still, for so long."""
@@ -26,7 +124,7 @@ SETTLED = 1e-4
 
 
 @dataclass(frozen=True)
-class Settings:
+class MoverSettings:
     """How the robot moves.
 
     Attributes:
@@ -100,7 +198,7 @@ class Mover:
         self,
         rest: Motion,
         limits: Mapping[str, JointLimits],
-        settings: Settings,
+        settings: MoverSettings,
         head: Head,
         seed: int = 0,
     ) -> None:
@@ -109,7 +207,7 @@ class Mover:
         self.monitor = JointMonitor(rest.joints, limits)
         self._rest, self._limits, self._joints = rest, limits, rest.joints
         self._home = np.array([rest.end[joint] for joint in self._joints])
-        self._follower = Follower(self._joints, limits)
+        self._follower = JointFollower(self._joints, limits)
         self._idle, self._gaze = Idle(self._joints, head.yaw, head.pitch, seed), Gaze()
         names = (head.yaw, head.pitch, head.roll)
         self._head = tuple(
@@ -224,7 +322,7 @@ class Mover:
         problem = self.monitor.problem(now)
         return problem or (f"waits after a fault: {self.fault}" if self.fault else "")
 
-    def _state(self, now: float) -> State:
+    def _state(self, now: float) -> CourseState:
         return self.monitor.state(now) if self._course is None else self._course.at(now)
 
     def _tell(self, trajectory: Trajectory, now: float) -> Trajectory:
@@ -302,7 +400,7 @@ class Mover:
     def _goal(self, now: float) -> Direction | None:
         return self._gaze.goal(now) if self.settings.gaze and not self.quiet else None
 
-    def _wanted(self, now: float) -> State:
+    def _wanted(self, now: float) -> CourseState:
         """Where the joints should be while no motion says so."""
         scale = 0.0 if self.quiet else self.settings.idle
         breath = self._idle.breath(now)
@@ -313,10 +411,10 @@ class Mover:
             for column, angle in zip(self._head, (face.yaw, face.pitch), strict=False):
                 if column >= 0:
                     positions[column] += angle
-        return State(positions, scale * breath.velocities)
+        return CourseState(positions, scale * breath.velocities)
 
 
-def _moves(window: Trajectory, state: State, columns: list[int] | None = None) -> bool:
+def _moves(window: Trajectory, state: CourseState, columns: list[int] | None = None) -> bool:
     chosen = slice(None) if columns is None else columns
     way = np.abs(window.positions[:, chosen] - state.positions[chosen])
     return bool(way.max() > SETTLED or np.abs(state.velocities[chosen]).max() > SETTLED)

@@ -21,8 +21,7 @@ from typing import Any
 import numpy as np
 
 from robot_behavior.body.robot_model import RobotModel
-from robot_behavior.motion.balance import Support, support
-from robot_behavior.motion.clearance import Nearest, apart
+from robot_behavior.motion.check import Nearest, Support, apart, support
 from robot_behavior.motion.trajectory import Trajectory
 
 FULL_EFFORT_RAD, DAMPING_S = 0.05, 0.02

@@ -8,9 +8,18 @@ from dataclasses import dataclass
 from rclpy.node import Node
 from rclpy.subscription import Subscription
 
-from fer_common.diagnostics import Finding, Limits, Mishaps, Report, age, error, figures, warn
+from fer_common.diagnostics import (
+    Finding,
+    Limits,
+    Mishaps,
+    Report,
+    Statistics,
+    age,
+    error,
+    figures,
+    warn,
+)
 from fer_common.graph_watch import InputWatch, ServerWatch
-from fer_common.statistics import Statistics
 from robot_behavior.dialogue.arbiter import MOTION, SPEECH
 from robot_behavior.dialogue.response import Response
 from robot_behavior.dialogue.status import State, Status
@@ -20,7 +29,7 @@ _SERVERS = {MOTION: "is motion_player running?", SPEECH: "is speech_node running
 
 
 @dataclass(frozen=True)
-class Moment:
+class BehaviorMoment:
     """What the behaviour does now.
 
     Attributes:
@@ -81,7 +90,7 @@ class BehaviorHealth:
             self._responses += 1
             self._last, self._last_at = response.name, self._clock()
 
-    def report(self, moment: Moment) -> Report:
+    def report(self, moment: BehaviorMoment) -> Report:
         """How the behaviour is doing."""
         now, status = self._clock(), moment.status or Status(State.DISABLED, moment.lifecycle)
         seen = self._seen.summary(now)
@@ -112,7 +121,7 @@ class BehaviorHealth:
         )
         return Report(f"{status.state.value}: {status.reason}", values, findings)
 
-    def _findings(self, moment: Moment) -> list[Finding]:
+    def _findings(self, moment: BehaviorMoment) -> list[Finding]:
         wiring = [finding for watch in self._inputs for finding in watch.findings()]
         servers = [finding for watch in self._servers for finding in watch.findings()]
         if moment.lifecycle != "active":

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from action_msgs.msg import GoalStatus
+from action_msgs.srv import CancelGoal
 from ament_index_python.packages import get_package_share_directory
+from builtin_interfaces.msg import Time as TimeMessage
 from fer_interfaces.action import PlayMotion, Say
 from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
+from rclpy.action import ActionClient
+from rclpy.action.client import ClientGoalHandle
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
+from rclpy.task import Future
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import String
@@ -22,20 +32,153 @@ from visualization_msgs.msg import MarkerArray
 from ec_rfernet.labels import LABELS, UNKNOWN
 from fer_common.diagnostics import Limits, Report
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
-from fer_common.parameters import declare
+from fer_common.parameters import ParameterError, declare, parameter
 from fer_common.qos import EVENTS, LATCHED
-from robot_behavior.dialogue import behaviors_file
-from robot_behavior.dialogue.arbiter import MOTION, SPEECH, Arbiter
-from robot_behavior.dialogue.conductor import Conductor, Options
-from robot_behavior.dialogue.goal_slot import Command, Start
+from robot_behavior.dialogue import behaviors
+from robot_behavior.dialogue.arbiter import MOTION, SPEECH, Arbiter, Command, GoalSlot, Start
+from robot_behavior.dialogue.behaviors import LANGUAGE
+from robot_behavior.dialogue.conductor import Conductor, DialogueOptions
 from robot_behavior.dialogue.response import Response, rest
 from robot_behavior.dialogue.status import Status, StatusFilter
 from robot_behavior.motion.library import REST, motion_names
-from robot_behavior.nodes.behavior_health import BehaviorHealth, Moment
+from robot_behavior.nodes.behavior_health import BehaviorHealth, BehaviorMoment
 from robot_behavior.nodes.behavior_markers import BehaviorMarkers
-from robot_behavior.nodes.behavior_params import BehaviorParams
-from robot_behavior.nodes.goal_client import GoalClient
 from robot_behavior.yaml_file import ConfigError
+
+# ----------------------------------------------------------------------
+# The parameters of ``behavior_node``.
+
+
+@dataclass(frozen=True)
+class BehaviorParams:
+    """See the descriptions; they are also what ``ros2 param describe`` shows."""
+
+    behaviors_file: str = parameter("", "Path of the behaviours; empty: the installed file.")
+    motions_file: str = parameter(
+        "", "Path of the motions that behaviours may name; empty: the installed file."
+    )
+    sentences_dir: str = parameter(
+        "", "Folder with the sentences of each language; empty: the installed folder."
+    )
+    locale: str = parameter(
+        "", "Language tag of the sentences; empty: that of the behaviours file."
+    )
+    forget_after_s: float = parameter(
+        2.0,
+        "A face or an expression that is not observed for so long is over, in seconds.",
+        low=0.2,
+        high=60.0,
+    )
+    perception_timeout_s: float = parameter(
+        3.0,
+        "After so long without any message of perception the robot rests, in seconds.",
+        low=0.5,
+        high=60.0,
+    )
+    image_width: int = parameter(
+        640, "Width of the images while there is no camera_info, in pixels.", low=16, high=16384
+    )
+    notice: bool = parameter(True, "Tell the first face about the camera.")
+    greet: bool = parameter(True, "Greet who comes near, and say goodbye to who leaves.")
+    seed: int = parameter(
+        -1, "Seed of the choice among variants; -1: another one each time.", low=-1, high=2**31
+    )
+    markers_frame: str = parameter("base_link", "Frame of the markers, that of the robot's body.")
+    head_height: float = parameter(
+        1.23, "Height of the robot's head in that frame, m; texts are above.", low=0.0, high=10.0
+    )
+    warn_latency_s: float = parameter(
+        0.5,
+        "Diagnostics warns when expressions arrive later than so after their image, in seconds.",
+        low=0.0,
+        high=60.0,
+    )
+    autostart: bool = parameter(True, "Configure and activate the node when it starts.")
+
+    def __post_init__(self) -> None:
+        if self.locale and not LANGUAGE.fullmatch(self.locale):
+            expected = "a language tag such as en, de or en-GB"
+            raise ParameterError(f"parameter 'locale' is {self.locale!r}, expected {expected}")
+
+
+# ----------------------------------------------------------------------
+# Sends the goals of one action and reports what becomes of them.
+
+
+class GoalClient:
+    """Connects a `GoalSlot` to its action server; never blocks.
+
+    Args:
+        node: the node that owns the action client.
+        action: the action's type.
+        slot: keeps account of the goals; its action is the name.
+        goal: makes the goal message of a `Start`.
+        ended: called when a goal has ended or was rejected, so that nobody has to wait for
+            the next tick to go on.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        action: type,
+        slot: GoalSlot,
+        goal: Callable[[Start], Any],
+        ended: Callable[[], None],
+    ) -> None:
+        self._slot = slot
+        self._goal = goal
+        self._after = ended
+        self._client = ActionClient(node, action, slot.action)
+        self._sweeper = node.create_client(CancelGoal, f"{slot.action}/_action/cancel_goal")
+        self._handles: dict[int, ClientGoalHandle] = {}
+
+    @property
+    def available(self) -> bool:
+        """Whether the server is there."""
+        return self._client.server_is_ready()
+
+    def destroy(self) -> None:
+        """Takes the client away; ``destroy_node`` would leave it to the garbage collector."""
+        self._client.destroy()
+
+    def carry_out(self, command: Command) -> None:
+        """Sends a goal, or its cancellation."""
+        if isinstance(command, Start):
+            progressed = partial(self._progressed, command.goal)
+            future = self._client.send_goal_async(self._goal(command), progressed)
+            future.add_done_callback(partial(self._answered, command.goal))
+        elif command.goal in self._handles:
+            self._handles.pop(command.goal).cancel_goal_async()
+
+    def cancel_all(self, before: TimeMessage) -> None:
+        """Cancels every goal that the server has accepted until then, whoever sent it."""
+        if self._sweeper.service_is_ready():
+            request = CancelGoal.Request()
+            request.goal_info.stamp = before
+            self._sweeper.call_async(request)
+
+    def _answered(self, goal: int, future: Future) -> None:
+        handle = future.result()
+        if not handle.accepted:
+            self._slot.rejected(goal)
+            self._after()
+            return
+        self._handles[goal] = handle
+        handle.get_result_async().add_done_callback(partial(self._ended, goal))
+        self._slot.accepted(goal)
+
+    def _progressed(self, goal: int, _feedback: Any) -> None:
+        self._slot.progressed(goal)
+
+    def _ended(self, goal: int, future: Future) -> None:
+        self._handles.pop(goal, None)
+        answer = future.result()
+        succeeded = answer.status == GoalStatus.STATUS_SUCCEEDED and answer.result.success
+        self._slot.ended(goal, succeeded, answer.result.message)
+        self._after()
+
+
+# ----------------------------------------------------------------------
 
 _TICK_S = 0.05
 _DRAW_S = 0.1
@@ -98,13 +241,13 @@ class BehaviorNode(LifecycleNode):
         file = Path(params.behaviors_file or share / "behaviors.yaml")
         try:
             folder = Path(params.sentences_dir or share / "sentences")
-            known = behaviors_file.load(file, motion_names(motions), folder, params.locale)
+            known = behaviors.load(file, motion_names(motions), folder, params.locale)
         except ConfigError as error:
             self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE
         if known.sentences is not None and known.sentences.fallback:
             self.get_logger().warning(known.sentences.fallback)
-        options = Options(
+        options = DialogueOptions(
             params.forget_after_s,
             params.notice,
             params.greet,
@@ -264,7 +407,7 @@ class BehaviorNode(LifecycleNode):
             lifecycle = "active" if self._active else "inactive"
             alarm = self._conductor.watchdog.alarm
         available = {name: client.available for name, client in self._actions.items()}
-        moment = Moment(lifecycle, self._enabled, self._status, alarm, available)
+        moment = BehaviorMoment(lifecycle, self._enabled, self._status, alarm, available)
         return self._health.report(moment)
 
     def _log_start(self, response: Response) -> None:

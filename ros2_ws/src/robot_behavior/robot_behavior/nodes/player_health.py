@@ -14,6 +14,7 @@ from fer_common.diagnostics import (
     Limits,
     Mishaps,
     Report,
+    Statistics,
     age,
     error,
     figures,
@@ -21,11 +22,10 @@ from fer_common.diagnostics import (
     warn,
 )
 from fer_common.graph_watch import InputWatch, OutputWatch
-from fer_common.statistics import Statistics
 
 
 @dataclass(frozen=True)
-class Moment:
+class PlayerMoment:
     """What the motion player does now.
 
     Attributes:
@@ -79,7 +79,7 @@ class PlayerHealth:
         """A trajectory was sent."""
         self._trajectories.add(0.0, self._clock())
 
-    def report(self, moment: Moment) -> Report:
+    def report(self, moment: PlayerMoment) -> Report:
         """How the motion player is doing."""
         now = self._clock()
         states, trajectories = self._states.summary(now), self._trajectories.summary(now)

@@ -14,12 +14,11 @@ from std_msgs.msg import ColorRGBA
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
-from fer_common.diagnostics import Limits, Mishaps, Report, age, figures, slowness, warn
+from fer_common.diagnostics import Limits, Mishaps, Report, Statistics, age, figures, slowness, warn
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.graph_watch import InputWatch, OutputWatch
 from fer_common.parameters import declare, parameter
 from fer_common.qos import EVENTS, LATCHED, STREAM
-from fer_common.statistics import Statistics
 from robot_behavior.motion.simulation import Simulation, TrajectoryError
 from robot_behavior.nodes.commander import watch
 from robot_behavior.nodes.robot_files import read_model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,23 +14,100 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from std_msgs.msg import Float32, String
 
-from fer_common.diagnostics import Limits, Report
+from fer_common.diagnostics import Limits, Mishaps, Report, Statistics, error, warn
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.parameters import declare, parameter
 from fer_common.qos import EVENTS, STREAM
 from fer_common.runner import StartError
 from robot_behavior.nodes.exclusive_action import ExclusiveAction
-from robot_behavior.nodes.speech_health import Moment, SpeechHealth
 from robot_behavior.speech.espeak import EspeakVoice
 from robot_behavior.speech.log_voice import LogVoice
-from robot_behavior.speech.loudspeaker import Loudspeaker
-from robot_behavior.speech.pieces import speakable
-from robot_behavior.speech.piper import PiperVoice
-from robot_behavior.speech.recorder import Recorder
-from robot_behavior.speech.speaker import Speaker
-from robot_behavior.speech.text import parse
-from robot_behavior.speech.utterance import Utterance
+from robot_behavior.speech.loudspeaker import Loudspeaker, Recorder
+from robot_behavior.speech.piper import NeuralVoice
+from robot_behavior.speech.speaker import Speaker, Utterance
+from robot_behavior.speech.text import parse, speakable
 from robot_behavior.speech.voice import SpeechError, Voice
+
+# ----------------------------------------------------------------------
+# How the voice is doing.
+
+WINDOW_S = 600.0
+"""The time to sound is that of the last ten minutes."""
+
+
+@dataclass(frozen=True)
+class SpeechMoment:
+    """What the speech node does now.
+
+    Attributes:
+        saying: what is being said; empty if nothing is.
+        goals: outcomes, see `robot_behavior.nodes.exclusive_action.ExclusiveAction`.
+        deaf: why nothing can be heard; empty if it can, or is not meant to be.
+    """
+
+    saying: str
+    goals: Mapping[str, object]
+    deaf: str
+
+
+class SpeechHealth:
+    """Counts sentences, and how long they take to begin.
+
+    Args:
+        voice: backend, voice, language and sound device by name.
+        delay: from a goal to its first sound, seconds.
+        clock: monotonic seconds.
+
+    Attributes:
+        mishaps: sentences that could not be said.
+    """
+
+    def __init__(self, voice: Mapping[str, str], delay: Limits, clock: Callable[[], float]) -> None:
+        self.mishaps = Mishaps(clock)
+        self._voice, self._delay, self._clock = voice, delay, clock
+        self._delays = Statistics(WINDOW_S)
+        self._asked: float | None = None
+
+    def asked(self) -> None:
+        """Something is to be said."""
+        self._asked = self._clock()
+
+    def began(self, started: float) -> None:
+        """It is heard; only the first of several such calls counts.
+
+        Args:
+            started: monotonic seconds.
+        """
+        if self._asked is not None:
+            self._delays.add(started - self._asked, self._clock())
+            self._asked = None
+
+    def report(self, moment: SpeechMoment) -> Report:
+        """How the voice is doing."""
+        delays = self._delays.summary(self._clock())
+        values = {
+            "state": "speaking" if moment.saying else "silent",
+            **self._voice,
+            "saying": moment.saying or "nothing",
+            **moment.goals,
+            "rate [1/min]": f"{60 * delays.rate:.1f}",
+            "time to sound, median [ms]": f"{1000 * delays.median_s:.0f}",
+            "time to sound, 99th percentile [ms]": f"{1000 * delays.p99_s:.0f}",
+            **self.mishaps.values,
+        }
+        late = (
+            f"sentences begin {delays.median_s:.1f} s after they are asked for, "
+            f"expected at most {self._delay.warn:g} s: is the machine busy?"
+        )
+        findings = [
+            error(self.mishaps.recent),
+            warn(f"nothing can be heard: {moment.deaf}" if moment.deaf else ""),
+            self._delay.above(delays.median_s, late),
+        ]
+        return Report("speaks" if moment.saying else "silent", values, findings)
+
+
+# ----------------------------------------------------------------------
 
 RATE_HZ = 30.0
 """How often the mouth moves and progress is told."""
@@ -187,7 +264,7 @@ class SpeechNode(Node):
     def _report(self) -> Report:
         saying = self._announced.text if self._announced is not None else ""
         deaf = self._deaf or self._speaker.muted
-        return self._health.report(Moment(_shown(saying), self._action.outcomes, deaf))
+        return self._health.report(SpeechMoment(_shown(saying), self._action.outcomes, deaf))
 
     def _announce(self, utterance: Utterance | None) -> None:
         """Publishes what is being said, when that changes."""
@@ -214,4 +291,4 @@ def _voice(params: SpeechParams) -> Voice:
         raise SpeechError(
             "parameter 'piper_voice' is empty, expected the path of a voice for backend:=piper"
         )
-    return PiperVoice(files, params.rate_wpm, params.volume)
+    return NeuralVoice(files, params.rate_wpm, params.volume)

@@ -9,22 +9,20 @@ from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 
-from ec_rfernet.program import Parser
+from ec_rfernet.cli import Parser
 from robot_behavior.body import urdf
 from robot_behavior.body.urdf import UrdfError
-from robot_behavior.dialogue import behaviors_file
+from robot_behavior.dialogue import behaviors
 from robot_behavior.dialogue.behaviors import LANGUAGE
-from robot_behavior.dialogue.conductor import Options
+from robot_behavior.dialogue.conductor import DialogueOptions
 from robot_behavior.motion.check import Checker
 from robot_behavior.motion.library import load_motions
-from robot_behavior.simulator.body import Body
 from robot_behavior.simulator.film import Film
-from robot_behavior.simulator.recording import read_recording
-from robot_behavior.simulator.script import read_script
-from robot_behavior.simulator.sighting import View
-from robot_behavior.simulator.stage import Stage
-from robot_behavior.simulator.timeline import Timeline
+from robot_behavior.simulator.recording import View, read_recording, read_script
+from robot_behavior.simulator.stage import Body, Stage, Timeline
 from robot_behavior.yaml_file import ConfigError
+
+# ----------------------------------------------------------------------
 
 EXAMPLE = "mood_minute.yaml"
 
@@ -89,7 +87,7 @@ def _play(given: argparse.Namespace) -> None:
     library = load_motions(motions, model.limits, Checker(model))
     for name, reason in library.refused.items():
         print(f"behavior-sim: cannot play '{name}': {reason}", file=sys.stderr)
-    known = behaviors_file.load(
+    known = behaviors.load(
         given.behaviors or _config("behaviors.yaml"),
         set(library.motions) | set(library.refused),
         given.sentences or _config("sentences"),
@@ -98,7 +96,9 @@ def _play(given: argparse.Namespace) -> None:
     if known.sentences is not None and known.sentences.fallback:
         print(f"behavior-sim: {known.sentences.fallback}", file=sys.stderr)
     views = read(given.script or _config(f"scripts/{EXAMPLE}"))
-    stage = Stage(known, Body(model, library), given.seed, Options(notice=not given.no_notice))
+    stage = Stage(
+        known, Body(model, library), given.seed, DialogueOptions(notice=not given.no_notice)
+    )
     film = Film(given.video, model) if given.video else None
     timeline = Timeline()
     print(timeline.title)

@@ -12,8 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from robot_behavior.body import figure as robot_figure
 from robot_behavior.body.eyes import light
 from robot_behavior.body.robot_model import RobotModel
-from robot_behavior.simulator.stage import Moment
-from robot_behavior.simulator.timeline import describe
+from robot_behavior.simulator.stage import SimulatedMoment, describe
 from robot_behavior.yaml_file import ConfigError
 
 KINDS = (".mp4", ".gif")
@@ -53,7 +52,7 @@ class Film:
             if not self._writer.isOpened():
                 raise self._unwritable("expected a folder with write permission")
 
-    def show(self, moment: Moment) -> None:
+    def show(self, moment: SimulatedMoment) -> None:
         """Draws a moment, if a frame is due."""
         if moment.time < self._due - 1e-9:
             return
@@ -85,7 +84,7 @@ class Film:
         except OSError as error:
             raise self._unwritable(str(error)) from error
 
-    def _text(self, moment: Moment) -> np.ndarray:
+    def _text(self, moment: SimulatedMoment) -> np.ndarray:
         """The strip below the robot, BGR uint8."""
         strip = Image.new("RGB", (SIZE[0], _STRIP_PX), _DARK)
         draw, status = ImageDraw.Draw(strip), moment.status

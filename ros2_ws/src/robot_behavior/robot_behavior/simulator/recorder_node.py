@@ -15,8 +15,7 @@ from sensor_msgs.msg import CameraInfo
 from ec_rfernet.labels import LABELS, UNKNOWN
 from fer_common.qos import EVENTS
 from fer_common.runner import StartError
-from robot_behavior.simulator.recording import COLUMNS, rows
-from robot_behavior.simulator.sighting import Sighting, View
+from robot_behavior.simulator.recording import COLUMNS, Sighting, View, rows
 
 _IMAGE_WIDTH = 640
 _ATTENDED_S = 0.5  # a face whose emotion was published so lately is the attended one

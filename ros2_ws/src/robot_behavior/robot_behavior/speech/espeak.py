@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from robot_behavior.speech.sound import Sound
 from robot_behavior.speech.text import Prosody
-from robot_behavior.speech.voice import SpeechError, best_language
+from robot_behavior.speech.voice import Sound, SpeechError, best_language
 
 _SYNCHRONOUS = 2  # espeak_AUDIO_OUTPUT: samples are handed to a callback, before Synth returns
 _DONT_EXIT = 0x8000  # espeakINITIALIZE: report a missing voice folder instead of exit()

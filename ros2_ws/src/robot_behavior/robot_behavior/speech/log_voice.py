@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from robot_behavior.speech.sound import STEP_S, Sound
 from robot_behavior.speech.text import Prosody
+from robot_behavior.speech.voice import STEP_S, Sound
 
 CHARACTERS_PER_WORD = 6.0
 """Of English prose, with the space: what words per minute are counted in."""

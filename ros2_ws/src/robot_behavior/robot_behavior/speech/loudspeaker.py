@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import time
+import wave
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from robot_behavior.speech.voice import SpeechError
+from robot_behavior.speech.voice import Sound, SpeechError
 
 _PLAYBACK, _NONBLOCKING = 0, 1  # snd_pcm_stream_t, mode
 _S16, _INTERLEAVED = 2, 3  # SND_PCM_FORMAT_S16_LE, SND_PCM_ACCESS_RW_INTERLEAVED
@@ -23,7 +25,7 @@ _Quiet = ctypes.CFUNCTYPE(
 )
 
 
-class Stream(Protocol):
+class SoundStream(Protocol):
     """An open sound device."""
 
     @property
@@ -87,7 +89,7 @@ class Loudspeaker:
         self._alsa.snd_lib_error_set_handler(self._quiet)
         self._alsa.snd_pcm_close(self._open())
 
-    def open(self, rate: int) -> Stream:
+    def open(self, rate: int) -> SoundStream:
         """Opens the device for sound of one channel.
 
         Args:
@@ -153,3 +155,66 @@ class _AlsaStream:
     def close(self) -> None:
         self._alsa.snd_pcm_drop(self._pcm)
         self._alsa.snd_pcm_close(self._pcm)
+
+
+# ----------------------------------------------------------------------
+# Writes what was said into one WAV file, each sentence at its time.
+
+LARGEST = (2**32 - 100) // 2
+"""Samples that the header of a WAV file can count."""
+
+
+class Recorder:
+    """A WAV file that is complete after every sentence, however the program ends.
+
+    Args:
+        file: is overwritten; its folder is made.
+        rate: samples per second.
+
+    Raises:
+        SpeechError: the file cannot be written.
+    """
+
+    def __init__(self, file: Path, rate: int) -> None:
+        self._rate, self._written = rate, 0
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._file = file.open("wb")
+        except OSError as error:
+            raise SpeechError(f"cannot record to {file}: {error}") from error
+        self._wave = wave.open(self._file, "wb")  # noqa: SIM115  (open as long as this is)
+        self._wave.setnchannels(1)
+        self._wave.setsampwidth(2)
+        self._wave.setframerate(rate)
+        self._wave.writeframes(b"")
+        self._file.flush()
+
+    def add(self, sound: Sound, at_s: float) -> None:
+        """Adds a sound; there is silence between the last one and this one.
+
+        Args:
+            sound: of this recorder's rate.
+            at_s: when it began, s from the beginning of the file.
+
+        Raises:
+            SpeechError: the file cannot be written, for instance because the disk is full.
+        """
+        silence = max(round(at_s * self._rate) - self._written, 0)
+        if self._written + silence + len(sound.samples) > LARGEST:
+            raise SpeechError("the recording has reached the largest size of a WAV file")
+        try:
+            while silence:
+                count = min(silence, self._rate)
+                self._wave.writeframesraw(bytes(2 * count))
+                self._written, silence = self._written + count, silence - count
+            # Also brings the file's header up to date.
+            self._wave.writeframes(sound.samples.astype("<i2").tobytes())
+            self._file.flush()
+        except OSError as error:
+            raise SpeechError(f"cannot record: {error}") from error
+        self._written += len(sound.samples)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._wave.close()
+        self._file.close()

@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from robot_behavior.speech.sound import Sound
 from robot_behavior.speech.text import Prosody
-from robot_behavior.speech.voice import SpeechError, best_language
+from robot_behavior.speech.voice import Sound, SpeechError, best_language
 
 NORMAL_WPM = 160
 """Words per minute that stand for a voice's own speed."""
@@ -24,7 +23,7 @@ NORMAL_WPM = 160
 _OFFLINE = ("espeak", "text")  # pinyin fetches a model from the network
 
 
-class PiperVoice:
+class NeuralVoice:
     """One voice per language.
 
     Args:

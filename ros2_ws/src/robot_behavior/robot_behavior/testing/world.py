@@ -20,7 +20,7 @@ from robot_behavior.testing.mock_person import MockPerson
 from robot_behavior.testing.mocks import MockServer
 
 
-class World:
+class BehaviorWorld:
     """A behaviour node, two mock servers and a person, in one executor.
 
     Args:
@@ -93,7 +93,7 @@ def world(
     motion: dict[str, Any] | None = None,
     say: dict[str, Any] | None = None,
     **overrides: Any,
-) -> Iterator[World]:
+) -> Iterator[BehaviorWorld]:
     """A world whose behaviour node is active; checks at its end that goals never overlapped.
 
     Args:
@@ -108,7 +108,7 @@ def world(
         lambda: MockServer(action="play_motion", **(motion or {})),
         lambda: MockServer(action="say", **(say or {})),
     ) as (executor, nodes):
-        scene = World(executor, nodes)
+        scene = BehaviorWorld(executor, nodes)
         for transition in (scene.node.trigger_configure, scene.node.trigger_activate):
             if transition() is not TransitionCallbackReturn.SUCCESS:
                 raise AssertionError("the behaviour node does not start")

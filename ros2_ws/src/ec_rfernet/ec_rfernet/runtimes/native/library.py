@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ec_rfernet.errors import InputError
-from ec_rfernet.runtimes.native.program import Program
+from ec_rfernet.runtimes.native.lowering import Program
 
 PORTABLE = "portable"
 """The path that every processor has; general runtimes may be faster there."""

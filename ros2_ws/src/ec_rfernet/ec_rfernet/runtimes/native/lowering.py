@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ec_rfernet.runtimes.native import operations
+from ec_rfernet.bundle import INT8, ONNX, Bundle
+from ec_rfernet.runtimes.classifier import network_input
+from ec_rfernet.runtimes.native import network_graph, operations
 from ec_rfernet.runtimes.native.network_graph import (
-    Layer,
+    GraphLayer,
     NetworkGraph,
     Steps,
     UnsupportedError,
     Weights,
+    layers_of,
 )
-from ec_rfernet.runtimes.native.operations import Channel, Image
-from ec_rfernet.runtimes.native.planes import Operation, Plane
+from ec_rfernet.runtimes.native.operations import (
+    Field,
+    Image,
+    Operation,
+    Plane,
+    PlaneChannel,
+    arrange,
+)
 
 _CONV_INPUTS = 2
 _PLAIN = (("group", 1), ("dilations", (1, 1)))
@@ -73,7 +82,7 @@ class _Lowering:
         self._values = 0
         self._results: dict[str, Image | Vector] = {}
         self._copies: dict[tuple[Plane, object], Plane] = {}
-        self._kinds: dict[str, Callable[[Layer], Image | Vector]] = {
+        self._kinds: dict[str, Callable[[GraphLayer], Image | Vector]] = {
             "Conv": self._convolution,
             "Gemm": self._dense,
             "MaxPool": self._pool,
@@ -109,13 +118,13 @@ class _Lowering:
             raise UnsupportedError(f"'{name}' is not quantised")
         return self._graph.steps.get(name)
 
-    def _image(self, layer: Layer, position: int = 0) -> Image:
+    def _image(self, layer: GraphLayer, position: int = 0) -> Image:
         value = self._results[layer.inputs[position]]
         if not isinstance(value, Image):
             raise UnsupportedError(f"{layer.kind} of numbers, expected an image")
         return value
 
-    def _vector(self, layer: Layer, position: int = 0) -> Vector:
+    def _vector(self, layer: GraphLayer, position: int = 0) -> Vector:
         value = self._results[layer.inputs[position]]
         if not isinstance(value, Vector):
             raise UnsupportedError(f"{layer.kind} of an image, expected numbers")
@@ -126,7 +135,7 @@ class _Lowering:
         self._values += -(-count // 4) * 4  # the gains of whole planes are read
         return vector
 
-    def _clip_is_implied(self, layer: Layer, steps: Steps) -> None:
+    def _clip_is_implied(self, layer: GraphLayer, steps: Steps) -> None:
         """Bytes end where they end; a network is quantised so that its clips are there."""
         lowest, highest = -steps.zero * steps.step, (255 - steps.zero) * steps.step
         if layer.low > lowest + steps.step / 2 or layer.high < highest - steps.step / 2:
@@ -134,7 +143,7 @@ class _Lowering:
 
     # --- images -----------------------------------------------------------------------------
 
-    def _convolution(self, layer: Layer) -> Image | Vector:
+    def _convolution(self, layer: GraphLayer) -> Image | Vector:
         if isinstance(self._results[layer.inputs[0]], Vector):
             return self._dense(layer)
         image, weights = self._image(layer), layer.constants[1]
@@ -178,11 +187,11 @@ class _Lowering:
                 self._operations.append(
                     operations.pool([tap.channel.plane], [plane], 1, below, right)
                 )
-            channel = Channel(plane, tap.channel.lane)
+            channel = PlaneChannel(plane, tap.channel.lane)
             found.append(dataclasses.replace(tap, channel=channel, row=row, column=column))
         return dataclasses.replace(image, height=height, width=width), found
 
-    def _pool(self, layer: Layer) -> Image:
+    def _pool(self, layer: GraphLayer) -> Image:
         kernel = tuple(layer.attributes["kernel_shape"])
         pads = tuple(layer.attributes.get("pads", (0, 0, 0, 0)))
         strides = tuple(layer.attributes.get("strides", (1, 1)))
@@ -202,14 +211,14 @@ class _Lowering:
         )
         return image.on(planes)
 
-    def _joined(self, layer: Layer) -> Image:
+    def _joined(self, layer: GraphLayer) -> Image:
         if layer.attributes.get("axis") != 1:
             raise UnsupportedError("Concat of other than channels")
         steps = self._steps(layer.outputs[0])
         images = [self._requantised(self._image(layer, i), steps) for i in range(len(layer.inputs))]
         return operations.join(images)
 
-    def _split(self, layer: Layer) -> None:
+    def _split(self, layer: GraphLayer) -> None:
         image = self._image(layer)
         sizes = layer.constants.get(1)
         if layer.attributes.get("axis") != 1 or sizes is None:
@@ -233,7 +242,7 @@ class _Lowering:
             copies.append(copy)
         return dataclasses.replace(image.on(copies), steps=steps)
 
-    def _scale(self, layer: Layer) -> Image:
+    def _scale(self, layer: GraphLayer) -> Image:
         position = int(isinstance(self._results[layer.inputs[0]], Vector))
         image, gains = self._image(layer, position), self._vector(layer, 1 - position)
         steps = self._steps(layer.outputs[0])
@@ -245,7 +254,7 @@ class _Lowering:
         )
         return dataclasses.replace(image.on(planes), steps=steps, never_below_border=False)
 
-    def _addition(self, layer: Layer) -> Image:
+    def _addition(self, layer: GraphLayer) -> Image:
         if len(layer.inputs) != len(("left", "right")):
             raise UnsupportedError("Add of a constant")
         left, right = self._image(layer), self._image(layer, 1)
@@ -262,7 +271,7 @@ class _Lowering:
 
     # --- numbers ----------------------------------------------------------------------------
 
-    def _average(self, layer: Layer) -> Vector:
+    def _average(self, layer: GraphLayer) -> Vector:
         image = self._image(layer)
         if not image.is_whole:
             raise UnsupportedError("GlobalAveragePool of a part of an image")
@@ -272,7 +281,7 @@ class _Lowering:
         )
         return result
 
-    def _dense(self, layer: Layer) -> Vector:
+    def _dense(self, layer: GraphLayer) -> Vector:
         source, weights = self._vector(layer), layer.constants[1].numbers
         if layer.kind == "Gemm":
             wanted = {"alpha": 1.0, "beta": 1.0, "transB": 1}
@@ -289,7 +298,7 @@ class _Lowering:
         )
         return result
 
-    def _hard_sigmoid(self, layer: Layer) -> Vector:
+    def _hard_sigmoid(self, layer: GraphLayer) -> Vector:
         source = self._vector(layer)
         result = self._new_values(source.count)
         slope, offset = (layer.attributes.get(n, d) for n, d in (("alpha", 0.2), ("beta", 0.5)))
@@ -299,7 +308,7 @@ class _Lowering:
         )
         return result
 
-    def _flat(self, layer: Layer) -> Vector:
+    def _flat(self, layer: GraphLayer) -> Vector:
         vector = self._vector(layer)
         before, after = (self._steps(name) for name in (layer.inputs[0], layer.outputs[0]))
         if before == after:
@@ -310,3 +319,79 @@ class _Lowering:
             operations.line(vector.first, result.first, vector.count, 1.0, 0.0, bounds, after)
         )
         return result
+
+
+# ----------------------------------------------------------------------
+# Programs: what the kernels of ec_rfernet_native compute, as words of 32 bits.
+
+_MAGIC, _VERSION = 0x45435246, 1
+_SIZE, _LABELS = 5, 6  # where they are among the words
+
+
+@dataclass(frozen=True)
+class Program:
+    """What computes a bundle's network.
+
+    Attributes:
+        words: int32, as ``parser.cpp`` reads them.
+    """
+
+    words: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """Side of the square input, pixels."""
+        return int(self.words[_SIZE])
+
+    @property
+    def labels(self) -> int:
+        """Number of logits."""
+        return int(self.words[_LABELS])
+
+
+def program(bundle: Bundle, precision: str) -> Program:
+    """The program of a bundle in a precision.
+
+    Raises:
+        UnsupportedError: the kernels do not compute such a network.
+        InputError: the bundle's file is damaged.
+    """
+    graph = network_graph.read(bundle.file(INT8 if precision == "int8" else ONNX))
+    if graph.takes_pixels:
+        raise UnsupportedError("a network that takes pixels, expected one that takes numbers")
+    try:
+        layers = layers_of(graph)
+        if bool(layers.steps) != (precision == "int8"):
+            raise UnsupportedError(f"a network that is not in {precision}")
+        return assemble(lower(layers, bundle.input_size, _levels(bundle)), bundle.input_size)
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        raise UnsupportedError(f"a graph that is not whole: {error!r}") from error
+
+
+def assemble(lowered: Lowered, size: int) -> Program:
+    """Operations, with their planes at places in memory."""
+    places, memory = arrange(lowered.operations)
+    logits = lowered.logits
+    head = (
+        _MAGIC, _VERSION, int(lowered.int8), memory, lowered.values, size, logits.count,
+        logits.first,
+    )  # fmt: skip
+    parts = [np.array(head, np.int32)]
+    for operation in lowered.operations:
+        parts.append(np.array([operation.code], np.int32))
+        parts += [_words(field, places) for field in operation.fields]
+    return Program(np.concatenate(parts))
+
+
+def _levels(bundle: Bundle) -> np.ndarray:
+    """What the network takes for each grey level, float32 [256]."""
+    ramp = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
+    return network_input(ramp, bundle)[0, 0].reshape(-1)
+
+
+def _words(field: Field, places: Mapping[Plane, int]) -> np.ndarray:
+    if isinstance(field, tuple):
+        return np.array([places[place.plane] + place.shift for place in field], np.int32)
+    if isinstance(field, np.ndarray):
+        return np.ascontiguousarray(field).reshape(-1).view(np.int32)
+    return np.array([field], np.float32 if isinstance(field, float) else np.int32).view(np.int32)

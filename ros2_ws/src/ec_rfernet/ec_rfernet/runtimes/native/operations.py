@@ -9,7 +9,110 @@ from dataclasses import dataclass
 import numpy as np
 
 from ec_rfernet.runtimes.native.network_graph import Steps, UnsupportedError, Weights
-from ec_rfernet.runtimes.native.planes import Field, Operation, Place, Plane
+
+# ----------------------------------------------------------------------
+# Planes of pixels in memory, as ``operations.hpp`` of ec_rfernet_native describes them.
+
+_ALIGN = 16
+_SLACK = 1024  # elements that may be read, but not written, behind the last plane
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """One element a pixel, with a border around.
+
+    Attributes:
+        height, width: pixels.
+        border: the element around, as a whole number of 32 bits.
+    """
+
+    height: int
+    width: int
+    border: int
+
+    @property
+    def stride(self) -> int:
+        """Elements from a pixel to the one below."""
+        return self.width + 1
+
+    @property
+    def lead(self) -> int:
+        """Elements before the first pixel."""
+        return _round_up(self.stride + 1)
+
+    @property
+    def size(self) -> int:
+        """Elements, with all borders."""
+        return self.lead + _round_up(self.height * self.stride) + _round_up(self.stride + 1)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A pixel of a plane: the first one, or the one ``shift`` elements from it."""
+
+    plane: Plane
+    shift: int = 0
+
+
+Field = int | float | np.ndarray | tuple[Place, ...]
+"""What an operation is written with; arrays are float32 or int32."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of a program.
+
+    Attributes:
+        code: of its kind, as in ``parser.cpp``.
+        fields: in the order in which they are written.
+        writes: the planes that it computes.
+    """
+
+    code: int
+    fields: Sequence[Field]
+    writes: tuple[Plane, ...] = ()
+
+    def planes(self) -> set[Plane]:
+        """All planes that it reads or writes."""
+        return {place.plane for field in self.fields if isinstance(field, tuple) for place in field}
+
+
+def arrange(operations: Sequence[Operation]) -> tuple[dict[Plane, int], int]:
+    """Where in memory each plane begins, and how much there must be.
+
+    The planes of one operation lie together, where there is room as soon as possible after
+    those that are not read any more.
+
+    Returns:
+        The element of the first pixel, by plane; the number of elements of all.
+    """
+    last = {plane: number for number, op in enumerate(operations) for plane in op.planes()}
+    places: dict[Plane, int] = {}
+    taken: list[tuple[int, int, int]] = []  # begin, end, and the last operation that reads it
+    memory = 0
+    for number, operation in enumerate(operations):
+        if not operation.writes:
+            continue
+        taken = [block for block in taken if block[2] >= number]
+        size = sum(plane.size for plane in operation.writes)
+        begin = 0
+        for start, end, _ in sorted(taken):
+            if start - begin >= size:
+                break
+            begin = end
+        taken.append((begin, begin + size, max(last[plane] for plane in operation.writes)))
+        memory = max(memory, begin + size)
+        for plane in operation.writes:
+            places[plane] = begin + plane.lead
+            begin += plane.size
+    return places, memory + _SLACK
+
+
+def _round_up(elements: int) -> int:
+    return -(-elements // _ALIGN) * _ALIGN
+
+
+# ----------------------------------------------------------------------
 
 _INPUT, _CONVOLVE, _POOL, _AVERAGE, _SCALE, _ADD, _DENSE, _LINE = range(8)
 
@@ -20,7 +123,7 @@ Bounds = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Channel:
+class PlaneChannel:
     """One channel of an image: a plane, and in int8 which byte of its elements."""
 
     plane: Plane
@@ -40,7 +143,7 @@ class Image:
 
     height: int
     width: int
-    channels: tuple[Channel, ...]
+    channels: tuple[PlaneChannel, ...]
     steps: Steps | None
     never_below_border: bool = False
 
@@ -55,7 +158,7 @@ class Image:
         lanes = _LANES if self.steps else 1
         planes = self.planes
         return all(
-            channel == Channel(planes[number // lanes], number % lanes)
+            channel == PlaneChannel(planes[number // lanes], number % lanes)
             for number, channel in enumerate(self.channels)
         )
 
@@ -66,7 +169,7 @@ class Image:
             self,
             height=planes[0].height,
             width=planes[0].width,
-            channels=tuple(Channel(moved[c.plane], c.lane) for c in self.channels),
+            channels=tuple(PlaneChannel(moved[c.plane], c.lane) for c in self.channels),
         )
 
 
@@ -79,7 +182,7 @@ class Tap:
         weight: index of the weights, in [inputs, kernel, kernel] made flat.
     """
 
-    channel: Channel
+    channel: PlaneChannel
     row: int
     column: int
     weight: int
@@ -118,7 +221,7 @@ def source(size: int, levels: np.ndarray, steps: Steps | None) -> tuple[Image, O
         bytes_ = np.clip(np.rint(levels / np.float32(steps.step)) + steps.zero, 0, 255)
         elements = (bytes_.astype(np.uint32) * np.uint32(0x01010101)).view(np.int32)
     plane = Plane(size, size, border(steps))
-    channels = tuple(Channel(plane, lane if steps else 0) for lane in range(3))
+    channels = tuple(PlaneChannel(plane, lane if steps else 0) for lane in range(3))
     operation = Operation(_INPUT, (plane.border, (Place(plane),), elements), (plane,))
     return Image(size, size, channels, steps), operation
 
@@ -180,7 +283,7 @@ def convolve(
         image.height, image.width, border(steps), len(rows), width, *map(float, bounds),
         float(steps.zero if steps else 0), tuple(rows), _places(planes), words, numbers, scales,
     )  # fmt: skip
-    channels = tuple(Channel(planes[n // lanes], n % lanes) for n in range(outputs))
+    channels = tuple(PlaneChannel(planes[n // lanes], n % lanes) for n in range(outputs))
     nonnegative = steps.zero == 0 if steps else bounds[0] >= 0
     result = Image(image.height, image.width, channels, steps, nonnegative)
     return result, Operation(_CONVOLVE, fields, planes)

@@ -13,8 +13,8 @@ from ec_rfernet.bundle import INT8, ONNX, Bundle
 from ec_rfernet.errors import InputError
 from ec_rfernet.runtimes.classifier import Classifier
 from ec_rfernet.runtimes.native.library import Network
+from ec_rfernet.runtimes.native.lowering import program
 from ec_rfernet.runtimes.native.network_graph import UnsupportedError
-from ec_rfernet.runtimes.native.program import program
 
 
 class NativeClassifier(Classifier):

@@ -55,13 +55,13 @@ def _espeak() -> dict[str, Any]:
 
 
 def _piper(voice: str) -> dict[str, Any]:
-    from robot_behavior.speech.piper import PiperVoice
+    from robot_behavior.speech.piper import NeuralVoice
     from robot_behavior.speech.voice import SpeechError
 
     error = ""
     if voice:
         try:
-            PiperVoice([Path(file).expanduser() for file in voice.split(os.pathsep)], 160, 100)
+            NeuralVoice([Path(file).expanduser() for file in voice.split(os.pathsep)], 160, 100)
         except SpeechError as failure:
             error = str(failure)
     return {"piper_voice": voice, "piper_error": error}

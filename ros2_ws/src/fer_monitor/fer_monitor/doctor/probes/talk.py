@@ -28,7 +28,7 @@ def work(arguments: Sequence[str]) -> dict[str, Any]:
     import rclpy
     from ament_index_python.packages import PackageNotFoundError
 
-    from fer_common.transport import make_room_for_images
+    from fer_common.runner import make_room_for_images
 
     with suppress(PackageNotFoundError):  # not built yet; ROS's own settings will do
         make_room_for_images()

@@ -3,11 +3,92 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from robot_behavior.body.robot_model import JointLimits
-from robot_behavior.robots.joint_link import LinkHealth, Report
-from robot_behavior.robots.nao.nao_map import NaoMap
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+
+from fer_common.parameters import declare, parameter
+from fer_common.qos import EVENTS
+from fer_common.runner import StartError
+from robot_behavior.body.robot_model import JointLimits, RobotModel
+from robot_behavior.nodes.robot_files import config_path
+from robot_behavior.robots.backend import JointReport, LinkHealth
+from robot_behavior.robots.joint_stream import JointStream, read_joints
+from robot_behavior.robots.optional import message_type
+from robot_behavior.yaml_file import ConfigError, Section
+
+# ----------------------------------------------------------------------
+# Between the joints of the humanoid and those of NAO.
+
+
+@dataclass(frozen=True)
+class NaoJoint:
+    """A joint of NAO that stands for one of the humanoid.
+
+    Attributes:
+        name: NAO's name of it.
+        sign: 1, or -1 where it turns the other way.
+        offset: NAO's angle at the humanoid's zero, rad.
+        limits: of the humanoid's joint; what both robots can do.
+    """
+
+    name: str
+    sign: int
+    offset: float
+    limits: JointLimits
+
+    def angle(self, position: float) -> float:
+        """NAO's angle for a position, which is clamped to the limits."""
+        clamped = min(max(position, self.limits.lower), self.limits.upper)
+        return self.offset + self.sign * clamped
+
+    def position(self, angle: float) -> float:
+        """The humanoid's position for an angle."""
+        return self.sign * (angle - self.offset)
+
+
+NaoMap = Mapping[str, NaoJoint]
+"""NAO's joints by name of the humanoid's joint."""
+
+
+def load_nao(file: Path, joints: Mapping[str, JointLimits]) -> NaoMap:
+    """The mapping of a YAML file.
+
+    Args:
+        file: a mapping ``joints`` of joints, see ``config/nao.yaml``.
+        joints: the joints of the robot's model.
+
+    Raises:
+        ConfigError: the file is unusable.
+    """
+    return read_joints(file, "joints", joints, _joint, "joint", lambda joint: joint.name)
+
+
+def _joint(entry: Section, model: JointLimits) -> NaoJoint:
+    name = entry.text("joint")
+    sign = entry.integer("sign", -1, 1, 1)
+    if not sign:
+        raise entry.error("sign", sign, "1 or -1")
+    offset = entry.number("offset", -math.pi, math.pi, 0.0)
+    least = entry.number("lower", -math.tau, math.tau)
+    most = entry.number("upper", least, math.tau)
+    velocity = entry.number("velocity", 0.1, 10.0)
+    entry.close()
+    ends = sorted((sign * (least - offset), sign * (most - offset)))
+    lower, upper = max(ends[0], model.lower), min(ends[1], model.upper)
+    if lower > upper:
+        raise entry.error("lower", least, "a range that the robot's model shares")
+    limits = replace(model, lower=lower, upper=upper, velocity=min(velocity, model.velocity))
+    return NaoJoint(name, sign, offset, limits)
+
+
+# ----------------------------------------------------------------------
 
 SILENCE_S = 1.0
 """A robot whose joint states stay away for so long is lost."""
@@ -20,7 +101,7 @@ Send = Callable[[list[str], list[float]], None]
 
 
 class NaoLink:
-    """A `robot_behavior.robots.joint_link.JointLink` to NAO.
+    """A `robot_behavior.robots.backend.JointLink` to NAO.
 
     Args:
         joints: which joint of NAO stands for which of the humanoid.
@@ -54,7 +135,7 @@ class NaoLink:
 
     @property
     def health(self) -> LinkHealth:
-        """See `robot_behavior.robots.joint_link.JointLink`."""
+        """See `robot_behavior.robots.backend.JointLink`."""
         silence_s = math.inf if self._seen is None else self._clock() - self._seen
         return LinkHealth("naoqi_driver", silence_s, self._sent, self._heard)
 
@@ -67,27 +148,27 @@ class NaoLink:
                 self._positions[joint] = self._joints[joint].position(angle)
                 self._seen = self._clock()
 
-    def update(self) -> Report | None:
-        """See `robot_behavior.robots.joint_link.JointLink`."""
+    def update(self) -> JointReport | None:
+        """See `robot_behavior.robots.backend.JointLink`."""
         if self.problem and not self._stopped:
             return None
         complete = len(self._positions) == len(self._joints)
-        return Report(dict(self._positions)) if complete else None
+        return JointReport(dict(self._positions)) if complete else None
 
     def move(self, positions: Mapping[str, float]) -> None:
-        """See `robot_behavior.robots.joint_link.JointLink`."""
+        """See `robot_behavior.robots.backend.JointLink`."""
         self._count += 1
         if self._count % EVERY == 0 and not self.problem:
             self._command(positions)
 
     def stop(self) -> None:
-        """See `robot_behavior.robots.joint_link.JointLink`."""
+        """See `robot_behavior.robots.backend.JointLink`."""
         if len(self._positions) == len(self._joints):
             self._command(self._positions)
         self._stopped = True
 
     def release(self) -> None:
-        """See `robot_behavior.robots.joint_link.JointLink`."""
+        """See `robot_behavior.robots.backend.JointLink`."""
         self._stopped = False
 
     def close(self) -> None:
@@ -100,3 +181,55 @@ class NaoLink:
             [joint.name for _, joint in joints],
             [joint.angle(positions[name]) for name, joint in joints],
         )
+
+
+# ----------------------------------------------------------------------
+# NAO: the backend that speaks the topics of naoqi_driver2.
+
+
+@dataclass(frozen=True)
+class NaoqiParams:
+    """The parameters of this backend."""
+
+    driver_namespace: str = parameter("nao", "Namespace in which naoqi_driver runs.")
+    nao_file: str = parameter("", "Path of the joint mapping; empty: the installed file.")
+    nao_speed: float = parameter(
+        0.6, "Share of its speed that NAO may use to catch up.", low=0.05, high=1.0
+    )
+    nao_speaks: bool = parameter(True, "Whether NAO says what is on the topic speech.")
+
+
+def create(node: Node, model: RobotModel) -> JointStream:
+    """The backend for a bridge.
+
+    Raises:
+        StartError: naoqi_bridge_msgs is not installed, or the mapping is unusable.
+    """
+    params = declare(node, NaoqiParams)
+    angles = message_type("naoqi_bridge_msgs", "msg", "JointAnglesWithSpeed")
+    try:
+        file = config_path(params.nao_file, "nao_file", "nao.yaml")
+        joints = load_nao(file, model.limits)
+    except ConfigError as error:
+        raise StartError(str(error)) from error
+    space = params.driver_namespace.strip("/")
+    publisher = node.create_publisher(angles, f"{space}/joint_angles", EVENTS)
+
+    def send(names: list[str], values: list[float]) -> None:
+        message = angles(joint_names=names, joint_angles=values, speed=params.nao_speed)
+        message.header.stamp = node.get_clock().now().to_msg()
+        publisher.publish(message)
+
+    link = NaoLink(joints, send, time.monotonic)
+    node.create_subscription(
+        JointState,
+        f"{space}/joint_states",
+        lambda message: link.heard(message.name, message.position),
+        qos_profile_sensor_data,
+    )
+    if params.nao_speaks:
+        voice = node.create_publisher(String, f"{space}/speech", EVENTS)
+        node.create_subscription(String, "speech", voice.publish, EVENTS)
+    stream = JointStream(model.limits, link)
+    node.get_logger().info(f"simulates joints that NAO lacks: {', '.join(stream.simulated)}")
+    return stream

@@ -12,7 +12,7 @@ from fer_common.parameters import declare, parameter
 from robot_behavior.body.robot_model import RobotModel
 from robot_behavior.motion.simulation import MOMENT_S, TrajectoryError
 from robot_behavior.motion.trajectory import JointStates
-from robot_behavior.robots.joint_link import LinkHealth
+from robot_behavior.robots.backend import LinkHealth
 from robot_behavior.robots.newest_goal import NewestGoal
 from robot_behavior.robots.optional import message_type
 

@@ -3,24 +3,130 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
-from robot_behavior.body.robot_model import JointLimits
-from robot_behavior.robots.joint_link import LinkHealth, Report
-from robot_behavior.robots.servo_humanoid.frames import Frame, FrameReader, encode
+from rclpy.node import Node
+
+from fer_common.parameters import declare, parameter
+from fer_common.runner import StartError
+from robot_behavior.body.robot_model import JointLimits, RobotModel
+from robot_behavior.nodes.robot_files import config_path
+from robot_behavior.robots.backend import JointReport, LinkHealth
+from robot_behavior.robots.joint_stream import JointStream, read_joints
 from robot_behavior.robots.servo_humanoid.protocol import (
     CHANNELS,
+    FASTEST,
+    HIGHEST,
+    LOWEST,
+    STEP_S,
+    TICKS_PER_US,
     VERSION,
     WATCHDOG_S,
+    BoardState,
+    BoardStatus,
     Code,
+    FrameReader,
     Reset,
-    State,
-    Status,
+    SerialFrame,
+    SerialPort,
     Type,
+    encode,
 )
-from robot_behavior.robots.servo_humanoid.servo_map import ServoMap
+from robot_behavior.yaml_file import ConfigError, Section
+
+# ----------------------------------------------------------------------
+# Which servo moves which joint, and how.
+
+
+@dataclass(frozen=True)
+class Servo:
+    """A servo on a channel of the board.
+
+    Attributes:
+        channel: 0..17.
+        zero_us: width of the pulse at the joint's zero, us.
+        us_per_rad: change of the width per rad; negative where the servo turns the other way.
+        limits: of the joint with this servo.
+    """
+
+    channel: int
+    zero_us: float
+    us_per_rad: float
+    limits: JointLimits
+
+    def ticks(self, position: float) -> int:
+        """Width of the pulse for a position in rad, which is clamped to the limits."""
+        clamped = min(max(position, self.limits.lower), self.limits.upper)
+        return round((self.zero_us + self.us_per_rad * clamped) * TICKS_PER_US)
+
+    def position(self, ticks: int) -> float:
+        """The position in rad that belongs to a width."""
+        return (ticks / TICKS_PER_US - self.zero_us) / self.us_per_rad
+
+    @property
+    def limit_frame(self) -> SerialFrame:
+        """What sets the channel up: its least, largest and rest width, and its speed."""
+        low, high = sorted((self.ticks(self.limits.lower), self.ticks(self.limits.upper)))
+        # One tick per step more than the speed, so that rounding never holds the joint back.
+        speed = math.ceil(self.ticks_per_step) + 1
+        words = (self.channel, low, high, self.ticks(0.0), min(speed, FASTEST))
+        return SerialFrame(Type.LIMIT, 0, words)
+
+    @property
+    def ticks_per_step(self) -> float:
+        """The joint's largest speed in the board's unit."""
+        return abs(self.us_per_rad) * TICKS_PER_US * self.limits.velocity * STEP_S
+
+
+ServoMap = Mapping[str, Servo]
+"""The servos by name of the joint."""
+
+
+def load_servos(file: Path, joints: Mapping[str, JointLimits]) -> ServoMap:
+    """The servos of a YAML file.
+
+    A servo's limits are what the file and the robot's model both allow.
+
+    Args:
+        file: a mapping ``servos`` of joints, see ``config/servo_humanoid.yaml``.
+        joints: the joints of the robot's model.
+
+    Raises:
+        ConfigError: the file is unusable.
+    """
+    return read_joints(file, "servos", joints, _servo, "channel", lambda servo: servo.channel)
+
+
+def _servo(entry: Section, model: JointLimits) -> Servo:
+    channel = entry.integer("channel", 0, CHANNELS - 1)
+    lowest, highest = LOWEST / TICKS_PER_US, HIGHEST / TICKS_PER_US
+    zero = entry.number("zero_us", lowest, highest)
+    slope = entry.number("us_per_rad", -5000.0, 5000.0)
+    if abs(slope) < 10.0:
+        raise entry.error("us_per_rad", slope, "at least 10, or at most -10")
+    lower = entry.number("lower", -math.tau, math.tau)
+    upper = entry.number("upper", lower, math.tau)
+    speed = entry.number("speed", 0.1, 20.0)
+    entry.close()
+    lower, upper = max(lower, model.lower), min(upper, model.upper)
+    if not lower <= 0.0 <= upper:
+        raise entry.error("lower", lower, f"limits {lower:g}..{upper:g} that hold the zero pose")
+    for name, end in (("lower", lower), ("upper", upper)):
+        width = zero + slope * end
+        if not lowest <= width <= highest:
+            raise entry.error(name, end, f"a pulse of {lowest:g}..{highest:g} us, not {width:.0f}")
+    fastest = (FASTEST - 2) / (abs(slope) * TICKS_PER_US * STEP_S)
+    velocity = min(speed, model.velocity, fastest)
+    limits = replace(model, lower=lower, upper=upper, velocity=velocity)
+    return Servo(channel, zero, slope, limits)
+
+
+# ----------------------------------------------------------------------
 
 RETRY_S = 0.5
 """Time between two attempts to open a port."""
@@ -36,7 +142,7 @@ REOPEN_S = 3.0
 
 
 class Port(Protocol):
-    """What the driver needs of `robot_behavior.robots.servo_humanoid.serial_port.SerialPort`."""
+    """What the driver needs of `robot_behavior.robots.servo_humanoid.protocol.SerialPort`."""
 
     def read(self) -> bytes:
         """What has arrived."""
@@ -49,7 +155,7 @@ class Port(Protocol):
 
 
 class ServoBoard:
-    """A `robot_behavior.robots.joint_link.JointLink` to the servo board.
+    """A `robot_behavior.robots.backend.JointLink` to the servo board.
 
     It opens the port, hands every servo's limits to the board, which confirms them, and
     starts over when the port disappears or the board starts anew.
@@ -71,7 +177,7 @@ class ServoBoard:
         name: str,
         clock: Callable[[], float],
     ) -> None:
-        self.status: Status | None = None
+        self.status: BoardStatus | None = None
         self._servos, self._open_port, self._name, self._clock = servos, open_port, name, clock
         self._port: Port | None = None
         self._reader = FrameReader()
@@ -79,7 +185,7 @@ class ServoBoard:
         self._retry_at = clock()
         self._heard = -math.inf
         self._sent = self._received = 0
-        self._setup: deque[Frame] = deque()
+        self._setup: deque[SerialFrame] = deque()
         self._refusal = ""
         self._sent_at: float | None = None  # when the first frame of the setup was sent
         self._sequence = 0
@@ -98,14 +204,14 @@ class ServoBoard:
             return f"servo board at {self._name} {self._failure or self._refusal}"
         if self._setup:
             return f"servo board at {self._name} is being set up"
-        stopped = self.status is not None and self.status.state is State.STOPPED
+        stopped = self.status is not None and self.status.state is BoardState.STOPPED
         if stopped or self._wanted is Type.STOP:
             return f"servo board at {self._name} is stopped until ~/release is called"
         return ""
 
     @property
     def health(self) -> LinkHealth:
-        """See `robot_behavior.robots.joint_link.JointLink`."""
+        """See `robot_behavior.robots.backend.JointLink`."""
         status, details = self.status, dict[str, object]({"watchdog [s]": WATCHDOG_S})
         if status is not None:
             causes = [cause.name.lower() for cause in Reset if status.cause & cause]
@@ -114,8 +220,8 @@ class ServoBoard:
         silence_s = self._clock() - self._heard
         return LinkHealth(self._name, silence_s, self._sent, self._received, damaged, details)
 
-    def update(self) -> Report | None:
-        """See `robot_behavior.robots.joint_link.JointLink`."""
+    def update(self) -> JointReport | None:
+        """See `robot_behavior.robots.backend.JointLink`."""
         now = self._clock()
         if self._port is None and not self._opened(now):
             return None
@@ -131,7 +237,7 @@ class ServoBoard:
                 return None
             self._send_setup(now)
             if self._wanted is not None:
-                self._send(Frame(self._wanted))
+                self._send(SerialFrame(self._wanted))
         except OSError as error:
             self._lose(f"disappeared ({_reason(error)})")
             return None
@@ -142,29 +248,29 @@ class ServoBoard:
             joint: servo.position(status.positions[servo.channel])
             for joint, servo in self._servos.items()
         }
-        return Report(positions, interrupted)
+        return JointReport(positions, interrupted)
 
     def move(self, positions: Mapping[str, float]) -> None:
-        """See `robot_behavior.robots.joint_link.JointLink`."""
+        """See `robot_behavior.robots.backend.JointLink`."""
         if self.problem:
             return
         widths = [0] * CHANNELS
         for joint, servo in self._servos.items():
             widths[servo.channel] = servo.ticks(positions[joint])
-        self._try_to_send(Frame(Type.POSE, 0, tuple(widths)))
+        self._try_to_send(SerialFrame(Type.POSE, 0, tuple(widths)))
 
     def stop(self) -> None:
-        """See `robot_behavior.robots.joint_link.JointLink`."""
+        """See `robot_behavior.robots.backend.JointLink`."""
         self._wanted = Type.STOP
-        self._try_to_send(Frame(Type.STOP))
+        self._try_to_send(SerialFrame(Type.STOP))
 
     def release(self) -> None:
-        """See `robot_behavior.robots.joint_link.JointLink`."""
+        """See `robot_behavior.robots.backend.JointLink`."""
         self._wanted = Type.RELEASE
 
     def close(self) -> None:
         """Closes the port, after which the board's watchdog takes the robot to rest."""
-        self._try_to_send(Frame(Type.REST))
+        self._try_to_send(SerialFrame(Type.REST))
         if self._port is not None:
             self._port.close()
         self._port, self.status, self._failure = None, None, "is closed"
@@ -191,9 +297,9 @@ class ServoBoard:
 
     def _begin_setup(self) -> None:
         used = {servo.channel: servo.limit_frame for servo in self._servos.values()}
-        unused = {i: Frame(Type.LIMIT, 0, (i, 0, 0, 0, 0)) for i in range(CHANNELS)}
+        unused = {i: SerialFrame(Type.LIMIT, 0, (i, 0, 0, 0, 0)) for i in range(CHANNELS)}
         limits = [used.get(channel, frame) for channel, frame in unused.items()]
-        self._setup = deque([Frame(Type.HELLO, 0, (VERSION,)), *limits])
+        self._setup = deque([SerialFrame(Type.HELLO, 0, (VERSION,)), *limits])
         self._sent_at, self._refusal, self._moving = None, "", False
 
     def _send_setup(self, now: float) -> None:
@@ -203,9 +309,9 @@ class ServoBoard:
             self._send(self._setup[0])
             self._sent_at = now
 
-    def _take(self, frame: Frame, now: float) -> bool:
+    def _take(self, frame: SerialFrame, now: float) -> bool:
         """Whether the frame tells of an interruption."""
-        status = Status.read(frame)
+        status = BoardStatus.read(frame)
         if status is not None:
             self._heard, self._failure, self.status = now, "", status
             return self._judge(status)
@@ -233,27 +339,27 @@ class ServoBoard:
         else:
             self._refusal = f"refuses the limits {command.words[1:]} of channel {command.words[0]}"
 
-    def _judge(self, status: Status) -> bool:
+    def _judge(self, status: BoardStatus) -> bool:
         if self._wanted is not None:
-            reached = (status.state is State.STOPPED) == (self._wanted is Type.STOP)
+            reached = (status.state is BoardState.STOPPED) == (self._wanted is Type.STOP)
             self._wanted = None if reached else self._wanted
         if not self._setup and status.servos != len(self._servos):
             was_moving = self._moving
             self._begin_setup()  # it has started anew and knows nothing
             return was_moving
-        was_moving, self._moving = self._moving, status.state is State.ACTIVE
+        was_moving, self._moving = self._moving, status.state is BoardState.ACTIVE
         return was_moving and not self._moving
 
     def _read(self) -> bytes:
         return self._port.read() if self._port is not None else b""
 
-    def _send(self, frame: Frame) -> None:
+    def _send(self, frame: SerialFrame) -> None:
         self._sequence = (self._sequence + 1) % 128
         self._sent += 1
         if self._port is not None:
-            self._port.write(encode(Frame(frame.type, self._sequence, frame.words)))
+            self._port.write(encode(SerialFrame(frame.type, self._sequence, frame.words)))
 
-    def _try_to_send(self, frame: Frame) -> None:
+    def _try_to_send(self, frame: SerialFrame) -> None:
         try:
             self._send(frame)
         except OSError as error:
@@ -262,3 +368,34 @@ class ServoBoard:
 
 def _reason(error: OSError) -> str:
     return error.strerror or str(error)
+
+
+# ----------------------------------------------------------------------
+# Humanoids of hobby servos: the backend that drives the servo board.
+
+
+@dataclass(frozen=True)
+class SerialParams:
+    """The parameters of this backend."""
+
+    port: str = parameter("/dev/ttyACM0", "Path of the serial port.")
+    servos_file: str = parameter("", "Path of the servos; empty: the installed file.")
+
+
+def create(node: Node, model: RobotModel) -> JointStream:
+    """The backend for a bridge.
+
+    Raises:
+        StartError: the servos file is unusable.
+    """
+    params = declare(node, SerialParams)
+    try:
+        file = config_path(params.servos_file, "servos_file", "servo_humanoid.yaml")
+        servos = load_servos(file, model.limits)
+    except ConfigError as error:
+        raise StartError(str(error)) from error
+    board = ServoBoard(servos, lambda: SerialPort(params.port), params.port, time.monotonic)
+    stream = JointStream(model.limits, board)
+    if stream.simulated:
+        node.get_logger().info(f"simulates joints without a servo: {', '.join(stream.simulated)}")
+    return stream

@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from robot_behavior.robots.servo_humanoid.frames import Frame, FrameReader, encode
 from robot_behavior.robots.servo_humanoid.protocol import (
     CHANNELS,
     FASTEST,
@@ -26,11 +25,14 @@ from robot_behavior.robots.servo_humanoid.protocol import (
     TICKS_PER_US,
     VERSION,
     WATCHDOG_S,
+    BoardState,
+    BoardStatus,
     Code,
+    FrameReader,
     Reset,
-    State,
-    Status,
+    SerialFrame,
     Type,
+    encode,
 )
 
 _COUNTS = {
@@ -64,7 +66,7 @@ class FakeServoBoard:
     """
 
     def __init__(self) -> None:
-        self.state = State.OFF
+        self.state = BoardState.OFF
         self._servos = [_Servo() for _ in range(CHANNELS)]
         self._reader = FrameReader()
         self._pulsing = False
@@ -76,23 +78,23 @@ class FakeServoBoard:
         answers = b""
         for frame in self._reader.feed(data):
             words = (frame.sequence, self._obey(frame))
-            answers += encode(Frame(Type.ANSWER, frame.sequence, words))
+            answers += encode(SerialFrame(Type.ANSWER, frame.sequence, words))
         return answers
 
     def step(self) -> bytes:
         """Lets 20 ms pass; its status after them."""
         if self._silent < round(WATCHDOG_S / STEP_S):
             self._silent += 1
-        elif self.state is State.ACTIVE:
+        elif self.state is BoardState.ACTIVE:
             self._rest()
-        if self.state is State.ACTIVE:
+        if self.state is BoardState.ACTIVE:
             for servo in self._used:
                 way = servo.target - servo.position
                 servo.position += min(max(way, -servo.speed), servo.speed)
-        elif self.state is State.RESTING:
+        elif self.state is BoardState.RESTING:
             self._approach_rest()
         positions = tuple(servo.position for servo in self._servos)
-        status = Status(
+        status = BoardStatus(
             self.state, self._reader.bad % 16384, Reset.POWER, len(self._used), positions
         )
         return encode(status.frame())
@@ -109,7 +111,7 @@ class FakeServoBoard:
     def _used(self) -> list[_Servo]:
         return [servo for servo in self._servos if servo.speed]
 
-    def _obey(self, frame: Frame) -> Code:
+    def _obey(self, frame: SerialFrame) -> Code:
         if frame.type not in tuple(_COUNTS):
             return Code.UNKNOWN
         self._silent = 0
@@ -134,7 +136,7 @@ class FakeServoBoard:
         servo = self._servos[channel]
         if (servo.low, servo.high, servo.rest, servo.speed) == (low, high, rest, speed):
             return Code.DONE
-        if self.state is not State.OFF:
+        if self.state is not BoardState.OFF:
             return Code.NOT_NOW
         servo.low, servo.high, servo.rest, servo.speed = low, high, rest, speed
         if not low <= servo.position <= high:
@@ -142,7 +144,7 @@ class FakeServoBoard:
         return Code.DONE
 
     def _pose(self, widths: tuple[int, ...]) -> Code:
-        if self.state is State.STOPPED:
+        if self.state is BoardState.STOPPED:
             return Code.NOT_NOW
         pairs = [
             (servo, width) for servo, width in zip(self._servos, widths, strict=True) if servo.speed
@@ -156,20 +158,20 @@ class FakeServoBoard:
             servo.target = min(max(width, servo.low), servo.high)
             if servo.target != width:
                 code = Code.CLAMPED
-        self.state, self._pulsing = State.ACTIVE, True
+        self.state, self._pulsing = BoardState.ACTIVE, True
         return code
 
     def _rest(self) -> Code:
-        if self.state is State.STOPPED:
+        if self.state is BoardState.STOPPED:
             return Code.NOT_NOW
-        if self.state is not State.ACTIVE:
+        if self.state is not BoardState.ACTIVE:
             return Code.DONE
         self._duration, self._progress = _SHORTEST_REST, 0
         for servo in self._used:
             servo.start = servo.position
             steps = abs(servo.position - servo.rest) * 3 * _REST_SHARE // (2 * servo.speed) + 1
             self._duration = max(self._duration, steps)
-        self.state = State.RESTING
+        self.state = BoardState.RESTING
         return Code.DONE
 
     def _approach_rest(self) -> None:
@@ -179,17 +181,17 @@ class FakeServoBoard:
         for servo in self._used:
             servo.position = round(servo.start + (servo.rest - servo.start) * share)
         if self._progress >= self._duration:
-            self.state = State.RESTED
+            self.state = BoardState.RESTED
 
     def _stop(self) -> Code:
-        self.state = State.STOPPED
+        self.state = BoardState.STOPPED
         return Code.DONE
 
     def _release(self) -> Code:
-        if self.state is State.STOPPED:
+        if self.state is BoardState.STOPPED:
             for servo in self._servos:
                 servo.target = servo.position
-            self.state = State.ACTIVE if self._pulsing else State.OFF
+            self.state = BoardState.ACTIVE if self._pulsing else BoardState.OFF
         return Code.DONE
 
 

@@ -1,0 +1,335 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
+from std_srvs.srv import SetBool
+from visualization_msgs.msg import MarkerArray
+
+from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
+from fer_common.parameters import ParameterError
+from fer_common.qos import EVENTS, NEWEST
+from fer_common.runner import start
+from fer_common.testing import spin_until, spinning
+from fer_node.nodes.fer_node import FerNode, load_bundle
+from fer_node.nodes.messages import to_message
+from fer_node.show.markers import FaceMarkers
+from fer_node.testing.fakes import FAKE_BUNDLE, FakeClassifier, FakeDetector, frontal_face, surely
+from fer_node.testing.mock_person import PicturedPerson
+
+NOISE = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
+FACE = frontal_face(160, 120, 100)
+SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+
+
+def someone():
+    return PicturedPerson(NOISE)
+
+
+def fer(
+    faces=(FACE,),
+    label="happy",
+    make_classifier=None,
+    detector=None,
+    bundle=None,
+    **values,
+):
+    """A factory of nodes with fake networks."""
+    finder = detector or (lambda score: FakeDetector(lambda image: list(faces)))
+    judge = FakeClassifier(surely(label))
+    overrides = [Parameter(name, value=value) for name, value in values.items()]
+    return lambda: FerNode(
+        bundle=bundle or (lambda model: FAKE_BUNDLE),
+        detector=finder,
+        classifier=make_classifier or (lambda *choice: judge),
+        parameter_overrides=overrides,
+    )
+
+
+def test_a_face_in_an_image_becomes_emotions():
+    with spinning(someone, fer(attend_after_s=0.1)) as (executor, (person, node)):
+        start(node)
+        assert spin_until(executor, lambda: len(person.heard["emotion"]) > 3)
+        emotion, array = person.last("emotion"), person.last("emotions")
+        assert (emotion.label, emotion.header.frame_id) == ("happy", "camera")
+        assert emotion.confidence == pytest.approx(0.94, abs=1e-3)
+        assert sum(emotion.probabilities) == pytest.approx(1, abs=1e-4)
+        assert emotion.valence > 0.5
+        roi = emotion.roi
+        assert (roi.x_offset, roi.y_offset, roi.width, roi.height) == (110, 70, 100, 100)
+        assert [e.face_id for e in array.emotions] == [emotion.face_id]
+        assert spin_until(executor, lambda: person.heard["fer_node/markers"])
+        markers = person.last("fer_node/markers").markers
+        assert {marker.header.frame_id for marker in markers} == {"base_link"}
+        assert "happy 94%" in [marker.text for marker in markers]
+
+
+@pytest.mark.parametrize("number", [0, 20])
+def test_any_number_of_faces(number):
+    faces = [frontal_face(20 + 30 * (i % 10), 40 + 60 * (i // 10), 45) for i in range(number)]
+    with spinning(someone, fer(faces)) as (executor, (person, node)):
+        start(node)
+        assert spin_until(executor, lambda: person.heard["emotions"])
+        assert len(person.last("emotions").emotions) == number
+        assert len({e.face_id for e in person.last("emotions").emotions}) == number
+
+
+def test_the_overlay_is_drawn_only_for_those_who_look():
+    with spinning(someone, fer()) as (executor, (person, node)):
+        start(node)
+        assert spin_until(executor, lambda: person.heard["emotions"])
+        overlays: list[Image] = []
+        person.create_subscription(Image, "fer_node/overlay", overlays.append, NEWEST)
+        assert spin_until(executor, lambda: overlays)
+        assert overlays[0].encoding == "bgr8"
+        assert (overlays[0].height, overlays[0].width) == NOISE.shape[:2]
+        assert bytes(overlays[0].data) != NOISE.tobytes()
+
+
+def test_markers_are_made_only_for_those_who_look(monkeypatch):
+    made = []
+    monkeypatch.setattr(FaceMarkers, "update", lambda *_: made.append(1) or MarkerArray())
+    monkeypatch.delitem(PicturedPerson.TOPICS, "fer_node/markers")
+    with spinning(someone, fer()) as (executor, (person, node)):
+        start(node)
+        assert spin_until(executor, lambda: len(person.heard["emotions"]) > 3)
+        assert not made
+        seen: list[MarkerArray] = []
+        person.create_subscription(MarkerArray, "fer_node/markers", seen.append, EVENTS)
+        assert spin_until(executor, lambda: seen)
+
+
+def test_the_diagnostics_tell_the_runtime_and_where_the_time_goes():
+    with spinning(someone, fer()) as (executor, (person, node)):
+        start(node)
+        values: dict[str, str] = {}
+
+        def told():
+            values.update(
+                {v.key: v.value for v in person.status().values} if person.status() else {}
+            )
+            return "publish [ms]" in values
+
+        assert spin_until(executor, told)
+        assert values["runtime"] == "fake fp32"
+        stages = ("receive", "wait", "detect", "follow", "align", "classify", "smooth", "publish")
+        assert all(0 <= float(values[f"{stage} [ms]"]) < 1000 for stage in stages)
+        assert [line.split()[0] for line in node.profile().splitlines()][1:-1] == list(stages)
+
+
+def test_the_runtime_is_asked_for_as_the_parameters_say():
+    asked = []
+
+    def classifier(*choice):
+        asked.append(choice[1:])
+        return FakeClassifier(surely("happy"))
+
+    overrides = {"runtime": "openvino", "precision": "bf16", "threads": 2}
+    node_as_told = fer(**overrides, make_classifier=classifier)
+    with spinning(node_as_told) as (_, (node,)):
+        start(node)
+        assert asked == [(2, "openvino", "bf16")]
+
+
+def test_the_detector_rests_while_a_face_is_followed():
+    detector = FakeDetector(lambda image: calls.append(1) or [FACE])
+    calls: list[int] = []
+    values = {"detector": lambda score: detector, "detect_every_s": 2.0}
+    with spinning(someone, fer(**values)) as (executor, (person, node)):
+        start(node)
+        assert spin_until(executor, lambda: len(person.heard["emotions"]) >= 12)
+        assert {len(array.emotions) for array in person.heard["emotions"]} == {1}
+        assert len(calls) <= 2
+
+
+def test_compressed_images():
+    with spinning(someone, fer(image_transport="compressed")) as (executor, (person, node)):
+        data = cv2.imencode(".jpg", NOISE)[1].tobytes()
+        person.message = CompressedImage(format="jpeg", data=data)
+        start(node)
+        assert spin_until(executor, lambda: person.heard["emotions"])
+        person.message = CompressedImage(format="jpeg", data=data[: len(data) // 2])
+        assert spin_until(executor, lambda: "truncated JPEG" in person.complaint())
+
+
+def odd(**changes) -> Image:
+    message = to_message(NOISE, Header(frame_id="camera"))
+    for name, value in changes.items():
+        setattr(message, name, value)
+    return message
+
+
+@pytest.mark.parametrize(
+    ("message", "complaint"),
+    [
+        (odd(encoding="32FC7"), "'32FC7'"),
+        (odd(data=b"short"), "has 5 bytes"),
+        (odd(height=0), "320x0 pixels"),
+        (odd(step=7), "step of the bgr8 image is 7"),
+    ],
+    ids=["encoding", "truncated", "empty", "step"],
+)
+def test_bad_images_are_reported_and_survived(message, complaint):
+    with spinning(someone, fer()) as (executor, (person, node)):
+        person.message = message
+        start(node)
+        assert spin_until(
+            executor, lambda: person.status() and complaint in person.status().message
+        )
+        assert person.status().level == DiagnosticStatus.ERROR
+        assert not person.heard["emotions"]
+        person.message = person.image(NOISE)
+        assert spin_until(executor, lambda: person.heard["emotions"])
+
+
+def test_a_failing_detector_is_reported_and_survived():
+    calls = []
+
+    def faces(image):
+        calls.append(image)
+        if len(calls) < 3:
+            raise RuntimeError("no luck")
+        return [FACE]
+
+    detector = FakeDetector(faces)
+    with spinning(someone, fer(detector=lambda score: detector)) as (executor, (person, node)):
+        start(node)
+        assert spin_until(executor, lambda: person.heard["emotions"])
+        assert spin_until(executor, lambda: person.status())
+        values = {v.key: v.value for v in person.status().values}
+        assert "RuntimeError: no luck" in values["last error"]
+
+
+@pytest.mark.parametrize("shape", [(480, 640), (1, 1), (7, 300)])
+def test_black_and_tiny_images_show_nobody(shape, mediapipe):
+    with spinning(someone, fer(detector=lambda score: mediapipe)) as (executor, (person, node)):
+        person.message = person.image(np.zeros((*shape, 3), np.uint8))
+        start(node)
+        assert spin_until(executor, lambda: person.heard["emotions"])
+        assert len(person.last("emotions").emotions) == 0
+
+
+@pytest.fixture
+def mediapipe():
+    pytest.importorskip("mediapipe")
+    return MediaPipeDetector(0.5)
+
+
+def test_a_smile_is_seen_with_the_real_networks(collins):
+    pytest.importorskip("mediapipe")
+    with spinning(someone, FerNode) as (executor, (person, node)):
+        person.message = person.image(collins)
+        start(node)
+        assert spin_until(executor, lambda: person.heard["emotion"], 40)
+        emotion = person.last("emotion")
+        assert emotion.label == "happy"
+        left, top = emotion.roi.x_offset, emotion.roi.y_offset
+        assert left < 224 < left + emotion.roi.width and top < 132 < top + emotion.roi.height
+
+
+def test_the_switch():
+    with spinning(someone, fer()) as (executor, (person, node)):
+        start(node)
+        client = person.create_client(SetBool, "fer_node/enable")
+        assert spin_until(executor, lambda: person.heard["emotions"] and client.service_is_ready())
+
+        off = client.call_async(SetBool.Request(data=False))
+        assert spin_until(executor, off.done)
+        assert (off.result().success, off.result().message) == (True, "not looking")
+        assert spin_until(executor, lambda: not person.last("emotions").emotions)
+        person.forget()
+        assert spin_until(executor, lambda: len(person.heard["/diagnostics"]) >= 2)
+        assert person.heard["emotions"] == [] and person.heard["emotion"] == []
+        assert person.status().message == "disabled: not looking"
+
+        assert spin_until(executor, client.call_async(SetBool.Request(data=True)).done)
+        assert spin_until(executor, lambda: person.heard["emotions"])
+
+
+def test_the_lifecycle_frees_and_reloads_the_model():
+    detectors: list[FakeDetector] = []
+
+    def make(score):
+        detectors.append(FakeDetector(lambda image: [FACE]))
+        return detectors[-1]
+
+    with spinning(someone, fer(detector=make)) as (executor, (person, node)):
+        for cycle in range(1, 4):
+            assert node.trigger_configure() is SUCCESS
+            assert len(detectors) == 2 * cycle - 2
+            for _ in range(2):
+                assert node.trigger_activate() is SUCCESS
+                person.forget()
+                assert spin_until(executor, lambda: person.heard["emotions"])
+                assert node.trigger_deactivate() is SUCCESS
+                assert all(detector.closed for detector in detectors)
+            assert node.trigger_cleanup() is SUCCESS
+        assert person.raw.get_subscription_count() == 0
+        assert node.trigger_shutdown() is SUCCESS
+
+
+def test_it_can_be_shut_down_and_destroyed_in_any_state():
+    for steps in ((), ("configure",), ("configure", "activate")):
+        for shutdown in (True, False):
+            with spinning(someone, fer()) as (_, (_, node)):
+                for step in steps:
+                    assert getattr(node, f"trigger_{step}")() is SUCCESS
+                if shutdown:
+                    assert node.trigger_shutdown() is SUCCESS
+
+
+def test_old_images_are_dropped_and_counted():
+    with spinning(someone, fer(max_age_s=0.3)) as (executor, (person, node)):
+        person.message = None
+        start(node)
+        message = person.image(NOISE)
+        old = person.get_clock().now().nanoseconds - 2_000_000_000
+        message.header.stamp.sec, message.header.stamp.nanosec = divmod(old, 10**9)
+
+        def dropped():
+            person.raw.publish(message)
+            values = {v.key: v.value for v in person.status().values} if person.status() else {}
+            return int(values.get("dropped, too old", 0)) > 0
+
+        assert spin_until(executor, dropped)
+        assert not person.heard["emotions"]
+        # A clock that is always wrong does not blind the robot for ever.
+        assert spin_until(executor, lambda: dropped() and person.heard["emotions"])
+        assert spin_until(executor, lambda: "their age is not checked" in person.complaint())
+        assert person.status().level == DiagnosticStatus.WARN
+
+
+def test_silence_is_reported():
+    with spinning(someone, fer()) as (executor, (person, node)):
+        person.message = None
+        start(node)
+        assert spin_until(executor, lambda: "no images on /image for" in person.complaint())
+        assert person.complaint().endswith("is the camera running?")
+
+
+def test_an_inactive_node_says_so():
+    with spinning(someone, fer()) as (executor, (person, _)):
+        assert spin_until(executor, lambda: person.status())
+        assert person.status().message == "unconfigured"
+        assert person.status().name == "fer_node: expressions"
+
+
+def test_a_missing_model_is_one_clear_line():
+    with spinning(someone, fer(bundle=load_bundle, model="nonesuch")) as (executor, (person, node)):
+        assert node.trigger_configure() is FAILURE
+        assert spin_until(executor, lambda: person.status())
+        assert "no model 'nonesuch'; expected the path of a bundle" in person.status().message
+        assert "\n" not in person.status().message
+
+
+def test_a_wrong_parameter_is_named():
+    with (
+        pytest.raises(ParameterError, match="'hysteresis' is 3.0, expected 0..1"),
+        spinning(fer(hysteresis=3.0)),
+    ):
+        pass

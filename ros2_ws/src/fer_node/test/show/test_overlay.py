@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ec_rfernet.faces.face import Box
+from ec_rfernet.labels import LABELS, UNKNOWN
+from fer_node.perception.pipeline import EmotionEstimate, Perceived
+from fer_node.show import overlay
+from fer_node.show.overlay import Area, shade, text_size, write
+from fer_node.show.palette import COLOURS, contrast, ink
+
+SIZES = [(240, 320), (480, 640), (1080, 1920)]
+
+
+def estimate(face_id="kelto", label="happy", box=(200, 150, 120, 140), share=0.9, flaw=""):
+    rest = (1 - share) / 6
+    index = LABELS.index(label) if label in LABELS else 0
+    probabilities = np.full(7, rest, np.float32)
+    probabilities[index] = share
+    return EmotionEstimate(face_id, label, share, probabilities, 0.5, 0.5, Box(*box), flaw)
+
+
+def picture(size=(480, 640), grey=128):
+    return np.full((*size, 3), grey, np.uint8)
+
+
+def pixels(image, label, within=None):
+    """How many pixels have exactly the colour of an expression."""
+    part = image if within is None else image[within]
+    return int((part == COLOURS[label][::-1]).all(axis=2).sum())
+
+
+def changed(before, after):
+    return (before != after).any(axis=2)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("grey", [0, 255])
+def test_the_attended_face_is_marked_on_dark_and_on_bright_pictures(size, grey):
+    height, width = size
+    box = (0.4 * width, 0.35 * height, 0.2 * width, 0.3 * height)
+    drawn = overlay.draw(picture(size, grey), Perceived((estimate(box=box),), "kelto"), 0.02)
+    assert pixels(drawn, "happy") > 4 * 0.1 * width  # the frame, and the caption's ground
+    inside = (slice(int(0.42 * height), int(0.58 * height)), slice(int(0.45 * width), width // 2))
+    assert (drawn[inside] == grey).all(), "the face itself stays visible"
+    frame = drawn[int(0.5 * height), : int(0.42 * width)]
+    assert np.abs(frame.astype(int) - grey).max() > 100, "stands out from the picture"
+
+
+def test_who_is_not_attended_is_drawn_with_less():
+    one = estimate("aaaaa", "sad", (60, 150, 120, 140))
+    other = estimate("bbbbb", "sad", (420, 150, 120, 140))
+    drawn = overlay.draw(picture(), Perceived((one, other), "aaaaa"), 0.02)
+    left, right = (slice(None), slice(0, 320)), (slice(None), slice(380, 640))
+    assert pixels(drawn, "sad", left) > 2 * pixels(drawn, "sad", right) > 0
+
+
+def test_a_bar_is_as_long_as_its_probability():
+    def bar(share):
+        drawn = overlay.draw(picture(), Perceived((estimate(share=share),), "kelto"), 0.0)
+        # Without the frame and the caption, whose colour is the same.
+        return pixels(drawn, "happy", (slice(150, 300), slice(330, 640)))
+
+    empty, half, full = bar(0.0), bar(0.5), bar(1.0)
+    assert empty == 0 < half
+    assert full == pytest.approx(2 * half, rel=0.06)
+
+
+def test_every_probability_has_its_colour():
+    equal = replace(estimate(), probabilities=np.full(7, 1 / 7, np.float32))
+    drawn = overlay.draw(picture(), Perceived((equal,), "kelto"), 0.0)
+    assert all(pixels(drawn, label) > 20 for label in LABELS)
+
+
+def test_what_is_unknown_is_not_shown_as_known(monkeypatch):
+    said = []
+    monkeypatch.setattr(overlay, "write", lambda _canvas, text, *_: said.append(text))
+    unsure = estimate(label=UNKNOWN, share=0.4, flaw="turned away")
+    drawn = overlay.draw(picture(), Perceived((unsure,), "kelto"), 0.0)
+    assert [text for text in said if "·" in text] == [
+        "1 face · 0 ms",
+        "unknown (turned away) · kelto",
+    ]
+    assert pixels(drawn, UNKNOWN) > 100
+
+
+@pytest.mark.parametrize(
+    ("faces", "latency", "expected"),
+    [(0, 0.0123, "nobody in view · 12 ms"), (1, 0.5, "1 face · 500 ms"), (3, 0, "3 faces · 0 ms")],
+)
+def test_the_footer_tells_who_is_there_and_the_latency(monkeypatch, faces, latency, expected):
+    said = []
+    monkeypatch.setattr(overlay, "write", lambda _canvas, text, *_: said.append(text))
+    people = tuple(estimate(str(index), box=(9, 9, 40, 50)) for index in range(faces))
+    overlay.draw(picture(), Perceived(people, None), latency)
+    assert said[0] == expected
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_text_is_large_enough_to_be_read(size, monkeypatch):
+    sizes = []
+    monkeypatch.setattr(
+        overlay, "write", lambda canvas, text, left, top, letters, colour: sizes.append(letters)
+    )
+    people = (estimate("a", box=(50, 50, 60, 70)), estimate("b", box=(150, 50, 60, 70)))
+    overlay.draw(picture(size), Perceived(people, "a"), 0.0)
+    assert min(sizes) >= max(11, 0.02 * size[0])
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    "place", [(-0.1, 0.3), (0.9, 0.3), (0.4, -0.1), (0.4, 0.85), (0.9, 0.9), (-0.1, -0.1)]
+)
+def test_the_bars_of_a_face_at_the_edge_are_inside_and_beside_it(size, place):
+    height, width = size
+    face = Area(int(place[0] * width), int(place[1] * height), width // 5, height // 4)
+    letters = max(11, round(16 * height / 480))
+    whole = Area(0, 0, width, height)
+    spot = overlay.place(face, overlay.panel_size(letters), [face], [], whole)
+    assert spot.overlap(face) == 0
+    assert spot.overlap(whole) == spot.width * spot.height
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("number", [0, 1, 3, 10])
+def test_ten_captions_do_not_hide_each_other(size, number, monkeypatch):
+    height, width = size
+    people = tuple(
+        estimate(
+            f"face{index}",
+            LABELS[index % 7],
+            (
+                width * (0.02 + 0.19 * (index % 5)),
+                height * (0.15 + 0.45 * (index // 5)),
+                0.13 * width,
+                0.15 * height,
+            ),
+        )
+        for index in range(number)
+    )
+    plates = []
+    monkeypatch.setattr(overlay, "draw_bars", lambda *_: None)
+    monkeypatch.setattr(overlay, "shade", lambda _canvas, area, *_: plates.append(area))
+    overlay.draw(picture(size), Perceived(people, "face1"), 0.01)
+    assert len(plates) == number + 1
+    whole = Area(0, 0, width, height)
+    assert all(plate.overlap(whole) == plate.width * plate.height for plate in plates)
+    for one, other in itertools.combinations(plates, 2):
+        assert one.overlap(other) <= 0.2 * min(one.width, other.width) * one.height
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.tuples(st.integers(1, 300), st.integers(1, 300)),
+    st.lists(st.tuples(*[st.floats(-500, 500)] * 2, *[st.floats(1, 900)] * 2), max_size=4),
+)
+def test_any_box_in_any_picture_is_drawn(size, boxes):
+    people = tuple(estimate(str(index), box=box) for index, box in enumerate(boxes))
+    image = picture(size)
+    drawn = overlay.draw(image, Perceived(people, "0"), 0.1)
+    assert drawn.shape == image.shape and drawn.dtype == np.uint8
+    assert (image == 128).all()
+
+
+# Text
+
+
+def test_text_is_written_where_it_is_said_to_be():
+    canvas = picture()
+    width, height = text_size("happy 90%", 16)
+    write(canvas, "happy 90%", 100, 200, 16, (255, 0, 0))
+    rows, columns = np.nonzero(changed(picture(), canvas))
+    assert columns.min() >= 100 and columns.max() < 100 + width
+    assert rows.min() >= 200 and rows.max() < 200 + height
+    assert 8 <= np.ptp(rows) + 1 <= 20
+    assert canvas[..., 2].max() > 200 and canvas[..., 1].min() < 60  # red, in BGR
+
+
+@pytest.mark.parametrize("left", [-500, -20, 630, 900])
+@pytest.mark.parametrize("top", [-500, -5, 475, 900])
+def test_text_and_plates_are_cut_off_at_the_edges(left, top):
+    canvas = picture()
+    write(canvas, "somewhere", left, top, 16, (255, 255, 255))
+    shade(canvas, Area(left, top, 50, 50), (0, 0, 0), 0.5)
+    assert canvas.shape == (480, 640, 3)
+
+
+def test_a_plate_covers_its_area_and_nothing_else():
+    canvas = picture(grey=100)
+    shade(canvas, Area(10, 20, 30, 40), (200, 0, 0), 0.5)
+    touched = changed(picture(grey=100), canvas)
+    assert touched[20:60, 10:40].all() and touched.sum() == 30 * 40
+    assert canvas[30, 20].tolist() == [50, 50, 150]
+
+
+# Colours
+
+
+def simulated(colour, matrix):
+    """A colour as someone with a colour blindness sees it, linear RGB 0..1."""
+    share = np.array(colour) / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    return np.clip(np.array(matrix) @ linear, 0, 1)
+
+
+# Machado, Oliveira and Fernandes (2009), severity 1.
+BLINDNESS = {
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "none": np.eye(3),
+}
+
+
+@pytest.mark.parametrize("kind", BLINDNESS)
+def test_the_colours_are_told_apart_by_the_colour_blind(kind):
+    seen = {label: simulated(colour, BLINDNESS[kind]) ** (1 / 2.2) for label, colour in
+            COLOURS.items()}  # fmt: skip
+    for one, other in itertools.combinations(seen, 2):
+        assert np.linalg.norm(seen[one] - seen[other]) > 0.18, f"{one} and {other}"
+
+
+def test_every_label_has_a_colour_and_text_on_it_is_read():
+    assert list(COLOURS) == [*LABELS, UNKNOWN]
+    assert all(contrast(colour, ink(colour)) >= 4.5 for colour in COLOURS.values())

@@ -1,0 +1,251 @@
+"""The behaviours file: what is read, and what its author is told about a mistake."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ec_rfernet.labels import LABELS
+from robot_behavior.dialogue.behaviors import Behaviors, Variant, load
+from robot_behavior.dialogue.conductor import Wording
+from robot_behavior.yaml_file import ConfigError
+
+SHIPPED = Path(__file__).parents[2] / "config" / "behaviors.yaml"
+MOTIONS = {"greet", "nod", "wave", "happy_arms_up", "happy_bounce"}
+
+GOOD = """
+locale: en
+pause_s: 1.0
+response_timeout_s: 20
+notice: {motion: greet, say: "A camera looks at you.", priority: 200}
+emotions:
+  happy:
+    dwell_s: 0.5
+    cooldown_s: 8
+    priority: 120
+    min_confidence: 0.4
+    variants:
+      - {motion: happy_arms_up, say: [You look happy!, What a smile!]}
+      - {motion: nod, say: Nice to see you smile.}
+      - {motion: wave}
+"""
+
+
+def from_text(tmp_path: Path, text: str) -> Behaviors:
+    file = tmp_path / "mine.yaml"
+    file.write_text(text, encoding="utf-8")
+    return load(file, MOTIONS)
+
+
+def shipped() -> Behaviors:
+    named = set(re.findall(r"motion: (\w+)", SHIPPED.read_text()))
+    return load(SHIPPED, named, SHIPPED.parent / "sentences")
+
+
+def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+    behaviors = from_text(tmp_path, GOOD)
+    happy = behaviors.emotions["happy"]
+    assert (behaviors.locale, behaviors.pause_s, behaviors.response_timeout_s) == ("en", 1.0, 20.0)
+    assert (happy.dwell_s, happy.cooldown_s, happy.priority) == (0.5, 8.0, 120)
+    assert happy.min_confidence == 0.4
+    assert happy.variants == (
+        Variant("happy_arms_up", ("You look happy!", "What a smile!")),
+        Variant("nod", ("Nice to see you smile.",)),
+        Variant("wave", ()),
+    )
+    assert behaviors.notice is not None
+    assert behaviors.notice.variants == (Variant("greet", ("A camera looks at you.",)),)
+
+
+RICH = (
+    GOOD
+    + """    again: [{motion: nod, say: Still smiling!}]
+    limit: 3
+    then: {cooldown_s: 15, variants: [{motion: nod}]}
+memory_s: 30
+engagement:
+  near: 0.15
+  far: 0.1
+  dwell_s: 1
+  leave_s: 2
+  greeting: {cooldown_s: 20, priority: 180, variants: [{motion: wave, say: Hello.}]}
+  farewell: {cooldown_s: 20, priority: 170, variants: [{motion: wave, say: Goodbye.}]}
+"""
+)
+
+
+def test_moods_and_engagement_are_read(tmp_path: Path) -> None:
+    behaviors = from_text(tmp_path, RICH)
+    happy, engagement = behaviors.emotions["happy"], behaviors.engagement
+    assert (happy.limit, behaviors.memory_s) == (3, 30.0)
+    assert happy.again == (Variant("nod", ("Still smiling!",)),)
+    assert happy.then is not None
+    assert (happy.then.cooldown_s, happy.then.priority) == (15.0, 120)
+    assert engagement is not None
+    assert (engagement.near, engagement.far) == (0.15, 0.1)
+    assert engagement.greeting is not None
+    assert engagement.greeting.variants == (Variant("wave", ("Hello.",)),)
+
+
+def test_a_file_without_them_stays_valid(tmp_path: Path) -> None:
+    behaviors = from_text(tmp_path, GOOD)
+    happy = behaviors.emotions["happy"]
+    assert behaviors.engagement is None
+    assert (happy.limit, happy.again, happy.then) == (0, (), None)
+
+
+RICH_MALFORMED = [
+    ("limit: 3", "limit: 0", "emotions.happy.limit is 0, expected a whole number 1..1000"),
+    ("    limit: 3\n", "", "emotions.happy.limit is missing"),
+    ("{motion: nod, say: Still", "{motion: nid, say: Still", "happy.again[0].motion is 'nid'"),
+    ("[{motion: nod}]}\nmemory", "[]}\nmemory", "emotions.happy.then.variants is []"),
+    ("cooldown_s: 15", "dwell_s: 15", "emotions.happy.then.dwell_s is not known"),
+    ("memory_s: 30", "memory_s: long", "memory_s is 'long', expected a number 0..3600"),
+    ("near: 0.15", "near: 15", "engagement.near is 15, expected a number 0.001..1"),
+    ("far: 0.1", "far: 0.2", "engagement.far is 0.2, expected a number 0..0.15"),
+    ("  leave_s: 2\n", "", "engagement.leave_s is missing"),
+    ("greeting:", "greetings:", "engagement.greetings is not known"),
+    ("priority: 170", "priority: high", "engagement.farewell.priority is 'high'"),
+    ("say: Hello.", "say: ['']", "engagement.greeting.variants[0].say is ''"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), RICH_MALFORMED)
+def test_a_mistake_in_moods_or_engagement_is_named(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    assert old in RICH
+    with pytest.raises(ConfigError) as caught:
+        from_text(tmp_path, RICH.replace(old, new, 1))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_keys_stand_for_the_sentences_of_the_language(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(GOOD.replace("say: Nice to see you smile.", "say: [happy, Nice!]"))
+    for locale in ("", "de"):
+        behaviors = load(file, MOTIONS, SHIPPED.parent / "sentences", locale)
+        say = behaviors.emotions["happy"].variants[1].say
+        assert behaviors.sentences is not None
+        assert say == (*behaviors.sentences.of("happy"), "Nice!")
+        wording = Wording(behaviors)
+        assert wording.text(say[0], "happy") == say[0]
+        assert wording.line(say[0]).locale == (locale or "en")
+        assert wording.line(say[0]).marked.startswith("<prosody")
+    file.write_text(GOOD.replace("say: Nice to see you smile.", "say: hapy"))
+    with pytest.raises(ConfigError, match=r"variants\[1\]\.say: .*did you mean happy"):
+        load(file, MOTIONS, SHIPPED.parent / "sentences")
+
+
+def test_a_greeting_knows_the_time_of_day() -> None:
+    behaviors = shipped()
+    template = next(sentence for sentence in behaviors.keys if "{time_of_day}" in sentence)
+    assert "Good morning" in Wording(behaviors, lambda: 8).text(template, "greeting")
+    assert "Good evening" in Wording(behaviors, lambda: 21).text(template, "greeting")
+
+
+def test_the_notice_can_be_left_out(tmp_path: Path) -> None:
+    assert from_text(tmp_path, re.sub(r"notice:.*\n", "", GOOD)).notice is None
+
+
+MALFORMED = [
+    ("happy:", "hapy:", "emotions.hapy is not an expression", "did you mean happy?"),
+    ("happy:", "unknown:", "emotions.unknown is not an expression", "one of angry, disgusted"),
+    ("motion: nod", "motion: nood", "emotions.happy.variants[1].motion is 'nood'", "mean nod?"),
+    ("motion: nod", "motion: zzz", "variants[1].motion is 'zzz'", "happy_bounce, nod, wave"),
+    ("motion: nod, ", "", "emotions.happy.variants[1].motion is missing", ""),
+    ("motion: nod", "motion: [nod]", "variants[1].motion is ['nod']", "a text"),
+    ("say: Nice to see you smile.", "say: ''", "variants[1].say is ''", "not empty"),
+    ("say: Nice to see you smile.", "say: ['  ']", "variants[1].say is '  '", "not empty"),
+    ("say: Nice to see you smile.", "say: 7", "variants[1].say is 7", "a sentence"),
+    ("say: Nice to see you smile.", "say: [no]", "variants[1].say is False", "a sentence"),
+    ("say: Nice to see you smile.", "say: What a smile!", "is 'What a smile!'", "differ within"),
+    ("motion: nod, say: Nice to see you smile.", "motion: wave", "is 'wave'", "not listed twice"),
+    ("say: Nice", "says: Nice", "variants[1].says is not known", "motion, say"),
+    ("dwell_s: 0.5", "dwell_s: -1", "emotions.happy.dwell_s is -1", "a number 0..3600"),
+    ("dwell_s: 0.5", "dwell_s: soon", "dwell_s is 'soon'", "a number 0..3600"),
+    ("dwell_s: 0.5", "dwell_s: .nan", "dwell_s is nan", "a number 0..3600"),
+    ("dwell_s: 0.5", "dwell: 0.5", "emotions.happy.dwell_s is missing", ""),
+    ("cooldown_s: 8", "cooldown_s: .inf", "cooldown_s is inf", "a number 0..3600"),
+    ("cooldown_s: 8", "cooldown_s: 8\n    wait_s: 1", "happy.wait_s is not known", "cooldown_s"),
+    ("priority: 120", "priority: 256", "emotions.happy.priority is 256", "0..255"),
+    ("priority: 120", "priority: 1.5", "priority is 1.5", "a whole number"),
+    ("priority: 120", "priority: yes", "priority is True", "a whole number"),
+    ("min_confidence: 0.4", "min_confidence: 40", "min_confidence is 40", "a number 0..1"),
+    ("locale: en", "locale: no", "locale is False", "a text"),
+    ("locale: en", "locale: english please", "locale is 'english please'", "en, de or en-GB"),
+    ("locale: en\n", "", "locale is missing", ""),
+    ("pause_s: 1.0", "pause_s: -0.1", "pause_s is -0.1", "a number"),
+    ("response_timeout_s: 20", "response_timeout_s: 0", "response_timeout_s is 0", "1..3600"),
+    ("emotions:", "emotion:", "emotions is missing", ""),
+    ("motion: greet", "motion: great", "notice.motion is 'great'", "did you mean greet?"),
+    ('say: "A camera looks at you."', "say: ' '", "notice.say is ' '", "not empty"),
+    ("locale: en", "locale: en\nlanguage: en", "language is not known", "locale"),
+    ("locale: en", "locale: [en", "is not valid YAML", "mine.yaml"),
+    ("  happy:", "  happy: &a [1]\n  sad:", "emotions.happy is [1]", "a mapping"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "place", "expected"), MALFORMED)
+def test_a_mistake_is_named(tmp_path: Path, old: str, new: str, place: str, expected: str) -> None:
+    assert old in GOOD
+    with pytest.raises(ConfigError) as caught:
+        from_text(tmp_path, GOOD.replace(old, new, 1))
+    message = str(caught.value)
+    assert message.startswith(str(tmp_path / "mine.yaml"))
+    assert place in message
+    assert expected in message
+    assert "\n" not in message
+
+
+def test_no_variants_at_all(tmp_path: Path) -> None:
+    document = yaml.safe_load(GOOD)
+    document["emotions"]["happy"]["variants"] = []
+    with pytest.raises(ConfigError, match=r"happy\.variants is \[\], expected at least one"):
+        from_text(tmp_path, yaml.safe_dump(document))
+
+
+def test_an_expression_listed_twice_is_refused(tmp_path: Path) -> None:
+    block = GOOD[GOOD.index("  happy:") :]
+    with pytest.raises(ConfigError, match=r"line 16, column 3: key 'happy' is there twice"):
+        from_text(tmp_path, GOOD + block)
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words", "\x00"])
+def test_a_file_that_is_something_else(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"mine\.yaml"):
+        from_text(tmp_path, text)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: cannot be read"):
+        load(tmp_path / "nowhere.yaml", MOTIONS)
+
+
+def test_shipped_behaviours_answer_every_expression() -> None:
+    behaviors = shipped()
+    assert set(behaviors.emotions) == set(LABELS)
+    assert behaviors.notice is not None
+    for name, behavior in behaviors.emotions.items():
+        if name == "neutral":
+            assert not any(variant.say for variant in behavior.variants)
+        else:
+            assert len(behavior.variants) >= 2
+            assert sum(len(variant.say) for variant in behavior.variants) >= 3
+
+
+def test_shipped_sentences_never_assert_a_feeling() -> None:
+    for behavior in shipped().emotions.values():
+        for variant in behavior.variants:
+            for sentence in variant.say:
+                assert not re.search(r"\byou('re| are| feel| seem)\b", sentence, re.IGNORECASE)
+
+
+def test_shipped_behaviours_answer_within_two_seconds() -> None:
+    # People expect an answer within two seconds (Shiwa et al., 2009).
+    for name, behavior in shipped().emotions.items():
+        assert name == "neutral" or behavior.dwell_s <= 1.5

@@ -1,0 +1,349 @@
+"""Whoever owns the joints, and however it changes: the robot moves smoothly, or not at all."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from robot_behavior.motion.mover import MoverSettings
+from ros2_ws.src.robot_behavior.test.motion.moving_robot import (
+    ARM,
+    JOINTS,
+    MOTIONS,
+    NOD,
+    PITCH,
+    REST,
+    STEP_S,
+    TURN,
+    WAVE,
+    YAW,
+    MovingRobot,
+)
+
+STILL = MoverSettings(idle=0.0, gaze=False)
+angles = st.floats(-0.7, 0.7)
+moments = st.tuples(
+    st.sampled_from(["play", "play", "stop", "rest", "idle", "speed", "gaze", "quiet", "wait"]),
+    st.integers(0, 3),
+    st.floats(0.05, 1.5),
+    st.none() | st.tuples(angles, angles),
+)
+
+
+def apply(robot: MovingRobot, action: str, number: int) -> None:
+    if action == "play":
+        robot.mover.release()
+        robot.play(MOTIONS[number])
+    elif action == "stop":
+        robot.tell(robot.mover.stop(robot.now))
+    elif action == "rest":
+        robot.tell(robot.mover.rest(robot.now))
+    elif action == "idle":
+        robot.tune(idle=number / 3)
+    elif action == "speed":
+        robot.tune(speed=(0.3, 0.5, 0.8, 1.0)[number])
+    elif action == "gaze":
+        robot.tune(gaze=number > 0)
+    elif action == "quiet":
+        robot.mover.quiet = number > 1
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(moments, max_size=8), st.integers(0, 3), st.booleans())
+def test_no_hand_over_makes_a_jump(story: list, latency: int, on_head: bool) -> None:
+    robot = MovingRobot(MoverSettings(camera_on_head=on_head), latency)
+    robot.go_on(0.5)
+    for action, number, seconds, face in story:
+        apply(robot, action, number)
+        robot.go_on(seconds, face)
+    robot.assert_smooth()
+    assert robot.failures == []
+    robot.tune(idle=0.0)
+    robot.play(REST)
+    robot.go_on(9.0)
+    np.testing.assert_allclose(robot.poses[-1], 0.0, atol=2e-3)
+    assert not robot.speeds[-1].any()
+    assert not robot.mover.playing
+
+
+def test_an_idle_robot_breathes_and_glances_without_end() -> None:
+    robot = MovingRobot()
+    robot.go_on(20.0)
+    poses = np.array(robot.poses)
+    span = poses.max(axis=0) - poses.min(axis=0)
+    assert span[ARM] > 0.03 and span[YAW] > 0.05 and span[0] > 0.015
+    assert np.abs(poses).max() < 0.16
+    robot.assert_smooth()
+
+
+def test_idling_can_be_scaled_and_switched_off() -> None:
+    whole, half = MovingRobot(), MovingRobot(MoverSettings(idle=0.5))
+    whole.go_on(20.0)
+    half.go_on(20.0)
+    ratio = np.ptp(np.array(half.poses)[:, ARM]) / np.ptp(np.array(whole.poses)[:, ARM])
+    assert ratio == pytest.approx(0.5, abs=0.05)
+    whole.tune(idle=0.0)
+    whole.go_on(3.0)
+    said = len(whole.told)
+    whole.go_on(3.0)
+    assert len(whole.told) == said  # it goes back to rest and then falls silent
+    assert np.abs(whole.poses[-1]).max() < 2e-3
+
+
+@pytest.mark.parametrize("how", ["quiet", "held"])
+def test_a_robot_that_is_switched_off_or_stopped_is_silent(how: str) -> None:
+    robot = MovingRobot()
+    robot.go_on(3.0)
+    if how == "quiet":
+        robot.mover.quiet = True
+    else:
+        robot.tell(robot.mover.stop(robot.now))
+    robot.go_on(3.0, (0.5, 0.1))
+    said, pose = len(robot.told), robot.poses[-1]
+    robot.go_on(3.0, (0.5, 0.1))
+    assert len(robot.told) == said
+    np.testing.assert_array_equal(robot.poses[-1], pose)
+
+
+def test_a_motion_is_not_disturbed_by_idling() -> None:
+    lively, still = MovingRobot(), MovingRobot(STILL)
+    for robot in (lively, still):
+        robot.go_on(2.0)
+        robot.play(WAVE)
+        said = len(robot.told)
+        robot.go_on(2.0)
+        assert len(robot.told) == said
+    np.testing.assert_allclose(
+        np.array(lively.poses)[-150:, ARM], np.array(still.poses)[-150:, ARM], atol=0.02
+    )
+
+
+def test_nothing_is_commanded_before_the_first_complete_joint_state() -> None:
+    robot = MovingRobot()
+    robot.mute = True
+    robot.go_on(1.0, (0.5, 0.0))
+    robot.mover.monitor.update(JOINTS[:-1], [0.0] * 4, [], robot.now)
+    robot.go_on(1.0, (0.5, 0.0))
+    assert robot.told == [] and robot.failures == []
+    assert robot.mover.refusal(robot.now).startswith(f"no joint state yet of {JOINTS[-1]}")
+    robot.mute = False
+    robot.go_on(1.0)
+    assert robot.told
+
+
+def test_a_robot_found_elsewhere_goes_to_rest_before_it_idles() -> None:
+    robot = MovingRobot()
+    robot.sim.positions[ARM] = 1.2
+    robot.go_on(4.0)
+    robot.assert_smooth()
+    assert abs(robot.poses[-1][ARM]) < 0.05
+
+
+def test_the_head_follows_a_face_and_returns_when_it_is_gone() -> None:
+    robot = MovingRobot(MoverSettings(idle=0.0))
+    robot.go_on(4.0, (0.5, 0.15))
+    assert robot.poses[-1][YAW] == pytest.approx(0.5, abs=0.01)
+    assert robot.poses[-1][PITCH] == pytest.approx(0.15, abs=0.01)
+    said = len(robot.told)
+    robot.go_on(2.0, (0.51, 0.14))
+    assert len(robot.told) == said  # that much is jitter
+    robot.go_on(4.0)
+    assert np.abs(robot.poses[-1]).max() < 2e-3
+    robot.assert_smooth()
+
+
+def test_a_face_beyond_the_limits_is_followed_up_to_the_limits() -> None:
+    robot = MovingRobot()
+    robot.go_on(4.0, (2.5, -1.5))
+    assert robot.poses[-1][YAW] == pytest.approx(1.2, abs=1e-3)
+    assert robot.poses[-1][PITCH] == pytest.approx(-0.5, abs=0.02)
+    robot.assert_smooth()
+
+
+def test_the_gaze_keeps_what_a_motion_does_not_need() -> None:
+    robot = MovingRobot(MoverSettings(idle=0.0))
+    robot.go_on(2.0, (0.4, 0.2))
+    robot.play(NOD)
+    robot.go_on(1.0, (-0.4, 0.2))
+    assert robot.mover.playing
+    assert robot.poses[-1][YAW] < 0.0  # turns to the face that moves, while it nods
+    assert max(pose[PITCH] for pose in robot.poses[-60:]) == pytest.approx(0.25, abs=0.02)
+    robot.go_on(2.0, (-0.4, 0.2))
+    assert robot.poses[-1][YAW] == pytest.approx(-0.4, abs=0.05)
+    robot.assert_smooth()
+
+
+def test_a_motion_that_turns_the_head_owns_it() -> None:
+    robot = MovingRobot()
+    robot.go_on(2.0, (0.6, 0.0))
+    robot.play(TURN)
+    robot.go_on(1.25, (0.6, 0.0))
+    assert min(pose[YAW] for pose in robot.poses[-10:]) == pytest.approx(-0.6, abs=0.02)
+
+
+@pytest.mark.parametrize("moment", [0.1, 0.35, 0.6, 1.0, 1.4])
+def test_a_stop_brakes_at_once_and_as_hard_as_the_limits_allow(moment: float) -> None:
+    robot = MovingRobot()
+    robot.go_on(2.0, (0.5, 0.0))
+    robot.play(WAVE)
+    robot.go_on(moment, (-0.5, 0.0))
+    before = np.abs(robot.speeds[-1])
+    robot.tell(robot.mover.stop(robot.now))
+    hardest = np.array([limit.acceleration for limit in robot.mover._limits.values()])
+    longest = max((before / hardest).max(), 0.02) + 2 * STEP_S
+    robot.go_on(longest)
+    assert not robot.speeds[-1].any()
+    held = robot.poses[-1]
+    robot.go_on(2.0, (-0.5, 0.0))
+    np.testing.assert_array_equal(robot.poses[-1], held)
+    assert "~/release" in robot.mover.refusal(robot.now)
+    robot.mover.release()
+    assert not robot.mover.refusal(robot.now)
+    robot.go_on(4.0, (0.5, 0.0))
+    assert abs(robot.poses[-1][ARM]) < 0.05  # it lives again
+    assert robot.poses[-1][YAW] == pytest.approx(0.5, abs=0.05)
+    robot.assert_smooth()
+    robot.play(REST)
+    robot.go_on(3.0)
+    assert abs(robot.poses[-1][ARM]) < 0.05
+
+
+def test_a_robot_that_falls_silent_is_braked_and_found_again() -> None:
+    robot = MovingRobot()
+    robot.go_on(1.0)
+    robot.play(TURN)
+    robot.go_on(0.2)
+    robot.mute = True
+    robot.go_on(2.0)
+    assert ["no joint states for 1.0 s" in text for text in robot.failures] == [True]
+    said = len(robot.told)
+    robot.go_on(3.0, (0.5, 0.0))
+    assert len(robot.told) == said and not robot.speeds[-1].any()
+    assert "no joint states for 5." in robot.mover.refusal(robot.now)
+    robot.mute = False
+    robot.go_on(0.5)
+    assert len(robot.told) == said
+    assert robot.mover.refusal(robot.now).startswith("waits after a fault: no joint states")
+    robot.go_on(4.0)
+    assert [turn.recovered for turn in robot.turns].count(True) == 1
+    assert abs(robot.poses[-1][YAW]) < 0.15  # back at rest, and alive
+    robot.assert_smooth()
+
+
+def test_a_robot_that_does_not_obey_is_given_up() -> None:
+    robot = MovingRobot()
+    robot.go_on(1.0)
+    robot.deaf = True
+    robot.play(TURN)
+    robot.go_on(2.5)
+    assert len(robot.failures) == 1 and not robot.mover.playing
+    assert f"{JOINTS[YAW]} is at" in robot.failures[0] and "expected -0.6" in robot.failures[0]
+
+
+def test_a_joint_that_is_held_lets_the_robot_give_in() -> None:
+    robot = MovingRobot()
+    robot.go_on(1.0)
+    robot.offset[ARM] = 0.5
+    robot.go_on(1.0)
+    assert f"{JOINTS[ARM]} is at 0." in robot.failures[0]
+    assert abs(robot.told[-1][1].end[JOINTS[ARM]] - 0.5) < 0.05  # holds it where it was found
+
+
+def test_a_joint_outside_its_limits_stops_everything_until_it_is_back() -> None:
+    robot = MovingRobot()
+    robot.go_on(1.0)
+    robot.offset[YAW] = 1.5
+    robot.go_on(1.0)
+    assert robot.failures == [robot.mover.fault]
+    assert f"{JOINTS[YAW]} is at 1." in robot.mover.fault and "-1.2..1.2" in robot.mover.fault
+    said = len(robot.told)
+    robot.go_on(3.0)
+    assert len(robot.told) == said
+    robot.offset[YAW] = 0.0
+    robot.go_on(3.0)
+    assert robot.mover.refusal(robot.now) == "" and len(robot.told) > said
+
+
+def test_who_moves_a_resting_robot_by_hand_does_no_wrong() -> None:
+    robot = MovingRobot(STILL)
+    robot.play(NOD)
+    robot.go_on(5.0)
+    robot.sim.positions[ARM] = 1.0
+    robot.sim.follow((), np.zeros(0), np.zeros((0, 0)))
+    robot.go_on(3.0)
+    assert robot.failures == [] and robot.poses[-1][ARM] == 1.0
+    robot.play(NOD)  # begins from where the robot is now
+    robot.go_on(4.0)
+    assert abs(robot.poses[-1][ARM]) < 0.05 and robot.failures == []
+
+
+def test_a_slow_robot_is_not_taken_for_a_broken_one() -> None:
+    robot = MovingRobot(latency=20)
+    robot.go_on(2.0)
+    robot.play(WAVE)
+    robot.go_on(4.0)
+    assert robot.failures == []
+
+
+def test_a_busy_computer_is_not_taken_for_a_silent_robot() -> None:
+    robot = MovingRobot()
+    robot.go_on(1.0)
+    robot.asleep = True
+    robot.go_on(2.5)
+    assert not robot.speeds[-1].any()  # what it was told last ended in a stop
+    robot.asleep = False
+    robot.go_on(2.0)
+    assert robot.failures == []
+    robot.assert_smooth()
+
+
+def test_the_speed_counts_from_the_next_motion_on() -> None:
+    robot = MovingRobot(STILL)
+    robot.go_on(0.2)
+    robot.play(WAVE)
+    robot.tune(speed=0.5)
+    whole = robot.told[-1][1].duration
+    robot.go_on(3.0)
+    robot.play(WAVE)
+    assert robot.told[-1][1].duration == pytest.approx(2.0 * whole, rel=0.05)
+
+
+def test_no_number_is_ever_made_of_nothing() -> None:
+    robot = MovingRobot()
+    robot.go_on(1.0)
+    bad = [math.nan, math.inf, -math.inf, 1e308, 0.0]
+    robot.mover.monitor.update(JOINTS, bad, [math.nan] * 5, robot.now)
+    robot.go_on(2.0)
+    for _, told in robot.told:
+        assert np.isfinite(told.positions).all() and np.isfinite(told.velocities).all()
+
+
+def test_who_has_slept_does_not_call_the_robot_silent() -> None:
+    """A laptop that was closed: its first tick may come before the first joint states."""
+    robot = MovingRobot()
+    robot.go_on(1.0)
+    robot.asleep = True
+    robot.go_on(3.0)
+    assert not robot.mover.tick(robot.now).failure
+    robot.asleep = False
+    robot.go_on(2.0)
+    assert robot.failures == []
+
+
+def test_a_robot_that_is_held_and_fails_stays_where_it_is_found() -> None:
+    robot = MovingRobot()
+    robot.play(WAVE)
+    robot.go_on(0.9)
+    robot.tell(robot.mover.stop(robot.now))
+    robot.go_on(1.0)
+    held = robot.poses[-1]
+    robot.mute = True
+    robot.go_on(2.0)
+    robot.mute = False
+    robot.go_on(3.0)
+    assert any(turn.recovered for turn in robot.turns)
+    np.testing.assert_array_equal(robot.poses[-1], held)

@@ -1,0 +1,199 @@
+"""What the nodes of the behaviour say of themselves, over DDS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fer_interfaces.action import PlayMotion, Say
+from fer_interfaces.msg import Emotion
+from rclpy.action import ActionClient
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import JointState
+from trajectory_msgs.msg import JointTrajectory
+
+from fer_common.diagnostics import Level, Limits
+from fer_common.qos import EVENTS
+from fer_common.testing import Physician, spin_until, spinning
+from robot_behavior.nodes.motion_player import MotionPlayer
+from robot_behavior.nodes.sim_robot import SimRobot
+from robot_behavior.nodes.speech_node import SpeechHealth, SpeechMoment, SpeechNode
+from robot_behavior.testing.world import make_node, world
+
+URDF = Path(__file__).parents[3] / "fer_bringup" / "urdf" / "humanoid.urdf"
+BEHAVIOR, PLAYER, VOICE, SIM = "/behavior_node", "/motion_player", "/speech_node", "/sim_robot"
+
+
+def made(kind: type[Node], **values: Any) -> Callable[[], Node]:
+    if kind is not SpeechNode:
+        values["urdf"] = str(URDF)
+    overrides = [Parameter(name, value=value) for name, value in values.items()]
+    return lambda: kind(parameter_overrides=overrides)
+
+
+def test_the_player_misses_its_robot_and_finds_it() -> None:
+    with spinning(Physician, made(MotionPlayer)) as (executor, (physician, _)):
+        assert spin_until(executor, lambda: "no joint state yet of" in physician.message(PLAYER))
+        text = "nobody publishes /joint_states: is the robot running?"
+        assert spin_until(executor, lambda: physician.message(PLAYER) == text)
+        assert physician.level(PLAYER) == Level.ERROR
+        robot = made(SimRobot)()
+        executor.add_node(robot)
+        assert spin_until(executor, lambda: physician.level(PLAYER) == Level.OK)
+        values = physician.values(PLAYER)
+        assert (values["robot"], values["motion"]) == ("ready", "none")
+        assert float(values["age of the newest joint state [s]"]) < 1
+        robot.destroy_node()
+
+
+def test_a_robot_that_tells_too_seldom_is_a_warning() -> None:
+    with spinning(Physician, made(MotionPlayer, warn_rate=500.0), made(SimRobot)) as (executor, n):
+        physician, *_ = n
+        text = "joint states/s, expected at least 500"
+        assert spin_until(executor, lambda: physician.message(PLAYER).endswith(text))
+        assert physician.level(PLAYER) == Level.WARN
+
+
+def test_goals_of_the_player_are_counted() -> None:
+    with spinning(Physician, made(MotionPlayer), made(SimRobot)) as (executor, (physician, *_)):
+        client = ActionClient(physician, PlayMotion, "play_motion")
+        assert spin_until(executor, lambda: physician.values(PLAYER).get("robot") == "ready")
+
+        def ask(motion: str, priority: int) -> Any:
+            return client.send_goal_async(PlayMotion.Goal(motion=motion, priority=priority))
+
+        ask("nod", 100)
+        assert spin_until(executor, lambda: physician.message(PLAYER) == "plays nod")
+        assert physician.values(PLAYER)["state"] == "playing"
+        ask("nod", 50)
+        ask("nod", 120)
+        ask("no such motion", 120)
+        wanted = {"goals done": "1", "goals refused": "2", "goals preempted": "1"}
+        assert spin_until(executor, lambda: wanted.items() <= physician.values(PLAYER).items())
+        assert float(physician.values(PLAYER)["joint_trajectory [1/s]"]) > 0
+        client.destroy()
+
+
+def test_a_publisher_that_the_simulation_cannot_hear_is_named() -> None:
+    with spinning(Physician, made(SimRobot), lambda: Node("tool")) as (executor, nodes):
+        physician, _, tool = nodes
+        assert spin_until(
+            executor,
+            lambda: physician.message(SIM)
+            == "nobody publishes /joint_trajectory: is motion_player running?",
+        )
+        tool.create_publisher(JointState, "unrelated", EVENTS)
+        weak = type(EVENTS)(depth=1, reliability=2)
+        tool.create_publisher(JointTrajectory, "joint_trajectory", weak)
+        text = (
+            "the publisher of /joint_trajectory is /tool; incompatible QoS: "
+            "it offers best effort, sim_robot asks for reliable"
+        )
+        assert spin_until(executor, lambda: physician.message(SIM) == text)
+
+
+def test_the_voice_tells_what_it_says() -> None:
+    with spinning(Physician, made(SpeechNode, backend="log")) as (executor, (physician, _)):
+        assert spin_until(executor, lambda: physician.message(VOICE) == "silent")
+        client = ActionClient(physician, Say, "say")
+        assert spin_until(executor, client.server_is_ready)
+        text = "This sentence takes more than a second, so that somebody can see it."
+        client.send_goal_async(Say.Goal(text=text))
+        assert spin_until(executor, lambda: physician.message(VOICE) == "speaks")
+        assert physician.values(VOICE)["saying"] == text
+        client.send_goal_async(Say.Goal(text="Short."))
+        wanted = {"goals preempted": "1", "goals done": "1", "saying": "nothing"}
+        assert spin_until(executor, lambda: wanted.items() <= physician.values(VOICE).items())
+        values = physician.values(VOICE)
+        assert (values["backend"], values["language"]) == ("log", "en")
+        assert 0 <= float(values["time to sound, median [ms]"]) < 5000
+        client.destroy()
+
+
+@pytest.mark.parametrize(
+    ("delay_s", "deaf", "mishap", "level", "message"),
+    [
+        (0.1, "", "", Level.OK, "silent"),
+        (0.1, "no such device", "", Level.WARN, "nothing can be heard: no such device"),
+        (0.1, "", "no voice speaks 'tlh'", Level.ERROR, "no voice speaks 'tlh'"),
+        (
+            2.5,
+            "",
+            "",
+            Level.WARN,
+            "sentences begin 2.5 s after they are asked for, expected at most 1 s: "
+            "is the machine busy?",
+        ),
+    ],
+)
+def test_the_verdict_on_the_voice(
+    delay_s: float, deaf: str, mishap: str, level: Level, message: str
+) -> None:
+    times = [10.0]
+    health = SpeechHealth({}, Limits(1.0), lambda: times[-1])
+    health.asked()
+    times.append(times[-1] + delay_s)
+    health.began(times[-1])
+    health.began(times[-1] + 99)  # of the same sentence
+    if mishap:
+        health.mishaps.note(mishap)
+    told = health.report(SpeechMoment("", {}, deaf))
+    assert (told.level, told.message) == (level, message)
+
+
+def test_the_behaviour_misses_perception_and_servers(files: tuple[Path, Path]) -> None:
+    with spinning(Physician, lambda: make_node(files)) as (executor, (physician, node)):
+        assert spin_until(executor, lambda: physician.message(BEHAVIOR) == "unconfigured")
+        assert node.trigger_configure() is TransitionCallbackReturn.SUCCESS
+        assert spin_until(executor, lambda: physician.message(BEHAVIOR) == "inactive")
+        assert node.trigger_activate() is TransitionCallbackReturn.SUCCESS
+        wanted = (
+            "nobody publishes /emotion: is fer_node running?",
+            "no action server play_motion: is motion_player running?",
+            "no action server say: is speech_node running?",
+        )
+        assert spin_until(
+            executor, lambda: all(text in physician.message(BEHAVIOR) for text in wanted)
+        )
+        assert physician.level(BEHAVIOR) == Level.WARN
+        values = physician.values(BEHAVIOR)
+        assert (values["server play_motion"], values["server say"]) == ("missing", "missing")
+
+
+def test_two_perceptions_are_named(files: tuple[Path, Path]) -> None:
+    def perception(name: str) -> Callable[[], Node]:
+        def make() -> Node:
+            node = Node(name)
+            node.create_publisher(Emotion, "emotion", EVENTS)
+            return node
+
+        return make
+
+    factories = (Physician, lambda: make_node(files), perception("one"), perception("two"))
+    with spinning(*factories) as (executor, (physician, node, *_)):
+        node.trigger_configure()
+        node.trigger_activate()
+        assert spin_until(
+            executor, lambda: "two nodes publish /emotion" in physician.message(BEHAVIOR)
+        )
+
+
+def test_the_behaviour_tells_what_it_answers(files: tuple[Path, Path]) -> None:
+    with world(files) as scene:
+        physician = Physician()
+        scene.executor.add_node(physician)
+        scene.person.label = "happy"
+        scene.until(lambda: physician.values(BEHAVIOR).get("responses given", "0") != "0")
+        values = physician.values(BEHAVIOR)
+        assert values["last response"].startswith("happy (")
+        assert values["person"] == "somebody"
+        scene.person.leave()
+        scene.until(lambda: physician.values(BEHAVIOR).get("behaviour") == "idle")
+        assert physician.values(BEHAVIOR)["withheld"] == "nobody is in view"
+        assert physician.level(BEHAVIOR) == Level.OK
+        scene.executor.remove_node(physician)
+        physician.destroy_node()

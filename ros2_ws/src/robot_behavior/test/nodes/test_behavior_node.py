@@ -1,0 +1,287 @@
+"""The node over real DDS, with mock action servers and a mock person."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+rclpy = pytest.importorskip("rclpy")
+
+from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
+
+from fer_common.testing import spin_until, spinning  # noqa: E402
+from robot_behavior.dialogue import behaviors  # noqa: E402
+from robot_behavior.testing.mock_person import MockPerson  # noqa: E402
+from robot_behavior.testing.world import make_node, world  # noqa: E402
+
+# A server that is taken away while it works leaves this behind; it is no fault.
+pytestmark = pytest.mark.filterwarnings("ignore:coroutine 'ActionServer:RuntimeWarning")
+
+Files = tuple[Path, Path]
+NOTICE = "notice: {motion: greet, say: A camera looks at you., priority: 200}\n"
+
+
+def test_an_emotion_becomes_a_gesture_and_a_sentence(files: Files) -> None:
+    with world(files) as scene:
+        began = time.monotonic()
+        scene.person.label = "happy"
+        scene.until(lambda: scene.motion.goals and scene.say.goals)
+        assert 0.3 <= time.monotonic() - began < 2.0
+        (motion,), (sentence,) = scene.motion.goals, scene.say.goals
+        assert (motion.text, motion.priority) == ("nod", 120)
+        assert sentence.text in ("You look happy!", "What a smile!")
+        assert (sentence.priority, sentence.locale) == (120, "en-GB")
+        answering = scene.until_state("responding")
+        assert (answering.face_id, answering.emotion, answering.motion, answering.speech) == (
+            "somebody",
+            "happy",
+            "nod",
+            sentence.text,
+        )
+        assert answering.reason.startswith("happy has lasted 0.")
+        assert "cool-down of 0.8 s" in scene.until_state("cooldown").reason
+        order = [state.state for state in scene.person.states]
+        assert order.index("idle") < order.index("attending") < order.index("responding")
+
+
+def test_the_topic_emotion_alone_is_enough(files: Files) -> None:
+    with world(files, forget_after_s=0.5) as scene:
+        scene.person.face_id = ""  # as in: ros2 topic pub /emotion ... "{label: happy}"
+        scene.person.label = "happy"
+        scene.until(lambda: scene.motion.goals)
+        scene.person.label = ""
+        assert scene.until_state("idle").reason == "nobody is in view"
+
+
+def test_an_empty_view_ends_the_attention_at_once(files: Files) -> None:
+    with world(files, forget_after_s=60.0) as scene:
+        scene.person.label = "neutral"
+        scene.until_state("attending")
+        scene.person.leave()
+        scene.until_state("idle")
+
+
+def test_unknown_and_foreign_labels_change_nothing(files: Files) -> None:
+    with world(files) as scene:
+        scene.person.label = "unknown"
+        scene.until(lambda: scene.person.seen.reason == "the expression is unclear")
+        scene.person.label = "contempt"
+        scene.go_on(0.7)
+        assert scene.motion.goals == []
+
+
+def test_cooldown_and_no_repetition(files: Files) -> None:
+    with world(files, motion={"duration_s": 0.05}, say={"duration_s": 0.4}) as scene:
+        scene.person.label = "happy"
+        scene.until(lambda: len(scene.say.goals) == 1)
+        began = time.monotonic()
+        scene.until(lambda: len(scene.motion.goals) == 3)
+        # Twice 0.4 s of speech, and twice a cool-down of 0.8 s from its end.
+        assert time.monotonic() - began >= 2 * (0.4 + 0.8) - 0.1
+        first, second = scene.say.texts  # then all has been said about this smile
+        assert first != second
+
+
+def test_a_higher_priority_interrupts(files: Files) -> None:
+    with world(files, motion={"duration_s": 0.9}, say={"duration_s": 0.9}) as scene:
+        scene.person.label = "happy"
+        scene.until(lambda: scene.motion.running and scene.say.running)
+        scene.person.label = "scared"
+        scene.until(lambda: len(scene.motion.goals) == 2)
+        assert scene.motion.texts == ["nod", "palms"]
+        assert scene.motion.goals[0].outcome == "canceled"
+        assert scene.say.goals[0].outcome == "canceled"
+        scene.until(lambda: "outranks happy, 160 over 120" in scene.person.seen.reason)
+
+
+def test_a_lower_priority_waits_for_the_end(files: Files) -> None:
+    with world(files, motion={"duration_s": 0.9}, say={"duration_s": 0.1}) as scene:
+        scene.person.label = "scared"
+        scene.until(lambda: scene.motion.running)
+        scene.person.label = "happy"
+        scene.until(lambda: "happy waits: its priority 120" in scene.person.seen.reason)
+        scene.until(lambda: len(scene.motion.goals) == 2)
+        assert scene.motion.goals[0].outcome == "succeeded"
+
+
+def test_the_notice_is_given_once(files: Files) -> None:
+    files[0].write_text(files[0].read_text() + NOTICE)
+    with world(files) as scene:
+        scene.person.label = "unknown"
+        scene.until(lambda: scene.say.texts == ["A camera looks at you."])
+        scene.person.leave()
+        scene.person.face_id = "bert"
+        scene.person.label = "happy"
+        scene.until(lambda: len(scene.say.goals) == len(scene.motion.goals) == 2)
+        assert scene.motion.texts == ["greet", "nod"]
+
+
+def test_the_notice_is_repeated_until_it_was_heard(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(behaviors, "_NOTICE_RETRY_S", 0.3)
+    files[0].write_text(files[0].read_text() + NOTICE)
+    with world(files, say={"mode": "abort"}) as scene:
+        scene.person.label = "unknown"
+        scene.until(lambda: len(scene.say.goals) == 2)
+        scene.say.mode = "succeed"
+        scene.until(lambda: scene.say.goals[-1].outcome == "succeeded")
+        assert set(scene.say.texts) == {"A camera looks at you."}
+        said, moved = len(scene.say.goals), len(scene.motion.goals)
+        scene.go_on(0.7)
+        assert (len(scene.say.goals), len(scene.motion.goals)) == (said, moved)
+
+
+def test_the_notice_can_be_switched_off(files: Files) -> None:
+    files[0].write_text(files[0].read_text() + NOTICE)
+    with world(files, notice=False, locale="de") as scene:
+        scene.person.label = "happy"
+        scene.until(lambda: scene.say.goals and scene.motion.goals)
+        assert scene.motion.texts == ["nod"]
+        assert scene.say.goals[0].locale == "de"
+
+
+def test_switching_off_rests_and_switching_on_goes_on(files: Files) -> None:
+    with world(files, motion={"duration_s": 0.5}, say={"mode": "never"}) as scene:
+        scene.person.label = "happy"
+        scene.until(lambda: scene.motion.running and scene.say.running)
+        assert scene.enable(False).success
+        scene.until(lambda: scene.motion.texts == ["nod", "rest"])
+        assert (scene.motion.goals[0].outcome, scene.motion.goals[1].priority) == ("canceled", 255)
+        assert scene.say.goals[0].outcome == "canceled"
+        assert scene.until_state("disabled").reason.startswith("switched off by ~/enable")
+        scene.person.label = "scared"
+        scene.go_on(0.7)
+        assert len(scene.motion.goals) == 2
+        assert scene.enable(True).message == "responds"
+        scene.until(lambda: scene.motion.texts == ["nod", "rest", "palms"])
+
+
+def test_stop_cancels_everything_and_rests(files: Files) -> None:
+    with world(files, motion={"duration_s": 0.8}, say={"duration_s": 0.8}) as scene:
+        scene.person.label = "happy"
+        scene.until(lambda: scene.motion.running and scene.say.running)
+        scene.person.label = ""
+        answer = scene.stop()
+        assert (answer.success, answer.message) == (True, "going to rest")
+        scene.until(lambda: scene.motion.texts == ["nod", "rest"])
+        scene.until(lambda: scene.motion.goals[1].outcome == "succeeded")
+        assert scene.motion.goals[0].outcome == "canceled"
+        assert scene.say.goals[0].outcome == "canceled"
+
+
+def test_a_stop_before_the_goal_is_accepted_is_not_lost(files: Files) -> None:
+    with world(files, motion={"mode": "never", "answer_after_s": 0.5}) as scene:
+        scene.person.label = "happy"
+        scene.until(lambda: scene.motion.goals)
+        scene.stop()
+        scene.person.label = ""
+        assert scene.motion.goals[0].outcome == "rejected"  # that is: not accepted yet
+        scene.until(lambda: scene.motion.goals[0].outcome == "canceled")
+        scene.until(lambda: scene.motion.texts == ["nod", "rest"])
+
+
+@pytest.mark.parametrize(("mode", "motions"), [("reject", ["palms"]), ("abort", ["palms", "rest"])])
+def test_a_failing_motion_leaves_the_sentence_alone(
+    files: Files, mode: str, motions: list[str]
+) -> None:
+    with world(files, motion={"mode": mode}) as scene:
+        scene.person.label = "scared"
+        scene.until(lambda: scene.say.goals and scene.say.goals[0].outcome == "succeeded")
+        cooling = scene.until_state("cooldown")
+        assert "scared again, but tried" in cooling.reason
+        assert "(play_motion " in cooling.reason
+        assert scene.motion.texts == motions
+
+
+@pytest.mark.parametrize("mode", ["never", "stubborn"])
+def test_a_goal_that_never_ends_does_not_block_the_robot(files: Files, mode: str) -> None:
+    with world(files, say={"mode": mode}) as scene:
+        scene.person.label = "scared"
+        scene.until(lambda: scene.say.goals)
+        scene.until(lambda: "it took longer than 1.5 s" in scene.person.seen.reason)
+        scene.say.mode = "succeed"
+        scene.person.label = "happy"
+        scene.until(lambda: len(scene.say.goals) == 2)
+        scene.say.most_at_once = 1  # a stubborn server lets them overlap, whoever asks
+
+
+def test_a_server_dies_and_comes_back(files: Files) -> None:
+    with world(files, motion={"mode": "never"}) as scene:
+        scene.person.label = "happy"
+        scene.until(lambda: scene.motion.running)
+        scene.executor.remove_node(scene.motion)
+        scene.motion.destroy_node()
+        scene.until(lambda: "play_motion disappeared during 'nod'" in scene.person.seen.reason)
+        scene.until(lambda: "waits a moment for play_motion" in scene.person.seen.reason)
+        scene.until(lambda: len(scene.say.goals) == 2)
+        scene.until(lambda: "play_motion is not available" in scene.person.seen.reason)
+        assert scene.person.seen.motion == ""
+        scene.replace_motion_server()
+        scene.until(lambda: scene.motion.goals)
+
+
+def test_without_any_server_it_says_so(files: Files) -> None:
+    with spinning(lambda: make_node(files), MockPerson) as (executor, (node, person)):
+        node.trigger_configure()
+        node.trigger_activate()
+        person.label = "happy"
+        missing = "neither play_motion nor say is available"
+        assert spin_until(executor, lambda: missing in person.seen.reason)
+        assert person.seen.state == "attending"
+        node.begin_stop()
+        assert spin_until(executor, node.is_stopped, 2.0)
+
+
+def test_whoever_comes_late_gets_the_state(files: Files) -> None:
+    with world(files) as scene:
+        late = MockPerson()
+        scene.executor.add_node(late)
+        assert spin_until(scene.executor, lambda: late.seen.state == "idle")
+        late.destroy_node()
+
+
+def test_the_state_is_no_flood(files: Files) -> None:
+    with world(files) as scene:
+        before = len(scene.person.states)
+        scene.person.label = "neutral"
+        scene.until(lambda: scene.motion.goals)  # after 2.5 s
+        assert len(scene.person.states) - before <= 9
+
+
+def test_deactivation_rests_and_activation_goes_on(files: Files) -> None:
+    with world(files, motion={"duration_s": 0.5}) as scene:
+        scene.person.label = "happy"
+        scene.until(lambda: scene.motion.running)
+        assert scene.node.trigger_deactivate() is TransitionCallbackReturn.SUCCESS
+        assert scene.node.trigger_cleanup() is TransitionCallbackReturn.SUCCESS
+        scene.until(lambda: scene.motion.texts == ["nod", "rest"])
+        assert scene.until_state("disabled").reason.startswith("not active")
+        assert scene.stop().success  # in any state; the robot is on its way to rest already
+        assert scene.motion.texts == ["nod", "rest"]
+        assert scene.enable(True).message == "will respond once the node is active"
+        scene.until(scene.node.is_stopped)
+        scene.node.trigger_configure()
+        scene.node.trigger_activate()
+        scene.until(lambda: len(scene.motion.goals) == 3)
+
+
+def test_switched_off_before_it_is_active(files: Files) -> None:
+    with world(files) as scene:
+        scene.node.trigger_deactivate()
+        scene.enable(False)
+        scene.node.trigger_activate()
+        scene.until(lambda: scene.person.seen.reason == "switched off by ~/enable")
+
+
+def test_the_end_of_the_program_rests_first(files: Files) -> None:
+    with world(files, motion={"duration_s": 0.5}) as scene:
+        scene.person.label = "happy"
+        scene.until(lambda: scene.motion.running)
+        scene.node.begin_stop()
+        assert not scene.node.is_stopped()
+        scene.until(scene.node.is_stopped, 4.0)
+        assert scene.motion.texts == ["nod", "rest"]
+        assert scene.motion.goals[1].outcome == "succeeded"

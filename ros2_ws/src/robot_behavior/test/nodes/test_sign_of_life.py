@@ -1,0 +1,39 @@
+"""Whether something is still heard."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from robot_behavior.nodes.commander import SignOfLife
+
+LOOKS = st.lists(st.booleans(), max_size=60)
+"""What happens: it is heard (true), or somebody looks."""
+
+
+def test_who_was_never_heard_has_not_ended() -> None:
+    sign = SignOfLife(patience=3)
+    assert not any(sign.has_ended() for _ in range(10))
+
+
+def test_the_end_is_told_once_and_again_after_a_new_life() -> None:
+    sign = SignOfLife(patience=3)
+    for _ in range(2):
+        sign.heard()
+        assert [sign.has_ended() for _ in range(5)] == [False, False, True, False, False]
+
+
+@given(LOOKS, st.integers(1, 5))
+def test_it_ends_after_so_many_looks_in_a_row_that_heard_nothing(
+    events: list[bool], patience: int
+) -> None:
+    sign = SignOfLife(patience)
+    silent, alive = 0, False
+    for heard in events:
+        if heard:
+            sign.heard()
+            silent, alive = 0, True
+            continue
+        silent += 1
+        assert sign.has_ended() == (alive and silent == patience)
+        alive &= silent < patience
