@@ -100,7 +100,7 @@ class Finding:
 
     Attributes:
         level: how bad it is.
-        text: one sentence without a full stop; empty when there is nothing to tell.
+        text: one sentence without a full stop.
     """
 
     level: Level
@@ -112,14 +112,14 @@ class Finding:
         return re.sub(r"\d+(\.\d+)?", "#", self.text)
 
 
-def warn(text: str) -> Finding:
-    """Something unexpected, that should be mended; nothing where the text is empty."""
-    return Finding(Level.WARN, text)
+def warn(text: object | None) -> Finding | None:
+    """Something unexpected, that should be mended; ``None`` where there is nothing to tell."""
+    return Finding(Level.WARN, str(text)) if text else None
 
 
-def error(text: str) -> Finding:
-    """The node cannot do its work; nothing where the text is empty."""
-    return Finding(Level.ERROR, text)
+def error(text: object | None) -> Finding | None:
+    """The node cannot do its work; ``None`` where there is nothing to tell."""
+    return Finding(Level.ERROR, str(text)) if text else None
 
 
 @dataclass(frozen=True)
@@ -134,18 +134,18 @@ class Limits:
     warn: float
     error: float | None = None
 
-    def above(self, value: float, text: str) -> Finding:
+    def above(self, value: float, text: str) -> Finding | None:
         """A finding when the value is larger than that."""
         return self._finding(value, text, 1.0)
 
-    def below(self, value: float, text: str) -> Finding:
+    def below(self, value: float, text: str) -> Finding | None:
         """A finding when the value is smaller than that."""
         return self._finding(value, text, -1.0)
 
-    def _finding(self, value: float, text: str, sign: float) -> Finding:
+    def _finding(self, value: float, text: str, sign: float) -> Finding | None:
         if self.error is not None and sign * value > sign * self.error:
             return error(text)
-        return Finding(Level.WARN, text if sign * value > sign * self.warn else "")
+        return warn(text) if sign * value > sign * self.warn else None
 
 
 @dataclass(frozen=True)
@@ -155,23 +155,23 @@ class Report:
     Attributes:
         summary: the message while all is well.
         values: figures and states by name, in the order in which they are shown.
-        findings: what is not well, in any order.
+        findings: what is not well, in any order; ``None`` among them is nothing.
         hardware: which device this is about; empty for software.
     """
 
     summary: str
     values: Mapping[str, object] = field(default_factory=dict)
-    findings: Sequence[Finding] = ()
+    findings: Sequence[Finding | None] = ()
     hardware: str = ""
 
-    def plus(self, findings: Iterable[Finding]) -> Report:
+    def plus(self, findings: Iterable[Finding | None]) -> Report:
         """The same with more findings."""
         return replace(self, findings=[*self.findings, *findings])
 
     @property
     def told(self) -> list[Finding]:
         """The findings that tell something, each once, the worst first."""
-        unique = dict.fromkeys(finding for finding in self.findings if finding.text)
+        unique = dict.fromkeys(finding for finding in self.findings if finding is not None)
         return sorted(unique, key=lambda finding: -finding.level)
 
     @property
@@ -229,7 +229,7 @@ def figures(summary: Summary, what: str = "") -> dict[str, object]:
     }
 
 
-def slowness(summary: Summary, least: Limits, what: str, question: str = "") -> Finding:
+def slowness(summary: Summary, least: Limits, what: str, question: str = "") -> Finding | None:
     """Whether something comes too seldom, once that is known.
 
     Args:
@@ -240,7 +240,7 @@ def slowness(summary: Summary, least: Limits, what: str, question: str = "") -> 
     """
     text = f"only {summary.rate:.1f} {what}/s, expected at least {least.warn:g}"
     finding = least.below(summary.rate, f"{text}: {question}" if question else text)
-    return finding if summary.span_s > SETTLED_S else warn("")
+    return finding if summary.span_s > SETTLED_S else None
 
 
 def age(seconds: float) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rclpy.duration import Duration
@@ -232,15 +232,16 @@ class _Log:
     def __init__(self, node: Node) -> None:
         self._logger, self._kinds = node.get_logger(), set[str]()
 
-    def told(self, findings: list[Finding]) -> list[Finding]:
-        for finding in findings:
+    def told(self, findings: Sequence[Finding | None]) -> list[Finding]:
+        found = [finding for finding in findings if finding is not None]
+        for finding in found:
             if finding.kind not in self._kinds:
                 self._logger.warning(finding.text)
-        self._kinds = {finding.kind for finding in findings}
-        return findings
+        self._kinds = {finding.kind for finding in found}
+        return found
 
 
-def _warn(_value: float, text: str) -> Finding:
+def _warn(_value: float, text: str) -> Finding | None:
     return warn(text)
 
 

@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Event
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -16,20 +17,37 @@ from fer_common.diagnostics import node_of
 from fer_common.qos import EVENTS
 
 
-def spin_until(
-    executor: Executor, condition: Callable[[], object], timeout_s: float = 20.0
+def until(
+    condition: Callable[[], object],
+    timeout_s: float = 20.0,
+    step: Callable[[], object] | None = None,
 ) -> bool:
-    """Spins until ``condition()`` is true.
+    """Asks again and again until ``condition()`` is true.
+
+    Args:
+        condition: what is waited for.
+        timeout_s: a deadline, not a duration to wait, seconds.
+        step: what is done between two questions, in little time; nothing: a moment's rest.
 
     Returns:
-        Whether it became true within ``timeout_s`` (a deadline, not a duration to wait).
+        Whether it became true in time.
     """
-    deadline = time.monotonic() + timeout_s
+    deadline, rest = time.monotonic() + timeout_s, Event()
     while not condition():
         if time.monotonic() > deadline:
             return False
-        executor.spin_once(timeout_sec=0.05)
+        if step is None:
+            rest.wait(0.02)
+        else:
+            step()
     return True
+
+
+def spin_until(
+    executor: Executor, condition: Callable[[], object], timeout_s: float = 20.0
+) -> bool:
+    """`until`, while an executor works."""
+    return until(condition, timeout_s, lambda: executor.spin_once(timeout_sec=0.05))
 
 
 @contextmanager

@@ -123,11 +123,11 @@ class CameraHealth:
         found = [warn("no more frames come")] if ended else self._findings(frames, now)
         return Report(f"{frames.rate:.1f} frames/s", values, found, self.device)
 
-    def _findings(self, frames: Summary, now: float) -> list[Finding]:
+    def _findings(self, frames: Summary, now: float) -> list[Finding | None]:
         silent_s = now - self._last
         why = self._why or f"{self.device} does not answer"
         silence = self._silence.above(silent_s, f"no frame for {silent_s:.0f} s: {why}")
-        if silence.text:
+        if silence is not None:
             return [silence]
         slow = slowness(frames, self._rate, "frames", "is it dark?")
         return [slow, warn(self._mishaps.recent)]

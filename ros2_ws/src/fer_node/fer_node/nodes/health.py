@@ -103,7 +103,7 @@ def report(health: Health, rate: Limits, latency: Limits) -> Report:
     return Report(text, values, _findings(health, rate, latency))
 
 
-def _findings(health: Health, rate: Limits, latency: Limits) -> list[Finding]:
+def _findings(health: Health, rate: Limits, latency: Limits) -> list[Finding | None]:
     if health.state != "active":
         return [error(health.error), warn(health.state)]
     found = [error(health.error), *health.wiring, *health.readers, warn(health.complaint)]
@@ -112,16 +112,16 @@ def _findings(health: Health, rate: Limits, latency: Limits) -> list[Finding]:
     return found
 
 
-def _slowness(health: Health, rate: Limits) -> Finding:
+def _slowness(health: Health, rate: Limits) -> Finding | None:
     question = "is the camera slow, or in the dark?"
     slow = slowness(health.arrivals, rate, "images", question)
-    if slow.text:
+    if slow is not None:
         return slow
     question = f"{health.arrivals.rate:.1f} images/s come, is the machine busy?"
     return slowness(health.summary, rate, "processed images", question)
 
 
-def _lateness(summary: Summary, latency: Limits) -> Finding:
+def _lateness(summary: Summary, latency: Limits) -> Finding | None:
     took, allowed = 1000 * summary.median_s, 1000 * latency.warn
     return latency.above(
         summary.median_s,

@@ -121,7 +121,7 @@ class BehaviorHealth:
         )
         return Report(f"{status.state.value}: {status.reason}", values, findings)
 
-    def _findings(self, moment: BehaviorMoment) -> list[Finding]:
+    def _findings(self, moment: BehaviorMoment) -> list[Finding | None]:
         wiring = [finding for watch in self._inputs for finding in watch.findings()]
         servers = [finding for watch in self._servers for finding in watch.findings()]
         if moment.lifecycle != "active":

@@ -103,7 +103,7 @@ class PlayerHealth:
             found.append(slowness(states, self._rate, "joint states"))
         return Report(summary, values, found)
 
-    def _robot(self, problem: str) -> list[Finding]:
+    def _robot(self, problem: str) -> list[Finding | None]:
         """Why the robot cannot be moved; what is wrong with the topic says more."""
         wiring = self._input.findings()
         if not problem:

@@ -125,7 +125,7 @@ class BridgeHealth:
         ]
         return Report(f"moves the robot over {link.name}", values, findings, link.name)
 
-    def _link(self, link: LinkHealth) -> list[Finding]:
+    def _link(self, link: LinkHealth) -> list[Finding | None]:
         before, self._last = self._last, link
         found = [
             self._silence.above(

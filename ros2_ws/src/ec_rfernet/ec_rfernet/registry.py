@@ -1,0 +1,77 @@
+"""Things by name: data sets, networks, runtimes, detectors, voices, robots.
+
+What is built in is written down where the registry is made. Other people's packages add to it
+with an entry point of its group, for example in their ``pyproject.toml``:
+
+    [project.entry-points."ec_rfernet.detectors"]
+    mine = "my_package.my_module:MyDetector"
+
+Nothing is imported before it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import cached_property
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar, cast
+
+from ec_rfernet.errors import InputError
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Names, and where to find what they stand for.
+
+    Args:
+        kind: what the things are, for messages: "detector".
+        group: of the entry points: "ec_rfernet.detectors".
+        built_in: ``module:attribute`` by name, in the order in which they are shown.
+    """
+
+    def __init__(self, kind: str, group: str, built_in: Mapping[str, str]) -> None:
+        self.kind, self.group = kind, group
+        self.built_in: Mapping[str, str] = MappingProxyType(dict(built_in))
+
+    @cached_property
+    def _foreign(self) -> dict[str, EntryPoint]:
+        found = entry_points(group=self.group)
+        return {point.name: point for point in found if point.name not in self.built_in}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names: those that are built in, then those of other packages, sorted."""
+        return (*self.built_in, *sorted(self._foreign))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def get(self, name: str) -> T:
+        """What a name stands for; this imports it.
+
+        Raises:
+            InputError: the name is not known, or what another package has registered under it
+                cannot be imported.
+        """
+        if name in self.built_in:
+            module, attribute = self.built_in[name].split(":")
+            return cast(T, getattr(import_module(module), attribute))
+        if name in self._foreign:
+            try:
+                return cast(T, self._foreign[name].load())
+            except (ImportError, AttributeError) as error:
+                raise InputError(
+                    f"{self.kind} '{name}' is registered as {self._foreign[name].value}, "
+                    f"which cannot be imported: {error}"
+                ) from error
+        raise InputError(self.unknown(name))
+
+    def unknown(self, name: Any) -> str:
+        """What is wrong with a name that is not known, and which names are."""
+        near = get_close_matches(str(name), self.names, 1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        return f"{self.kind} is '{name}', expected one of: {', '.join(self.names)}{hint}"
