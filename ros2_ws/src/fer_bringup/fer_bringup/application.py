@@ -28,7 +28,6 @@ from fer_bringup.film import VOICE
 from fer_bringup.journal import Journal
 from fer_bringup.recorder_node import FilmRecorder
 from fer_bringup.view_node import ViewNode
-from fer_common.parameters import ParameterError
 from fer_common.runner import (
     GRACE_S,
     StartError,
@@ -39,6 +38,7 @@ from fer_common.runner import (
     spin,
     start,
 )
+from fer_common.settings import ParameterError
 
 # ----------------------------------------------------------------------
 # Nodes that only watch: processes of their own, so that they cannot slow the robot down.

@@ -19,7 +19,7 @@ from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
-from fer_common.parameters import ParameterError
+from fer_common.settings import ParameterError
 
 # ----------------------------------------------------------------------
 # Memory of a process through which images pass.

@@ -6,18 +6,19 @@ import pytest
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from fer_common.parameters import ParameterError, declare, on_change, parameter
+from fer_common.parameters import declare, on_change
+from fer_common.settings import ParameterError, setting
 from fer_common.testing import spinning
 
 
 @dataclass(frozen=True)
 class Params:
-    rate: float = parameter(30.0, "Frames per second.", low=0.1, high=240.0)
-    width: int = parameter(640, "Pixels.", low=16, high=8192)
-    robot: str = parameter("sim", "Which robot.", choices=("sim", "none"))
-    camera: str = parameter("auto", "Which camera.")
-    loop: bool = parameter(False, "Start again at the end.")
-    gain: float = parameter(1.0, "How loud.", low=0.0, high=1.0, live=True)
+    rate: float = setting(30.0, "Frames per second.", low=0.1, high=240.0)
+    width: int = setting(640, "Pixels.", low=16, high=8192)
+    robot: str = setting("sim", "Which robot.", choices=("sim", "none"))
+    camera: str = setting("auto", "Which camera.")
+    loop: bool = setting(False, "Start again at the end.")
+    gain: float = setting(1.0, "How loud.", low=0.0, high=1.0, live=True)
 
 
 def node_with(**values):

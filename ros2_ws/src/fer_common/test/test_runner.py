@@ -15,15 +15,16 @@ from fer_common.runner import VARIABLE
 PROGRAM = """
 import sys
 from dataclasses import dataclass
-from fer_common.parameters import declare, parameter
+from fer_common.parameters import declare
+from fer_common.settings import setting
 from fer_common.runner import run
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
 
 @dataclass(frozen=True)
 class Params:
-    rate: float = parameter(30.0, "Frames per second.", low=0.1, high=240.0)
-    autostart: bool = parameter(True, "Activate at start.")
+    rate: float = setting(30.0, "Frames per second.", low=0.1, high=240.0)
+    autostart: bool = setting(True, "Activate at start.")
 
 class {name}({base}):
     def __init__(self):

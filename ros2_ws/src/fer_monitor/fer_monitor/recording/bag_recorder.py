@@ -17,8 +17,9 @@ from rclpy.utilities import get_rmw_implementation_identifier
 from ec_rfernet.errors import InputError
 from fer_common.diagnostics import Report
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
-from fer_common.parameters import declare, parameter
+from fer_common.parameters import declare
 from fer_common.runner import StartError
+from fer_common.settings import setting
 from fer_monitor.recording.bag_file import new_bag
 from fer_monitor.recording.definitions import definition
 from fer_monitor.recording.listener import Listener
@@ -35,19 +36,17 @@ _LOOK_EVERY_S = 0.2
 class RecorderParameters:
     """Parameters of `BagRecorder`."""
 
-    folder: str = parameter(
+    folder: str = setting(
         "~/fer_recordings", "Where recordings are kept; each gets a folder named after the time."
     )
-    images: bool = parameter(
-        False, "Whether to record the images on image too: pictures of people."
-    )
-    max_duration_s: float = parameter(
+    images: bool = setting(False, "Whether to record the images on image too: pictures of people.")
+    max_duration_s: float = setting(
         0.0, "The recording ends after so many seconds; 0: with the robot.", low=0.0, high=1e6
     )
-    max_size_mb: float = parameter(
+    max_size_mb: float = setting(
         0.0, "The recording ends at so many megabytes; 0: no limit.", low=0.0, high=1e6
     )
-    reserve_mb: float = parameter(
+    reserve_mb: float = setting(
         500.0, "The recording ends when the disk has no more megabytes left.", low=0.0, high=1e6
     )
 

@@ -29,9 +29,10 @@ from fer_common.diagnostics import (
 )
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.graph_watch import OutputWatch
-from fer_common.parameters import declare, parameter
+from fer_common.parameters import declare
 from fer_common.qos import STREAM
 from fer_common.runner import StartError
+from fer_common.settings import setting
 from fer_node.camera.choice import CameraChoice, open_source
 from fer_node.camera.source import Source, Wait
 from fer_node.nodes.messages import camera_info, to_message
@@ -144,32 +145,30 @@ Opener = Callable[[CameraChoice, Wait, Callable[[str], object]], tuple[Source, s
 class CameraParameters:
     """Parameters of `CameraNode`."""
 
-    camera: str = parameter(
+    camera: str = setting(
         "auto",
         "auto, clip, a device index, the path of a video, a picture or a folder, or bag:FILE.",
     )
-    clip: str = parameter("", "Path of the built-in clip, for camera auto and clip.")
-    width: int = parameter(640, "Asked of a webcam, pixels; 0: its own.", low=0, high=8192)
-    height: int = parameter(480, "Asked of a webcam, pixels; 0: its own.", low=0, high=8192)
-    rate: float = parameter(
+    clip: str = setting("", "Path of the built-in clip, for camera auto and clip.")
+    width: int = setting(640, "Asked of a webcam, pixels; 0: its own.", low=0, high=8192)
+    height: int = setting(480, "Asked of a webcam, pixels; 0: its own.", low=0, high=8192)
+    rate: float = setting(
         30.0,
         "Frames per second of webcams and pictures; videos have their own.",
         low=0.1,
         high=240.0,
     )
-    period: float = parameter(3.0, "How long each picture is shown, s.", low=0.01, high=3600.0)
-    loop: bool = parameter(False, "Whether videos and pictures begin again at their end.")
-    frame_id: str = parameter("camera_optical_frame", "Frame of the images.")
-    fov_deg: float = parameter(60.0, "Horizontal field of view, degrees.", low=1.0, high=179.0)
-    warn_rate: float = parameter(
+    period: float = setting(3.0, "How long each picture is shown, s.", low=0.01, high=3600.0)
+    loop: bool = setting(False, "Whether videos and pictures begin again at their end.")
+    frame_id: str = setting("camera_optical_frame", "Frame of the images.")
+    fov_deg: float = setting(60.0, "Horizontal field of view, degrees.", low=1.0, high=179.0)
+    warn_rate: float = setting(
         10.0, "Diagnostics warns of fewer frames per second.", low=0.0, high=240.0
     )
-    warn_silence_s: float = parameter(
+    warn_silence_s: float = setting(
         1.0, "Diagnostics warns when there is no frame for so long, s.", low=0.1, high=3600.0
     )
-    error_silence_s: float = parameter(
-        3.0, "After so long it is an error, s.", low=0.1, high=3600.0
-    )
+    error_silence_s: float = setting(3.0, "After so long it is an error, s.", low=0.1, high=3600.0)
 
 
 class CameraNode(Node):

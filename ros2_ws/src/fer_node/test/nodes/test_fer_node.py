@@ -12,9 +12,9 @@ from std_srvs.srv import SetBool
 from visualization_msgs.msg import MarkerArray
 
 from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
-from fer_common.parameters import ParameterError
 from fer_common.qos import EVENTS, NEWEST
 from fer_common.runner import start
+from fer_common.settings import ParameterError
 from fer_common.testing import spin_until, spinning
 from fer_node.nodes.fer_node import FerNode, load_bundle
 from fer_node.nodes.messages import to_message

@@ -24,8 +24,9 @@ from visualization_msgs.msg import MarkerArray
 
 from fer_common.diagnostics import Limits, Report
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
-from fer_common.parameters import declare, on_change, parameter
+from fer_common.parameters import declare, on_change
 from fer_common.qos import EVENTS, LATCHED, STREAM
+from fer_common.settings import setting
 from robot_behavior.body.eyes import light
 from robot_behavior.motion.gaze import Camera
 from robot_behavior.motion.mover import Head, Mover, MoverSettings
@@ -45,43 +46,43 @@ from robot_behavior.nodes.trajectory_message import to_message
 class PlayerParams:
     """The parameters of `robot_behavior.nodes.motion_player.MotionPlayer`."""
 
-    motions_file: str = parameter("", "Path of the motions; empty: the installed file.")
-    urdf: str = parameter("", "Path of the robot's URDF; empty: the installed humanoid.")
-    speed_scale: float = parameter(
+    motions_file: str = setting("", "Path of the motions; empty: the installed file.")
+    urdf: str = setting("", "Path of the robot's URDF; empty: the installed humanoid.")
+    speed_scale: float = setting(
         1.0, "Speed of motions from the next one on, as a share.", low=0.1, high=1.0, live=True
     )
-    idle: float = parameter(
+    idle: float = setting(
         1.0,
         "Size of the small movements while nothing plays, as a share; 0: none.",
         low=0.0,
         high=1.0,
         live=True,
     )
-    gaze: bool = parameter(True, "Whether the head turns to the attended face.", live=True)
-    camera_on_head: bool = parameter(
+    gaze: bool = setting(True, "Whether the head turns to the attended face.", live=True)
+    camera_on_head: bool = setting(
         False, "Whether the camera turns with the head; a webcam or a video does not."
     )
-    image_width: int = parameter(
+    image_width: int = setting(
         640, "Width of the images while there is no camera_info, pixels.", low=16, high=8192
     )
-    image_height: int = parameter(
+    image_height: int = setting(
         480, "Height of the images while there is no camera_info, pixels.", low=16, high=8192
     )
-    fov_deg: float = parameter(
+    fov_deg: float = setting(
         60.0,
         "Horizontal field of view while there is no camera_info, degrees.",
         low=1.0,
         high=179.0,
     )
-    head_yaw_joint: str = parameter("head_yaw_joint", "Joint that turns the head to the left.")
-    head_pitch_joint: str = parameter("head_pitch_joint", "Joint that nods the head down.")
-    tolerance_rad: float = parameter(
+    head_yaw_joint: str = setting("head_yaw_joint", "Joint that turns the head to the left.")
+    head_pitch_joint: str = setting("head_pitch_joint", "Joint that nods the head down.")
+    tolerance_rad: float = setting(
         0.35,
         "A joint that is farther from where it should be is at fault, rad.",
         low=0.06,
         high=3.2,
     )
-    warn_rate: float = parameter(
+    warn_rate: float = setting(
         10.0, "Diagnostics warns of fewer joint states per second.", low=0.0, high=1000.0
     )
 

@@ -29,8 +29,9 @@ from fer_common.diagnostics import (
 )
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.graph_watch import InputWatch, OutputWatch
-from fer_common.parameters import declare, parameter
+from fer_common.parameters import declare
 from fer_common.qos import EVENTS, STREAM
+from fer_common.settings import setting
 from robot_behavior.motion.simulation import TrajectoryError
 from robot_behavior.nodes.commander import watch
 from robot_behavior.nodes.robot_files import read_model
@@ -159,12 +160,12 @@ _BACKENDS = {
 class BridgeParams:
     """The parameters of `RobotBridge`; each backend has more."""
 
-    backend: str = parameter("serial", "Which kind of robot.", choices=tuple(_BACKENDS))
-    urdf: str = parameter("", "Path of the robot's URDF; empty: the installed humanoid.")
-    warn_silence_s: float = parameter(
+    backend: str = setting("serial", "Which kind of robot.", choices=tuple(_BACKENDS))
+    urdf: str = setting("", "Path of the robot's URDF; empty: the installed humanoid.")
+    warn_silence_s: float = setting(
         0.25, "Diagnostics warns when the robot's last answer is older, s.", low=0.0, high=60.0
     )
-    warn_damaged: float = parameter(
+    warn_damaged: float = setting(
         0.02, "Diagnostics warns of a larger share of damaged frames.", low=0.0, high=1.0
     )
 

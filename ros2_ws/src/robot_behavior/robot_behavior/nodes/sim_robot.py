@@ -17,8 +17,9 @@ from visualization_msgs.msg import MarkerArray
 from fer_common.diagnostics import Limits, Mishaps, Report, Statistics, age, figures, slowness, warn
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.graph_watch import InputWatch, OutputWatch
-from fer_common.parameters import declare, parameter
+from fer_common.parameters import declare
 from fer_common.qos import EVENTS, LATCHED, STREAM
+from fer_common.settings import setting
 from robot_behavior.motion.simulation import Simulation, TrajectoryError
 from robot_behavior.nodes.commander import watch
 from robot_behavior.nodes.robot_files import read_model
@@ -37,8 +38,8 @@ LONGEST_STEP_S = 0.1
 class SimParams:
     """The parameters of `SimRobot`."""
 
-    urdf: str = parameter("", "Path of the robot's URDF; empty: the installed humanoid.")
-    warn_rate: float = parameter(
+    urdf: str = setting("", "Path of the robot's URDF; empty: the installed humanoid.")
+    warn_rate: float = setting(
         40.0, "Diagnostics warns of fewer joint states per second.", low=0.0, high=50.0
     )
 

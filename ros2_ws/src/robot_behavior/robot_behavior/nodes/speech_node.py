@@ -16,9 +16,10 @@ from std_msgs.msg import Float32, String
 
 from fer_common.diagnostics import Limits, Mishaps, Report, Statistics, error, warn
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
-from fer_common.parameters import declare, parameter
+from fer_common.parameters import declare
 from fer_common.qos import EVENTS, STREAM
 from fer_common.runner import StartError
+from fer_common.settings import setting
 from robot_behavior.nodes.exclusive_action import ExclusiveAction
 from robot_behavior.speech.espeak import EspeakVoice
 from robot_behavior.speech.log_voice import LogVoice
@@ -119,20 +120,20 @@ _SHOWN = 200  # characters of a sentence in the log
 class SpeechParams:
     """The parameters of `SpeechNode`."""
 
-    backend: str = parameter(
+    backend: str = setting(
         "espeak",
         "espeak speaks; piper speaks with a neural voice; log only writes to the log.",
         choices=("espeak", "piper", "log"),
     )
-    piper_voice: str = parameter(
+    piper_voice: str = setting(
         "", "Path of a piper voice (.onnx); several, of different languages, joined by colons."
     )
-    locale: str = parameter("en", "Language tag of goals that name none.")
-    rate_wpm: int = parameter(160, "Speed of speech, words per minute.", low=80, high=450)
-    volume: int = parameter(100, "Loudness of the voice; 100 is normal.", low=0, high=200)
-    audio_device: str = parameter("default", "ALSA name of the sound device.")
-    record_to: str = parameter("", "Path of a WAV file with all that is said; empty: none.")
-    warn_delay_s: float = parameter(
+    locale: str = setting("en", "Language tag of goals that name none.")
+    rate_wpm: int = setting(160, "Speed of speech, words per minute.", low=80, high=450)
+    volume: int = setting(100, "Loudness of the voice; 100 is normal.", low=0, high=200)
+    audio_device: str = setting("default", "ALSA name of the sound device.")
+    record_to: str = setting("", "Path of a WAV file with all that is said; empty: none.")
+    warn_delay_s: float = setting(
         1.0,
         "Diagnostics warns when sentences begin later than so after they are asked for, s.",
         low=0.0,

@@ -12,8 +12,9 @@ from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
 from rclpy.node import Node
 
 from ec_rfernet.labels import LABELS, UNKNOWN
-from fer_common.parameters import declare, parameter
+from fer_common.parameters import declare
 from fer_common.qos import EVENTS, LATCHED
+from fer_common.settings import setting
 
 IMAGE_WIDTH = 640
 """Of the image that the face is said to be in, px."""
@@ -23,17 +24,17 @@ IMAGE_WIDTH = 640
 class MockPersonParams:
     """The parameters of `MockPerson`."""
 
-    label: str = parameter(
+    label: str = setting(
         "", "The expression shown; empty: nobody is there.", choices=("", *LABELS, UNKNOWN)
     )
-    face_id: str = parameter("somebody", "The id of the face.")
-    size: float = parameter(
+    face_id: str = setting("somebody", "The id of the face.")
+    size: float = setting(
         0.0,
         "Width of the face as a share of the image's; 0: unknown, and no emotions are published.",
         low=0.0,
         high=1.0,
     )
-    rate: float = parameter(20.0, "Messages per second.", low=0.1, high=100.0)
+    rate: float = setting(20.0, "Messages per second.", low=0.1, high=100.0)
 
 
 class MockPerson(Node):

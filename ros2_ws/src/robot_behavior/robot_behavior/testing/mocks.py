@@ -20,7 +20,8 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.task import Future
 
-from fer_common.parameters import declare, parameter
+from fer_common.parameters import declare
+from fer_common.settings import setting
 
 _ACTIONS = {"play_motion": PlayMotion, "say": Say}
 
@@ -40,16 +41,16 @@ MODES = {
 class MockParams:
     """The parameters of `MockServer`."""
 
-    action: str = parameter("play_motion", "Which action to serve.", choices=tuple(_ACTIONS))
-    mode: str = parameter(
+    action: str = setting("play_motion", "Which action to serve.", choices=tuple(_ACTIONS))
+    mode: str = setting(
         "succeed",
         "; ".join(f"{name}: {meaning}" for name, meaning in MODES.items()) + ".",
         choices=tuple(MODES),
     )
-    answer_after_s: float = parameter(
+    answer_after_s: float = setting(
         0.0, "Time until a goal is accepted or rejected, in seconds.", low=0.0, high=60.0
     )
-    duration_s: float = parameter(0.2, "Time a goal takes, in seconds.", low=0.0, high=60.0)
+    duration_s: float = setting(0.2, "Time a goal takes, in seconds.", low=0.0, high=60.0)
 
 
 @dataclass

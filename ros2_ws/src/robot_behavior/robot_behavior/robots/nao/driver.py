@@ -13,9 +13,10 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
-from fer_common.parameters import declare, parameter
+from fer_common.parameters import declare
 from fer_common.qos import EVENTS
 from fer_common.runner import StartError
+from fer_common.settings import setting
 from robot_behavior.body.robot_model import JointLimits, RobotModel
 from robot_behavior.nodes.robot_files import config_path
 from robot_behavior.robots.backend import JointReport, LinkHealth
@@ -191,12 +192,12 @@ class NaoLink:
 class NaoqiParams:
     """The parameters of this backend."""
 
-    driver_namespace: str = parameter("nao", "Namespace in which naoqi_driver runs.")
-    nao_file: str = parameter("", "Path of the joint mapping; empty: the installed file.")
-    nao_speed: float = parameter(
+    driver_namespace: str = setting("nao", "Namespace in which naoqi_driver runs.")
+    nao_file: str = setting("", "Path of the joint mapping; empty: the installed file.")
+    nao_speed: float = setting(
         0.6, "Share of its speed that NAO may use to catch up.", low=0.05, high=1.0
     )
-    nao_speaks: bool = parameter(True, "Whether NAO says what is on the topic speech.")
+    nao_speaks: bool = setting(True, "Whether NAO says what is on the topic speech.")
 
 
 def create(node: Node, model: RobotModel) -> JointStream:

@@ -13,8 +13,9 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
-from fer_common.parameters import declare, parameter
+from fer_common.parameters import declare
 from fer_common.qos import EVENTS, STREAM
+from fer_common.settings import setting
 from robot_behavior.robots.optional import message_type
 
 RATE_HZ = 50.0
@@ -73,7 +74,7 @@ class FakeNao:
 class FakeNaoParams:
     """The parameters of `FakeNaoNode`."""
 
-    driver_namespace: str = parameter("nao", "Namespace in which naoqi_driver would run.")
+    driver_namespace: str = setting("nao", "Namespace in which naoqi_driver would run.")
 
 
 class FakeNaoNode(Node):

@@ -14,7 +14,8 @@ from rclpy.node import Node
 from fer_common.diagnostics import Mishaps, Report, error
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.graph_watch import ServerWatch
-from fer_common.parameters import declare, parameter
+from fer_common.parameters import declare
+from fer_common.settings import setting
 from robot_behavior.nodes.exclusive_action import ExclusiveAction
 from robot_behavior.robots.newest_goal import NewestGoal
 from robot_behavior.robots.optional import message_type
@@ -29,12 +30,12 @@ END_S = 5.0
 class PlayMotion2Params:
     """The parameters of `PlayMotion2Bridge`."""
 
-    action: str = parameter("play_motion2", "Name of play_motion2's action.")
-    skip_planning: bool = parameter(False, "Whether the way to the first pose is not planned.")
-    rest_motion: str = parameter(
+    action: str = setting("play_motion2", "Name of play_motion2's action.")
+    skip_planning: bool = setting(False, "Whether the way to the first pose is not planned.")
+    rest_motion: str = setting(
         "home", "Played after a motion was cut short, and on shutdown; empty: none."
     )
-    longest_s: float = parameter(
+    longest_s: float = setting(
         60.0, "A motion that takes longer is cancelled, s.", low=1.0, high=600.0
     )
 

@@ -11,7 +11,8 @@ from rclpy.action.server import ServerGoalHandle
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
-from fer_common.parameters import declare, parameter
+from fer_common.parameters import declare
+from fer_common.settings import setting
 from robot_behavior.robots.optional import message_type
 
 
@@ -19,8 +20,8 @@ from robot_behavior.robots.optional import message_type
 class FakePlayMotion2Params:
     """The parameters of `FakePlayMotion2`."""
 
-    motions: str = parameter("home nod greet wave", "Names of the motions, with spaces between.")
-    duration_s: float = parameter(1.0, "Time a motion takes, s.", low=0.0, high=600.0)
+    motions: str = setting("home nod greet wave", "Names of the motions, with spaces between.")
+    duration_s: float = setting(1.0, "Time a motion takes, s.", low=0.0, high=600.0)
 
 
 class FakePlayMotion2(Node):

@@ -8,7 +8,8 @@ from typing import Any
 from rclpy.node import Node
 from trajectory_msgs.msg import JointTrajectory
 
-from fer_common.parameters import declare, parameter
+from fer_common.parameters import declare
+from fer_common.settings import setting
 from robot_behavior.body.robot_model import RobotModel
 from robot_behavior.motion.simulation import MOMENT_S, TrajectoryError
 from robot_behavior.motion.trajectory import JointStates
@@ -21,7 +22,7 @@ from robot_behavior.robots.optional import message_type
 class FollowParams:
     """The parameters of `FollowAction`."""
 
-    controller: str = parameter(
+    controller: str = setting(
         "joint_trajectory_controller", "Name of the joint_trajectory_controller."
     )
 

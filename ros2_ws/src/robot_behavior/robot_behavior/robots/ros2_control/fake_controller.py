@@ -13,8 +13,9 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
-from fer_common.parameters import declare, parameter
+from fer_common.parameters import declare
 from fer_common.qos import STREAM
+from fer_common.settings import setting
 from robot_behavior.motion.simulation import Simulation, TrajectoryError
 from robot_behavior.nodes.robot_files import read_model
 from robot_behavior.nodes.trajectory_message import follow
@@ -27,8 +28,8 @@ RATE_HZ = 50.0
 class ControllerParams:
     """The parameters of `FakeController`."""
 
-    controller: str = parameter("joint_trajectory_controller", "Name of the controller.")
-    urdf: str = parameter("", "Path of the robot's URDF; empty: the installed humanoid.")
+    controller: str = setting("joint_trajectory_controller", "Name of the controller.")
+    urdf: str = setting("", "Path of the robot's URDF; empty: the installed humanoid.")
 
 
 class FakeController(Node):

@@ -12,8 +12,9 @@ from typing import Protocol
 
 from rclpy.node import Node
 
-from fer_common.parameters import declare, parameter
+from fer_common.parameters import declare
 from fer_common.runner import StartError
+from fer_common.settings import setting
 from robot_behavior.body.robot_model import JointLimits, RobotModel
 from robot_behavior.nodes.robot_files import config_path
 from robot_behavior.robots.backend import JointReport, LinkHealth
@@ -378,8 +379,8 @@ def _reason(error: OSError) -> str:
 class SerialParams:
     """The parameters of this backend."""
 
-    port: str = parameter("/dev/ttyACM0", "Path of the serial port.")
-    servos_file: str = parameter("", "Path of the servos; empty: the installed file.")
+    port: str = setting("/dev/ttyACM0", "Path of the serial port.")
+    servos_file: str = setting("", "Path of the servos; empty: the installed file.")
 
 
 def create(node: Node, model: RobotModel) -> JointStream:
