@@ -102,25 +102,3 @@ def test_a_mistake_ends_with_one_clear_line(arguments: list[str], complaint: str
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert complaint in done.stderr and "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize(
-    "module",
-    [
-        "motion_library",
-        "trajectory",
-        "simulation",
-        "playback",
-        "mover",
-        "eyes",
-        "sign_of_life",
-        "priority_slot",
-        "urdf",
-        "robot_figure",
-        "speech.espeak",
-        "speech.speaker",
-    ],
-)
-def test_the_inner_ring_needs_no_ros(module: str) -> None:
-    text = f"import robot_behavior.{module}, sys; sys.exit('rclpy' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", text], timeout=60, check=False).returncode == 0
