@@ -108,7 +108,7 @@ def test_nothing_is_left_of_a_clip_that_was_interrupted(
                 raise KeyboardInterrupt
             return np.zeros((HEIGHT, WIDTH, 3), np.uint8)
 
-    monkeypatch.setattr(make_clip, "Stage", Interrupted)
+    monkeypatch.setattr(make_clip, "Scene", Interrupted)
     with pytest.raises(KeyboardInterrupt):
         make_clip.make_clip(tmp_path / "clip.mp4")
     assert list(tmp_path.iterdir()) == []
