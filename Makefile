@@ -6,10 +6,10 @@ ENV := . scripts/env.sh &&
 BENCH := bench_output
 ROBOT := ros2_ws/install/fer_bringup/lib/fer_bringup/robot
 
-.PHONY: help setup setup-dev demo run test bench doctor size lint format clean
+.PHONY: help setup setup-dev demo run test bench bench-against docs doctor size lint format clean
 
 help:            ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
 
 setup:           ## install ROS and what the robot needs, build the workspace
 	@scripts/setup.sh robot
@@ -32,6 +32,9 @@ bench: setup-dev  ## speed of the networks beside others, in five minutes; leave
 		--text $(BENCH)/benchmark.txt --plot $(BENCH)/benchmark.png $(ARGS)
 	@$(ENV) python -m tests.benchmarks --json $(BENCH)/pipeline.json
 
+bench-against: setup-dev  ## make bench-against BASE=/path: compares this checkout with another one, in turn
+	@$(ENV) python -m tests.benchmarks.against $(or $(BASE),$(error BASE=/path/to/another/checkout)) $(ARGS)
+
 doctor:          ## what is wrong with this machine, and how to mend it
 	@if [ -f .venv/bin/activate ]; then $(ENV) true; fi; \
 		PYTHONPATH=ros2_ws/src/fer_monitor$${PYTHONPATH:+:$$PYTHONPATH} python3 -m fer_monitor.doctor $(ARGS)
@@ -39,8 +42,11 @@ doctor:          ## what is wrong with this machine, and how to mend it
 size:            ## what the robot has installed, how large it is, and why
 	@$(ENV) python scripts/size.py $(ARGS)
 
-lint: setup-dev  ## ruff and mypy
-	@$(ENV) ruff check . && ruff format --check . && mypy
+docs: setup-dev  ## write anew what is generated: robot.yaml, tables of parameters, arguments, registries
+	@$(ENV) python scripts/generate_docs.py
+
+lint: setup-dev  ## ruff, mypy, and who may import whom
+	@$(ENV) ruff check . && ruff format --check . && mypy && lint-imports --no-logo --no-cache
 
 format: setup-dev  ## let ruff rewrite the sources
 	@$(ENV) ruff check --fix . && ruff format .

@@ -2,8 +2,8 @@
 # Makes .venv, installs ROS 2 Jazzy (or uses the one in /opt/ros), builds the workspace.
 #
 #   scripts/setup.sh          what the robot needs
-#   scripts/setup.sh dev      also what training, tests and linters need
-#   scripts/setup.sh bench    the same, and the other runtimes that the benchmark compares
+#   scripts/setup.sh viewer   also the viewer in the browser
+#   scripts/setup.sh dev      also what training, tests, linters and benchmarks need
 #
 # Doing it again takes seconds: every step notes what it was done for.
 set -euo pipefail
@@ -20,40 +20,30 @@ fail() {
 
 # --- what must be there -------------------------------------------------------------------
 
+DOCTOR=ros2_ws/src/fer_monitor/fer_monitor/doctor
+. "$DOCTOR/supported.env" # PYTHONS and ROS
+
 find_python() {
-    local candidate
-    for candidate in ${PYTHON:-} python3 python3.12 python3.11 python3.10; do
-        if "$candidate" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null; then
+    local candidate newest_first="" version older="${PYTHONS% *}"
+    for version in $PYTHONS; do newest_first="python$version $newest_first"; done
+    for candidate in ${PYTHON:-} python3 $newest_first; do
+        if "$candidate" -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] not in sys.argv)' $PYTHONS 2>/dev/null; then
             command -v "$candidate"
             return
         fi
     done
-    fail "needs Python 3.10, 3.11 or 3.12, found: $(python3 --version 2>&1 | head -n 1); set PYTHON=/path/to/python"
+    fail "needs Python ${older// /, } or ${PYTHONS##* }, found: $(python3 --version 2>&1 | head -n 1); set PYTHON=/path/to/python"
 }
 
+# The doctor knows what a machine needs; its sources run with any Python, before anything is installed.
 check_machine() {
+    local missing
     case "$WHAT" in
         robot | viewer | dev) ;;
         *) fail "'$WHAT' is not known, expected robot, viewer or dev" ;;
     esac
-    "$PYTHON" -c 'import venv, ensurepip' 2>/dev/null ||
-        fail "$PYTHON has no venv module; on Debian or Ubuntu: apt install python3-venv"
-    command -v c++ g++ clang++ >/dev/null ||
-        fail "needs a C++ compiler to build messages and kernels; on Debian or Ubuntu: apt install g++"
-    "$PYTHON" -c 'import os, sys, sysconfig
-sys.exit(not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")))' ||
-        fail "$PYTHON has no header files (Python.h); on Debian or Ubuntu: apt install python3-dev"
-    local needed_mb=2000 free_mb
-    [ "$WHAT" != dev ] || needed_mb=9000 # PyTorch; its build for GPUs is the larger part
-    free_mb=$(df -Pm . | awk 'NR == 2 { print $4 }')
-    [ -f "$VENV/.done-$WHAT" ] || [ "$free_mb" -ge "$needed_mb" ] ||
-        fail "needs $needed_mb MB of disk space in $PWD, $free_mb MB are free"
-    if [ -n "${ROS_DISTRO:-}" ]; then
-        [ -f "/opt/ros/$ROS_DISTRO/setup.bash" ] ||
-            fail "ROS_DISTRO is '$ROS_DISTRO', but /opt/ros/$ROS_DISTRO is not there; unset it to install ROS from PyPI"
-    elif [ "$(uname -sm)" != "Linux x86_64" ]; then
-        fail "ROS 2 Jazzy is on PyPI for x86-64 Linux only; here, install it in /opt/ros/jazzy and source its setup.bash"
-    fi
+    missing="$(PYTHONPATH="$PWD/ros2_ws/src/fer_monitor" "$PYTHON" -m fer_monitor.doctor --before-setup "$WHAT")" ||
+        fail "${missing:-could not look for what is missing, see above}"
 }
 
 # Runs a step unless it was done for the same inputs before: once NAME KEY COMMAND...
@@ -85,8 +75,8 @@ install() {
 }
 
 install_ros() {
-    say "ROS 2 Jazzy from PyPI"
-    install -r requirements/ros-jazzy.txt
+    say "ROS 2 ${ROS^} from PyPI"
+    install -r "requirements/ros-$ROS.txt"
     # The wheels' CMake files carry the paths of the machine that built them.
     "$VENV/bin/python" - <<'PYTHON'
 import pathlib, re, sys, sysconfig
@@ -154,7 +144,7 @@ check_machine
 MACHINE="$("$PYTHON" -c 'import sys; print(sys.version)') ${ROS_DISTRO:-pypi}"
 once venv "$MACHINE" make_venv
 once robot "$(hash_of requirements/{build,runtime,no-deps}.txt)" install_runtime
-[ -n "${ROS_DISTRO:-}" ] || once ros "$(hash_of requirements/ros-jazzy.txt)" install_ros
+[ -n "${ROS_DISTRO:-}" ] || once ros "$(hash_of "requirements/ros-$ROS.txt")" install_ros
 [ "$WHAT" = robot ] || once viewer "$(hash_of requirements/viewer.txt)" install_viewer
 [ "$WHAT" != dev ] || once dev "$(hash_of requirements/{train,dev,bench}.txt)" install_dev
 once build "$(build_inputs)" build

@@ -19,7 +19,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = ("runtime.txt", "no-deps.txt", "ros-jazzy.txt", "build.txt")
+FILES = ("runtime.txt", "no-deps.txt", "ros-*.txt", "build.txt")
 _ALONE = ("no-deps.txt",)  # what these ask for is installed without what it needs
 _SMALL_MB = 0.5
 _NAMED = 3
@@ -186,7 +186,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--all", action="store_true", help="also the smallest, one by one")
     values = parser.parse_args(arguments)
     folder = ROOT / "requirements"
-    wanted = [pin for name in FILES for pin in pins((folder / name).read_text(), name)]
+    files = [file for pattern in FILES for file in sorted(folder.glob(pattern))]
+    wanted = [pin for file in files for pin in pins(file.read_text(), file.name)]
     entries = installed(wanted, distributions())
     print("\n".join(report(entries, ROOT / "models", 0.0 if values.all else _SMALL_MB)))
     return 0

@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
+
+from fer_common.testing import until
 
 DEADLINE_S = 40.0
 
@@ -15,14 +16,11 @@ DEADLINE_S = 40.0
 def wait_for(
     condition: Callable[[], object],
     what: str,
-    pause_s: float = 0.02,
     limit_s: float = DEADLINE_S,
+    step: Callable[[], object] | None = None,
 ) -> None:
-    """Asks again and again until a condition holds; fails with ``what`` at the deadline."""
-    deadline, pause = time.monotonic() + limit_s, threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        pause.wait(pause_s)
+    """`until` a condition holds; fails with ``what`` at the deadline."""
+    assert until(condition, limit_s, step), f"waited in vain for {what}"
 
 
 class Process:

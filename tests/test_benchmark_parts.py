@@ -14,12 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
-from tests.benchmarks import report
+from tests.benchmarks import against, report
 from tests.benchmarks.__main__ import read
-from tests.benchmarks.cases import FACES, SIZES, short_matrix, whole_matrix
-from tests.benchmarks.crew import MeasurementError, crew
-from tests.benchmarks.figures import Observation, figures
-from tests.benchmarks.procfs import cpu_seconds, memory
+from tests.benchmarks.crew import MeasurementError, cpu_seconds, crew, memory
+from tests.benchmarks.report import FACES, SIZES, Observation, figures, short_matrix, whole_matrix
 from tests.benchmarks.scene import frames, heads
 
 
@@ -190,3 +188,44 @@ def test_bad_arguments_are_told(arguments, message, capsys) -> None:
         read(arguments)
     assert ended.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def round_of(**changed: float) -> against.Round:
+    usual = {"median_ms": 5.0, "p99_ms": 20.0, "cpu_s_per_1000": 3.0, "resident_mb": 200.0}
+    return usual | {"start_s": 2.0} | changed
+
+
+def test_checkouts_are_compared_by_the_median_of_their_rounds() -> None:
+    other = [round_of(), round_of(median_ms=50.0), round_of()]
+    this = [round_of(median_ms=5.4), round_of(median_ms=5.4), round_of(p99_ms=99.0)]
+    told = against.table(other, this)
+    assert told[1].split()[-6:] == ["5.00", "5.40", "1.08", "0.11", "to", "1.08"]
+    assert against.worse(other, this) == []
+    assert against.worse(other, [round_of(start_s=2.3)] * 3) == ["start to the first /emotion"]
+
+
+def test_a_round_is_read_from_the_report_of_a_benchmark() -> None:
+    cases = {
+        name: {"figures": figures(seen([latency] * 9), 1).to_dict(), "faults": []}
+        for name, latency in (("a", 0.02), ("a, camera 240/s", 0.05))
+    }
+    cases["broken"] = {"faults": ["no emotion came"]}
+    report = {"cases": cases, "faults": [], "start_s": [1, 2, 4]}
+    assert against.figures_of(report, "a")["start_s"] == 2
+    assert against.figures_of(report, "a")["median_ms"] == pytest.approx(20)
+    with pytest.raises(against.ComparisonError, match=r"no median_ms, .*: no emotion came"):
+        against.figures_of(report, "broken")
+
+
+def test_a_checkout_that_is_none_is_named(tmp_path: Path, capsys) -> None:
+    with pytest.raises(SystemExit):
+        against.read([str(tmp_path)])
+    assert f"{tmp_path} is no checkout of this project" in capsys.readouterr().err
+
+
+def test_a_checkout_without_a_benchmark_is_named(tmp_path: Path, capsys) -> None:
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "env.sh").write_text("echo no workspace here >&2; return 1\n")
+    assert against.main([str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert f"{tmp_path} was not measured" in told and "no workspace here" in told

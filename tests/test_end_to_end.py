@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from threading import Event
 
 import cv2
 import pytest
@@ -25,7 +26,7 @@ def test_frames_in_gesture_and_sentence_out(
         observer.film(smile)
         return observer.largest_movement > 0.15 and any(observer.said)
 
-    wait_for(reacts, "a gesture and a sentence", pause_s=0.05)
+    wait_for(reacts, "a gesture and a sentence", step=lambda: Event().wait(0.05))
     process.interrupt()
     assert process.end() == 0, process.output
 

@@ -88,7 +88,7 @@ def test_sigterm_is_as_good_as_ctrl_c(robot) -> None:
     [
         (["--camera", "gone.mp4"], "camera 'gone.mp4' does not exist"),
         (["--camera", "none", "--model", "no_such_model"], "no model 'no_such_model'"),
-        (["--robot", "dog"], "argument 'robot' is 'dog', expected one of sim, trajectory, "),
+        (["--robot", "dog"], "argument 'robot' is 'dog', expected one of sim, servo_humanoid, "),
         (["--params_file", "gone.yaml"], "there is no file gone.yaml"),
     ],
     ids=["camera", "model", "robot", "params_file"],

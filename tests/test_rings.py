@@ -1,31 +1,18 @@
-"""What may import what."""
+"""What a process loads, which the sources do not tell; who may import whom is in pyproject.toml."""
 
+from __future__ import annotations
+
+import ast
 import subprocess
 import sys
-from importlib.util import find_spec
+from collections import Counter
 from pathlib import Path
 
-import pytest
-
 SOURCES = Path(__file__).parents[1] / "ros2_ws" / "src"
-PACKAGES = ("ec_rfernet", "fer_node", "robot_behavior", "fer_bringup", "fer_monitor")
-MIDDLE = (
-    "rclpy",
-    "ament_index_python",
-    "fer_common",
-    "fer_interfaces",
-    "_msgs",
-    "std_srvs",
-    "launch",
-)
+HEAVY = {"torch", "jax", "onnx", "skimage", "tensorflow"}
 
 
-def modules(package: str) -> list[Path]:
-    folder = SOURCES / package / package
-    return [path for path in sorted(folder.rglob("*.py")) if path.name != "__init__.py"]
-
-
-def imported_by(*names: str) -> set[str]:
+def loaded_by(*names: str) -> set[str]:
     """All modules in memory after an import, in a fresh process."""
     lines = "\n".join(f"import {name}" for name in names)
     program = f"{lines}\nimport sys\nprint(*sys.modules)"
@@ -35,55 +22,8 @@ def imported_by(*names: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def dotted(package: str, path: Path) -> str:
-    return ".".join((package, *path.relative_to(SOURCES / package / package).with_suffix("").parts))
-
-
-def inner(package: str) -> list[str]:
-    """Modules that name nothing of ROS in their imports."""
-    found = []
-    for path in modules(package):
-        lines = [line.split() for line in path.read_text().splitlines()]
-        sources = [words[1] for words in lines if words[:1] in (["import"], ["from"])]
-        if not any(part in source for source in sources for part in MIDDLE):
-            found.append(dotted(package, path))
-    return found
-
-
-def test_the_library_needs_no_ros() -> None:
-    names = inner("ec_rfernet")
-    assert len(names) == len(modules("ec_rfernet"))
-    if find_spec("openvino") is None:  # the only package that is not installed with the others
-        names.remove("ec_rfernet.runtimes.open_vino")
-    assert "rclpy" not in imported_by(*names)
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        [
-            "fer_node.perception.tracker",
-            "fer_node.perception.smoother",
-            "fer_node.perception.pipeline",
-            "fer_node.perception.attention",
-        ],
-        [
-            "robot_behavior.dialogue.policy",
-            "robot_behavior.dialogue.arbiter",
-            "robot_behavior.dialogue.conductor",
-        ],
-        ["robot_behavior.motion.library", "robot_behavior.body.figure", "robot_behavior.body.urdf"],
-        ["fer_bringup.journal", "fer_bringup.terminal", "fer_bringup.film"],
-        ["fer_bringup.clip.make_clip", "fer_bringup.arguments", "fer_bringup.assembly"],
-    ],
-    ids=lambda names: names[0],
-)
-def test_pure_logic_needs_no_ros(names: list[str]) -> None:
-    assert not {"rclpy", "sensor_msgs"} & imported_by(*names)
-
-
-def test_the_robot_needs_neither_torch_nor_jax() -> None:
-    loaded = imported_by(
+def test_the_robot_loads_neither_torch_nor_jax() -> None:
+    robot = (
         "fer_bringup.robot",
         "fer_bringup.application",
         "fer_node.nodes.fer_node",
@@ -93,8 +33,22 @@ def test_the_robot_needs_neither_torch_nor_jax() -> None:
         "robot_behavior.nodes.speech_node",
         "robot_behavior.nodes.sim_robot",
     )
-    assert not {"torch", "jax", "onnx", "skimage", "tensorflow"} & loaded
+    assert not HEAVY & loaded_by(*robot)
 
 
 def test_the_entry_point_loads_nothing_before_it_hears_ctrl_c() -> None:
-    assert not {"rclpy", "numpy", "cv2"} & imported_by("fer_bringup.robot")
+    assert not {"rclpy", "numpy", "cv2"} & loaded_by("fer_bringup.robot")
+
+
+def test_who_sees_no_panel_does_not_load_what_draws_it() -> None:
+    assert "rich" not in loaded_by("fer_bringup.application")
+
+
+def test_no_class_has_the_name_of_another_one() -> None:
+    trees = [
+        ast.parse(path.read_text(encoding="utf-8"))
+        for path in SOURCES.glob("*/*/**/*.py")
+        if "test" not in path.relative_to(SOURCES).parts[:2]
+    ]
+    names = Counter(n.name for tree in trees for n in tree.body if isinstance(n, ast.ClassDef))
+    assert [name for name, count in names.items() if count > 1] == []

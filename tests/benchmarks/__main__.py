@@ -15,9 +15,9 @@ from typing import Any
 
 from ec_rfernet.errors import InputError
 from tests.benchmarks import behaviour, report
-from tests.benchmarks.cases import Case, short_matrix, whole_matrix
 from tests.benchmarks.crew import MeasurementError, crew
 from tests.benchmarks.pipeline import Pipeline
+from tests.benchmarks.report import Case, short_matrix, whole_matrix
 from tests.benchmarks.transport import PROFILES, discovery_s, loss
 
 PARTS = ("pipeline", "start", "transport", "faces", "behaviour")
@@ -116,7 +116,7 @@ def _case(pipeline: Pipeline, case: Case, seconds: float) -> dict[str, Any]:
 def _smallest_faces(domain: int) -> dict[str, float]:
     # In a program of its own, for MediaPipe writes to the terminal.
     with crew(domain) as running:
-        return running.answer(running.module("smallest_face"), _PATIENCE_S)
+        return running.answer(running.module("scene"), _PATIENCE_S)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -92,33 +92,33 @@ class _Session:
     def run(self) -> None:
         client = self._client
         for ready in (client.motion.server_is_ready, client.say.server_is_ready):
-            self._until(ready, "a server")
-        self._until(client.stop.service_is_ready, "~/stop")
-        self._until(lambda: client.stood, "joint states")
+            self._wait(ready, "a server")
+        self._wait(client.stop.service_is_ready, "~/stop")
+        self._wait(lambda: client.stood, "joint states")
         for number in range(ROUNDS):
             self._round(MOTIONS[number % len(MOTIONS)])
 
     def _round(self, motion: str) -> None:
         client = self._client
         begin = self._sent(client.motion, PlayMotion.Goal(motion=motion, priority=128))
-        self._until(lambda: client.told > begin, "a command")
+        self._wait(lambda: client.told > begin, "a command")
         self._note("goal to the first joint command", begin, client.told)
         begin = self._sent(client.say, Say.Goal(text="You look happy!", priority=128))
-        self._until(lambda: client.said > begin, "a sound")
+        self._wait(lambda: client.said > begin, "a sound")
         self._note("goal to the first sound", begin, client.said)
-        self._until(lambda: client.fastest > FAST_RAD_S, "a fast movement")
+        self._wait(lambda: client.fastest > FAST_RAD_S, "a fast movement")
         begin = time.monotonic()
         self._client.stop.call_async(Trigger.Request())
-        self._until(lambda: client.told > begin, "the brake")
+        self._wait(lambda: client.told > begin, "the brake")
         self._note("stop to the brake", begin, client.told)
-        self._until(lambda: client.stood > client.told, "a standstill")
+        self._wait(lambda: client.stood > client.told, "a standstill")
         self._note("stop to the standstill", begin, client.stood)
         released = client.release.call_async(Trigger.Request())
-        self._until(released.done, "~/release")
+        self._wait(released.done, "~/release")
         self._sent(client.motion, PlayMotion.Goal(motion="rest", priority=128))
-        self._until(lambda: client.fastest > _STILL_RAD_S, "the way to rest")
+        self._wait(lambda: client.fastest > _STILL_RAD_S, "the way to rest")
         still = client.stood
-        self._until(lambda: client.stood > still + 0.5, "rest")
+        self._wait(lambda: client.stood > still + 0.5, "rest")
 
     def _sent(self, client: Any, goal: Any) -> float:
         begin = time.monotonic()
@@ -128,7 +128,7 @@ class _Session:
     def _note(self, name: str, begin: float, end: float) -> None:
         self.found.setdefault(name, []).append(1000.0 * (end - begin))
 
-    def _until(self, condition: Callable[[], object], what: str) -> None:
+    def _wait(self, condition: Callable[[], object], what: str) -> None:
         if not spin_until(self._executor, condition, 15.0):
             raise SystemExit(f"waited in vain for {what}")
 

@@ -1,4 +1,4 @@
-"""The programs of a measurement; none of them outlives it."""
+"""The programs of a measurement, none of which outlives it, and what Linux knows of them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from ament_index_python.packages import get_package_prefix
 
-from fer_common.runner import VARIABLE
+from fer_common.runner import PROFILE_VARIABLE
 from tests.processes import Process, wait_for
 
 
@@ -36,7 +37,7 @@ class Crew:
             "PYTHONUNBUFFERED": "1",
         }
         # What is measured is the profile that everybody gets.
-        self._environment.pop(VARIABLE, None)
+        self._environment.pop(PROFILE_VARIABLE, None)
         self._processes: list[Process] = []
 
     def start(
@@ -142,3 +143,39 @@ def _told() -> Iterator[None]:
         yield
     except AssertionError as error:
         raise MeasurementError(str(error)) from error
+
+
+# What Linux knows of a running process: processor time and memory.
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Resident memory, megabytes (10^6 bytes).
+
+    Attributes:
+        resident: now.
+        peak: the most there has been.
+    """
+
+    resident: float
+    peak: float
+
+
+def cpu_seconds(pid: int, root: Path = Path("/proc")) -> float:
+    """Processor time of all threads of a process, user and system, seconds."""
+    # The name, in parentheses, may itself hold spaces and parentheses.
+    fields = (root / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    user, system = int(fields[11]), int(fields[12])  # fields 14 and 15 of proc(5)
+    return (user + system) / _TICKS_PER_S
+
+
+def memory(pid: int, root: Path = Path("/proc")) -> Memory:
+    """Resident memory of a process."""
+    found = {}
+    for line in (root / str(pid) / "status").read_text().splitlines():
+        key, _, value = line.partition(":")
+        if key in ("VmRSS", "VmHWM"):
+            found[key] = int(value.split()[0]) * 1024 / 1e6
+    return Memory(found["VmRSS"], found["VmHWM"])

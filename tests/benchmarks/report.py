@@ -1,14 +1,232 @@
-"""Machine, tables and comparison."""
+"""What is measured, the figures that come of it, and how they are told: cases, tables, ratios."""
 
 from __future__ import annotations
 
 import os
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from importlib import metadata
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+import numpy as np
+
+# What is measured: the cases, and which of them belong to a short run.
+
+SIZES = ((640, 480), (1280, 720))
+TRANSPORTS = ("raw", "compressed")
+FACES = (1, 3, 10)
+LAYOUTS = ("separate", "together")
+
+PACE = 30.0
+"""Images per second of an ordinary camera."""
+
+FAST = 240.0
+"""Images per second of a camera that is faster than the node."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way to run the perception.
+
+    Attributes:
+        width: of the images, pixels.
+        height: of the images, pixels.
+        transport: one of `TRANSPORTS`.
+        faces: in every image.
+        layout: ``separate``: camera and fer_node are two processes; ``together``: one.
+        rate: of the camera, images per second.
+        one_core: whether the process with fer_node is bound to one core.
+    """
+
+    width: int = 640
+    height: int = 480
+    transport: str = "raw"
+    faces: int = 1
+    layout: str = "separate"
+    rate: float = PACE
+    one_core: bool = False
+
+    @property
+    def name(self) -> str:
+        """Unique among all cases."""
+        parts = [f"{self.width}x{self.height}", self.transport, f"{self.faces} faces", self.layout]
+        if self.is_sustained:
+            parts.append(f"camera {self.rate:.0f}/s")
+        if self.one_core:
+            parts.append("one core")
+        return ", ".join(parts).replace(" 1 faces", " 1 face")
+
+    @property
+    def is_sustained(self) -> bool:
+        """Whether the camera is meant to be faster than the node."""
+        return self.rate > PACE
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def whole_matrix() -> tuple[Case, ...]:
+    """Every size, transport, number of faces and layout at `PACE`, and the fast cameras."""
+    ordinary = [
+        Case(width, height, transport, faces, layout)
+        for layout, (width, height), transport, faces in product(LAYOUTS, SIZES, TRANSPORTS, FACES)
+    ]
+    fast = [
+        Case(width, height, transport, rate=FAST, one_core=True)
+        for (width, height), transport in product(SIZES, TRANSPORTS)
+    ]
+    return (*ordinary, *fast)
+
+
+def short_matrix() -> tuple[Case, ...]:
+    """Of the whole matrix, what differs from the first case in one respect, and the corners."""
+    return (
+        Case(),
+        Case(transport="compressed"),
+        Case(faces=3),
+        Case(faces=10),
+        Case(1280, 720),
+        Case(1280, 720, "compressed"),
+        Case(1280, 720, "compressed", 10),
+        Case(layout="together"),
+        Case(rate=FAST, one_core=True),
+        Case(transport="compressed", rate=FAST, one_core=True),
+    )
+
+
+# The figures of a case, from what was observed.
+
+_LEAST_FOUND = 0.99
+"""Share of the images in which every face must be found."""
+
+_GROWTH_MS, _GROWTH = 5.0, 1.3
+"""A latency that is larger at the end by both is called growing."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What the observer saw of the images that were measured.
+
+    Attributes:
+        stamps: of the images of which an emotion was heard, seconds, in order.
+        heard: when, on the same clock, seconds.
+        published: stamps of all images of the camera, seconds.
+        faces: number of faces reported for each image.
+        cpu_s: processor time that perception took meanwhile, seconds.
+        duration_s: how long that was, seconds.
+        resident_mb: memory of perception at the end, 10^6 bytes.
+        peak_mb: the most there ever was.
+    """
+
+    stamps: tuple[float, ...]
+    heard: tuple[float, ...]
+    published: tuple[float, ...]
+    faces: tuple[int, ...]
+    cpu_s: float
+    duration_s: float
+    resident_mb: float
+    peak_mb: float
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Observation:
+        """The inverse of `to_dict`."""
+        lists: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**lists)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The result of a case.
+
+    Attributes:
+        images: how many were measured.
+        median_ms: from the image's stamp to the reception of ``/emotion``, milliseconds.
+        p99_ms: 99th percentile.
+        p999_ms: 99.9th percentile; of fewer than 1,000 images about the largest.
+        first_ms: median of the first third of the images.
+        last_ms: median of the last third.
+        rate: images per second.
+        camera_rate: of the camera meanwhile.
+        dropped: images of the camera for which no emotion came.
+        cpu_s_per_1000: processor time for 1,000 images, seconds.
+        cores: processor time per time.
+        resident_mb: memory of perception, 10^6 bytes.
+        peak_mb: the most there ever was.
+        found: share of the images in which every face was found.
+    """
+
+    images: int
+    median_ms: float
+    p99_ms: float
+    p999_ms: float
+    first_ms: float
+    last_ms: float
+    rate: float
+    camera_rate: float
+    dropped: int
+    cpu_s_per_1000: float
+    cores: float
+    resident_mb: float
+    peak_mb: float
+    found: float
+
+    def faults(self) -> list[str]:
+        """Why the figures must not be believed, or what the robot did wrong."""
+        faults = []
+        if self.found < _LEAST_FOUND:
+            faults.append(f"all faces were found in {self.found:.1%} of the images only")
+        if self.last_ms > self.first_ms * _GROWTH and self.last_ms > self.first_ms + _GROWTH_MS:
+            faults.append(f"latency grew from {self.first_ms:.1f} to {self.last_ms:.1f} ms")
+        return faults
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def figures(seen: Observation, faces: int) -> Figures:
+    """Figures of an observation.
+
+    Args:
+        seen: at least one image.
+        faces: how many each image has.
+    """
+    latency = 1000 * (np.array(seen.heard) - np.array(seen.stamps))
+    median, p99, p999 = np.percentile(latency, (50, 99, 99.9))
+    third = max(1, len(latency) // 3)
+    first, last = seen.stamps[0], seen.stamps[-1]
+    shown = [stamp for stamp in seen.published if first <= stamp <= last]
+    span = last - first
+    return Figures(
+        images=len(latency),
+        median_ms=float(median),
+        p99_ms=float(p99),
+        p999_ms=float(p999),
+        first_ms=float(np.median(latency[:third])),
+        last_ms=float(np.median(latency[-third:])),
+        rate=(len(latency) - 1) / span if span else 0.0,
+        camera_rate=(len(shown) - 1) / span if span else 0.0,
+        dropped=len(set(shown) - set(seen.stamps)),
+        cpu_s_per_1000=1000 * seen.cpu_s / len(latency),
+        cores=seen.cpu_s / seen.duration_s,
+        resident_mb=seen.resident_mb,
+        peak_mb=seen.peak_mb,
+        found=float(np.mean(np.array(seen.faces) == faces)),
+    )
+
+
+# Machine, tables and comparison.
 
 _PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime", "mediapipe", "ros-jazzy-rclpy")
 

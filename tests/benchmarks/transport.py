@@ -22,11 +22,11 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Empty
 
 from fer_common.qos import EVENTS, NEWEST
-from fer_common.runner import VARIABLE, StopRequest, initialise
-from tests.benchmarks.cases import PACE, Case
+from fer_common.runner import PROFILE_VARIABLE, StopRequest, initialise
 from tests.benchmarks.crew import crew
+from tests.benchmarks.report import PACE, Case
 
-PROFILES = {"profile": {}, "default": {VARIABLE: ""}}
+PROFILES = {"profile": {}, "default": {PROFILE_VARIABLE: ""}}
 """Environments: with our profile, and with Fast DDS as it is."""
 
 _SIZE = Case(640, 480)
@@ -114,7 +114,7 @@ def loss(folder: Path, domain: int, profile: str, images: int = 150) -> float:
     np.save(film, np.random.default_rng(0).integers(0, 256, shape, np.uint8))
     with crew(domain) as running:
         sink = running.module("transport", "sink", images, ready="ready", environment=environment)
-        running.module("camera", film, PACE, "raw", environment=environment)
+        running.module("pipeline", "camera", film, PACE, "raw", environment=environment)
         counts = running.answer(sink, images / PACE + _LIMIT_S)
     return counts["lost"] / counts["sent"]
 

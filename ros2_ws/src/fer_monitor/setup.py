@@ -7,7 +7,8 @@ setup(
     license="Apache-2.0",
     packages=find_packages(exclude=["test"]),
     package_data={
-        "fer_monitor.report": ["*.css", "*.js"],
+        "fer_monitor.doctor": ["supported.env"],
+        "fer_monitor.report": ["*.css", "*.js", "*.j2"],
         "fer_monitor.viewer": ["page.html", "page.js"],
     },
     data_files=[
@@ -19,8 +20,8 @@ setup(
     entry_points={
         "console_scripts": [
             "fer-doctor = fer_monitor.doctor.program:main",
-            "bag_recorder = fer_monitor.recording.executable:bag_recorder",
-            "viewer_node = fer_monitor.viewer.executable:viewer_node",
+            "bag_recorder = fer_monitor.executables:bag_recorder",
+            "viewer_node = fer_monitor.executables:viewer_node",
             "fer-report = fer_monitor.report.command:main",
         ],
     },

@@ -1,11 +1,13 @@
 """A model bundle: a folder with the network, its weights and all it needs to be used.
 
-    model.onnx            what runs
+    model.onnx            what general runtimes run
     model.int8.onnx       the same in whole numbers, smaller and faster; not every bundle has it
-    weights.safetensors   what they were exported from
-    bundle.json           architecture, pre-processing, calibration, provenance, metrics
+    model.program         what our own kernels run, made of model.onnx when it was exported
+    model.int8.program    the same of model.int8.onnx
+    weights.safetensors   what they were exported from; what is only to run does without
+    bundle.json           labels, architecture, pre-processing, calibration, provenance, metrics
 
-Pre-processing travels with the weights, so nothing about a model is known elsewhere.
+Labels and pre-processing travel with the weights, so nothing about a model is known elsewhere.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,15 +25,20 @@ from typing import Any
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces.framing import ANCHORS, Framing
 from ec_rfernet.files import write_text
-from ec_rfernet.labels import CONTEMPT, LABELS
+from ec_rfernet.labels import LABELS, UNKNOWN
 
 MANIFEST = "bundle.json"
 ONNX = "model.onnx"
 INT8 = "model.int8.onnx"
+PROGRAM = "model.program"
+INT8_PROGRAM = "model.int8.program"
 WEIGHTS = "weights.safetensors"
 FORMAT = 1
 
-_KNOWN = {*LABELS, CONTEMPT}
+_FILES = (ONNX, INT8, PROGRAM, INT8_PROGRAM, WEIGHTS)
+_CHUNK = 1 << 18
+_LONGEST_LABEL = 32
+_MOST_LABELS = 256
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,8 @@ class Bundle:
         folder: where its files are.
         name: of the model, for people.
         architecture: name of the network, see `ec_rfernet.networks`.
-        labels: the classes in the order of the outputs.
+        labels: the classes in the order of the outputs: 2..256 words, each once, of letters,
+            digits, spaces and hyphens or underscores.
         input_size: side of the network's square input, pixels.
         mean, std: of the grey levels 0..1; the input is (grey - mean) / std, on each of
             three equal channels.
@@ -51,6 +60,8 @@ class Bundle:
         reject_threshold: an estimate below this probability is unknown, 0..1.
         provenance: data, their licence, and the settings of the training.
         metrics: what was measured, by name of the split.
+        not_lowered: why our own kernels do not compute the network, by precision; empty where
+            they do, or where nobody has tried yet.
         sha256: of the bundle's other files, by file name.
     """
 
@@ -66,6 +77,7 @@ class Bundle:
     labels: tuple[str, ...] = LABELS
     provenance: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    not_lowered: Mapping[str, str] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
 
     def file(self, name: str) -> Path:
@@ -81,6 +93,8 @@ class Bundle:
 def load(folder: Path) -> Bundle:
     """Reads a bundle and verifies its files.
 
+    The weights may be missing: they are what the network was exported from, not what runs.
+
     Raises:
         InputError: there is no bundle, it is of another format, a value is out of
             range, or a file's sha256 is not the one that was recorded.
@@ -94,7 +108,8 @@ def load(folder: Path) -> Bundle:
         raise InputError(f"{manifest}: cannot be read ({error})") from error
     bundle = _parse(manifest, values)
     for name, expected in bundle.sha256.items():
-        _verify(bundle.file(name), expected)
+        if name != WEIGHTS or bundle.file(name).exists():
+            _verify(bundle.file(name), expected)
     return bundle
 
 
@@ -104,7 +119,7 @@ def save(bundle: Bundle) -> Bundle:
     Returns:
         The bundle with the sha256 of its files.
     """
-    names = [name for name in (ONNX, INT8, WEIGHTS) if bundle.file(name).exists()]
+    names = [name for name in _FILES if bundle.file(name).exists()]
     hashed = dataclasses.replace(
         bundle, sha256={name: _sha256(bundle.file(name)) for name in names}
     )
@@ -116,6 +131,30 @@ def save(bundle: Bundle) -> Bundle:
     }
     write_text(bundle.file(MANIFEST), json.dumps({"format": FORMAT, **values}, indent=2) + "\n")
     return hashed
+
+
+def forget_others(bundle: Bundle) -> Bundle:
+    """Removes networks, programs and weights that lie in the folder, but are not the bundle's."""
+    for name in _FILES:
+        if name not in bundle.sha256:
+            bundle.file(name).unlink(missing_ok=True)
+    return bundle
+
+
+def places() -> list[Path]:
+    """Folders with named bundles: in a wheel of this library, and in the ROS package fer_models.
+
+    None of them need exist.
+    """
+    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+    shares = [Path(prefix, "share", "fer_models") for prefix in prefixes if prefix]
+    return [Path(__file__).parent / "bundles", *shares]
+
+
+def shipped() -> list[Path]:
+    """The folders of the bundles in `places`; of those that have one name, the first."""
+    found = [path.parent for place in places() for path in sorted(place.glob(f"*/{MANIFEST}"))]
+    return list({folder.name: folder for folder in reversed(found)}.values())[::-1]
 
 
 def find(model: str, folders: Iterable[Path]) -> Path:
@@ -157,9 +196,10 @@ def _parse(manifest: Path, values: object) -> Bundle:
             ),
             temperature=float(values["temperature"]),
             reject_threshold=float(values["reject_threshold"]),
-            labels=tuple(map(str, values["labels"])),
+            labels=tuple(values["labels"]),
             provenance=dict(values["provenance"]),
             metrics=dict(values["metrics"]),
+            not_lowered={str(k): str(v) for k, v in dict(values.get("not_lowered", {})).items()},
             sha256={str(k): str(v) for k, v in dict(values["sha256"]).items()},
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -171,8 +211,8 @@ def _parse(manifest: Path, values: object) -> Bundle:
 def _check(manifest: Path, bundle: Bundle) -> None:
     requirements = {
         "labels": (
-            len(set(bundle.labels)) == len(bundle.labels) >= 2 and set(bundle.labels) <= _KNOWN,
-            f"{', '.join(LABELS)}, {CONTEMPT}, or some of them, each once",
+            _are_labels(bundle.labels),
+            f"2..{_MOST_LABELS} different words like {', '.join(LABELS)}, but not {UNKNOWN}",
         ),
         "input_size": (12 <= bundle.input_size <= bundle.framing.size, "12..the framing's size"),
         "std": (math.isfinite(bundle.std) and bundle.std > 0, "a positive number"),
@@ -192,6 +232,17 @@ def _check(manifest: Path, bundle: Bundle) -> None:
             )
 
 
+def _are_labels(labels: tuple[Any, ...]) -> bool:
+    return all(map(_is_label, labels)) and 2 <= len(set(labels)) == len(labels) <= _MOST_LABELS
+
+
+def _is_label(label: object) -> bool:
+    if not isinstance(label, str) or label == UNKNOWN or label != label.strip():
+        return False
+    plain = all(letter.isalnum() or letter in " -_" for letter in label)
+    return plain and 0 < len(label) <= _LONGEST_LABEL
+
+
 def _verify(path: Path, expected: str) -> None:
     try:
         found = _sha256(path)
@@ -205,4 +256,8 @@ def _verify(path: Path, expected: str) -> None:
 
 
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(_CHUNK):
+            digest.update(part)
+    return digest.hexdigest()

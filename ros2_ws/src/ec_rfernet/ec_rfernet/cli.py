@@ -1,4 +1,8 @@
-"""The command line ``ec-rfernet``. Each command is a module of `ec_rfernet.commands`."""
+"""The command line ``ec-rfernet``, and what the project's command lines share.
+
+Each command is a module of `ec_rfernet.commands`. Shared are one line for a mistake or for
+progress, and the exit codes.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,6 @@ from importlib import import_module
 from typing import NoReturn
 
 from ec_rfernet.errors import InputError
-
-# ----------------------------------------------------------------------
-# What the library's command lines share: one line for a mistake or for progress, exit codes.
 
 
 class Parser(argparse.ArgumentParser):
@@ -58,8 +59,6 @@ def _fail(name: str, message: str) -> int:
     print(f"{name}: {' '.join(message.split())}", file=sys.stderr)
     return 2
 
-
-# ----------------------------------------------------------------------
 
 COMMANDS = {
     "summary": "layer table, parameters, multiply-accumulates and size of a network",

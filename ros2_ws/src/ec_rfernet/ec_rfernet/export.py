@@ -1,4 +1,9 @@
-"""From trained weights to the network that runs. Importing this needs torch."""
+"""From trained weights to the networks and programs that run.
+
+The order is: weights, ``model.onnx`` (checked against PyTorch), ``model.int8.onnx`` (static
+quantisation with ONNX Runtime), then the programs of our kernels.
+Importing this needs torch and onnx.
+"""
 
 from __future__ import annotations
 
@@ -21,23 +26,18 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
-from ec_rfernet import networks
-from ec_rfernet.bundle import INT8, ONNX, WEIGHTS, Bundle, save
+from ec_rfernet.bundle import INT8, ONNX, WEIGHTS, Bundle, forget_others, save
 from ec_rfernet.errors import InputError
 from ec_rfernet.evaluation import scores
 from ec_rfernet.evaluation.scores import single_crop
 from ec_rfernet.files import staged
 from ec_rfernet.runtimes import open_classifier
 from ec_rfernet.runtimes.classifier import network_input
+from ec_rfernet.runtimes.native.lowering import write_programs
 from ec_rfernet.runtimes.torch_runtime import TorchClassifier
-
-# ----------------------------------------------------------------------
-# The network in whole numbers: static quantisation with ONNX Runtime.
-#
-# Importing this needs onnx.
 
 IMAGES = 1024
 """How many pictures the ranges of the activations are taken from."""
@@ -134,32 +134,14 @@ def _quiet() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-# ----------------------------------------------------------------------
-
 PARITY = 1e-4
 """Largest allowed difference between a logit of torch and of ONNX Runtime."""
 
 _OPSET = 17
 
 
-def load_network(bundle: Bundle) -> nn.Module:
-    """The bundle's network in PyTorch, with its weights, in evaluation mode.
-
-    Raises:
-        InputError: the weights are unreadable or belong to another network.
-    """
-    path = bundle.file(WEIGHTS)
-    network = networks.create(bundle.architecture, classes=len(bundle.labels))
-    try:
-        network.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        problem = str(error).splitlines()[0]
-        raise InputError(f"{path}: not the weights of {bundle.architecture} ({problem})") from error
-    return network.eval()
-
-
 def write_bundle(bundle: Bundle, network: nn.Module, images: np.ndarray | None = None) -> Bundle:
-    """Writes weights, ONNX networks and manifest into the bundle's folder.
+    """Writes weights, ONNX networks, programs of our kernels and manifest into the folder.
 
     The files appear together, when all are complete and the parity holds, or not at all.
 
@@ -195,10 +177,8 @@ def write_bundle(bundle: Bundle, network: nn.Module, images: np.ndarray | None =
             quantise(draft.file(ONNX), draft.file(INT8), bundle, images)
         elif _same_weights(bundle, draft):
             shutil.copyfile(bundle.file(INT8), draft.file(INT8))
-        written = save(draft)
-    if INT8 not in written.sha256:
-        bundle.file(INT8).unlink(missing_ok=True)
-    return dataclasses.replace(written, folder=bundle.folder)
+        written = save(write_programs(draft))
+    return forget_others(dataclasses.replace(written, folder=bundle.folder))
 
 
 def _same_weights(bundle: Bundle, draft: Bundle) -> bool:

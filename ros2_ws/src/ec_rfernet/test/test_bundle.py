@@ -7,9 +7,10 @@ import torch
 
 from ec_rfernet import bundle, networks
 from ec_rfernet.errors import InputError
-from ec_rfernet.export import PARITY, load_network, parity, write_bundle
+from ec_rfernet.export import PARITY, parity, write_bundle
 from ec_rfernet.faces.framing import ANCHORS, FER2013
-from ec_rfernet.runtimes import open_classifier
+from ec_rfernet.runtimes import available, open_classifier
+from ec_rfernet.runtimes.torch_runtime import load_network
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +39,9 @@ def test_round_trip(written):
     assert bundle.load(written.folder) == written
 
 
-def test_only_the_three_files_are_left(written):
+def test_only_the_four_files_are_left(written):
     names = sorted(path.name for path in written.folder.iterdir())
-    assert names == ["bundle.json", "model.onnx", "weights.safetensors"]
+    assert names == ["bundle.json", "model.onnx", "model.program", "weights.safetensors"]
 
 
 def test_onnx_computes_what_torch_does(written):
@@ -67,7 +68,7 @@ def test_temperature_softens(written, copy):
     assert soft.max() < open_classifier(written).probabilities(crops).max()
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "weights.safetensors"])
+@pytest.mark.parametrize("name", ["model.onnx", "model.program", "weights.safetensors"])
 def test_a_damaged_file_is_refused(copy, name):
     data = bytearray((copy / name).read_bytes())
     data[len(data) // 2] ^= 1
@@ -76,17 +77,27 @@ def test_a_damaged_file_is_refused(copy, name):
         bundle.load(copy)
 
 
-def test_a_missing_file_is_refused(copy):
-    (copy / "model.onnx").unlink()
-    with pytest.raises(InputError, match=r"model\.onnx: cannot be read"):
+@pytest.mark.parametrize("name", ["model.onnx", "model.program"])
+def test_a_missing_file_is_refused(copy, name):
+    (copy / name).unlink()
+    with pytest.raises(InputError, match=f"{name}: cannot be read"):
         bundle.load(copy)
+
+
+def test_a_bundle_runs_without_the_weights_that_it_was_exported_from(copy):
+    (copy / "weights.safetensors").unlink()
+    model = bundle.load(copy)
+    assert open_classifier(model).labels == model.labels
+    assert "torch" not in {runtime for runtime, _ in available(model)}
+    with pytest.raises(InputError, match="no weights.safetensors .* only what runs without PyTor"):
+        open_classifier(model, 1, "torch")
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"format": 99}, "format is 99, expected 1"),
-        ({"labels": ["happy"]}, "labels is .* expected angry"),
+        ({"labels": ["happy"]}, "labels is .* expected 2..256 different words like angry"),
         ({"std": 0}, "std is 0.0, expected a positive number"),
         ({"mean": 128}, "mean is 128.0, expected 0..1"),
         ({"temperature": -1}, "temperature is -1.0"),
@@ -128,7 +139,7 @@ def test_an_onnx_file_that_is_none(copy, written):
     (copy / "model.onnx").write_bytes(b"no network")
     bundle.save(bundle.Bundle(**{**vars(written), "folder": copy}))
     with pytest.raises(InputError, match="not a network that can be run"):
-        open_classifier(bundle.load(copy))
+        open_classifier(bundle.load(copy), 1, "onnxruntime")
 
 
 def test_find(written):

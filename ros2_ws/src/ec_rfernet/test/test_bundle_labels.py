@@ -8,7 +8,7 @@ from ec_rfernet.errors import InputError
 from ec_rfernet.faces.face import Box, Face
 from ec_rfernet.faces.framing import FER2013
 from ec_rfernet.labels import LABELS, valence_arousal
-from ec_rfernet.recognition import recognise
+from ec_rfernet.model import Model
 
 CKPLUS = datasets.get("ckplus").labels
 
@@ -32,13 +32,28 @@ def test_a_bundle_of_every_data_set_can_be_loaded(tmp_path, name):
 
 @pytest.mark.parametrize(
     "labels",
-    [[], ["happy"], ["happy", "happy"], ["happy", "amused"], [*LABELS, "unknown"], [1, 2], [["a"]]],
+    [
+        [],
+        ["happy"],
+        ["happy", "happy"],
+        [*LABELS, "unknown"],
+        [1, 2],
+        [["a"]],
+        ["happy", ""],
+        ["happy", "a,b"],
+        ["happy", "two\nlines"],
+        ["happy", " sad"],
+        ["happy", "x" * 33],
+        [str(number) for number in range(257)],
+    ],
 )
-def test_labels_that_nobody_knows_are_refused(tmp_path, labels):
+def test_what_are_no_labels_is_refused(tmp_path, labels):
     folder = write(tmp_path / "bad", LABELS).folder
     manifest = json.loads((folder / bundle.MANIFEST).read_text())
     (folder / bundle.MANIFEST).write_text(json.dumps({**manifest, "labels": labels}))
-    with pytest.raises(InputError, match=r"labels is \(.*\), expected angry, .*, contempt, or"):
+    with pytest.raises(
+        InputError, match=r"labels is \(.*\), expected 2\.\.256 different words like"
+    ):
         bundle.load(folder)
 
 
@@ -64,7 +79,14 @@ class OneFace:
 def test_contempt_is_not_called_neutral(tmp_path):
     model = write(tmp_path / "ck", CKPLUS)
     image = np.zeros((90, 90, 3), np.uint8)
-    assert [face.label for face in recognise(image, OneFace(), Sure(model))] == ["contempt"]
+    (face,) = Model(Sure(model), OneFace()).predict(image)
+    assert (face.label, face.confidence) == ("contempt", 1)
+    assert (face.valence, face.arousal) == pytest.approx((-0.45, -0.10))
+
+
+def test_words_that_no_other_model_knows_are_labels(tmp_path):
+    labels = ("amused", "very bored", "überrascht", "half-asleep", "level_3")
+    assert bundle.load(write(tmp_path / "own", labels).folder).labels == labels
 
 
 def test_valence_and_arousal_are_those_of_the_seven_labels():

@@ -8,10 +8,9 @@ import pytest
 
 from ec_rfernet import bundle
 from ec_rfernet.evaluation import model_card
-from ec_rfernet.export import PARITY, load_network, parity
-from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
-from ec_rfernet.recognition import recognise
-from ec_rfernet.runtimes import open_classifier
+from ec_rfernet.export import PARITY, parity
+from ec_rfernet.model import load
+from ec_rfernet.runtimes.torch_runtime import load_network
 
 MODELS = Path(__file__).resolve().parents[4] / "models"
 BUNDLES = sorted(path.parent for path in MODELS.glob("*/bundle.json"))
@@ -42,13 +41,12 @@ def test_card(folder):
 @pytest.mark.parametrize("folder", BUNDLES, ids=lambda path: path.name)
 def test_a_smile_is_a_smile(folder, collins):
     picture = cv2.imread(str(collins))
-    detector, classifier = MediaPipeDetector(), open_classifier(bundle.load(folder))
-    for image in (
-        picture,
-        picture // 2,
-        cv2.resize(picture, None, fx=0.5, fy=0.5),
-        picture[:, ::-1].copy(),
-    ):
-        (found,) = recognise(image, detector, classifier)
-        assert found.label == "happy"
-    detector.close()
+    with load(folder) as model:
+        for image in (
+            picture,
+            picture // 2,
+            cv2.resize(picture, None, fx=0.5, fy=0.5),
+            picture[:, ::-1],
+        ):
+            (found,) = model.predict(image)
+            assert found.label == "happy"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,19 +21,18 @@ from rclpy.node import Node
 
 from ec_rfernet.errors import InputError
 from fer_bringup import arguments as command_line
-from fer_bringup import terminal
 from fer_bringup.arguments import RobotOptions, RobotSettings
-from fer_bringup.assembly import Part, parameter_file, parts
+from fer_bringup.assembly import Part, default_file, parameter_file, parts
 from fer_bringup.clip.make_clip import clip_path, ensure_clip
 from fer_bringup.film import VOICE
-from fer_bringup.journal import Journal
+from fer_bringup.journal import Journal, Screen
 from fer_bringup.recorder_node import FilmRecorder
 from fer_bringup.view_node import ViewNode
 from fer_common.runner import (
     GRACE_S,
     StartError,
     StopRequest,
-    brisk_executor,
+    fast_executor,
     initialise,
     settle_memory,
     spin,
@@ -40,7 +40,6 @@ from fer_common.runner import (
 )
 from fer_common.settings import ParameterError
 
-# ----------------------------------------------------------------------
 # Nodes that only watch: processes of their own, so that they cannot slow the robot down.
 
 COULD_NOT_START = 2
@@ -58,7 +57,7 @@ class Companions:
     def __init__(self, commands: Mapping[str, Sequence[str]], tell: Callable[[str], None]) -> None:
         self._tell = tell
         self._running = {name: subprocess.Popen(line) for name, line in commands.items()}
-        self._failed = ""
+        self._failed: str | None = None
 
     def have_failed(self) -> bool:
         """Whether one of them could not start. Tells of one that has ended in another way."""
@@ -71,7 +70,7 @@ class Companions:
                 self._failed = name
             else:
                 self._tell(f"{name} has ended with exit code {code}; the robot goes on")
-        return bool(self._failed)
+        return self._failed is not None
 
     def check(self) -> None:
         """Complains about what `have_failed`.
@@ -79,7 +78,7 @@ class Companions:
         Raises:
             StartError: one could not start.
         """
-        if self._failed:
+        if self._failed is not None:
             raise StartError(f"{self._failed} could not start, see its message above")
 
     def close(self) -> None:
@@ -111,7 +110,7 @@ def command(part: Part, settings: RobotSettings) -> list[str]:
     return arguments
 
 
-# ----------------------------------------------------------------------
+# The program.
 
 _SETTLE_S = 1.0  # after the last frame: what was seen in it may still be answered
 _PATIENCE_S = 15.0  # a response may take so long after the last frame
@@ -130,8 +129,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:  # while the clip was made
         return 0
-    print("\n".join(["", *lines]), flush=True)
+    _tell("\n".join(["", *lines]))
     return 0
+
+
+def _tell(text: str) -> None:
+    """Prints, if anybody reads."""
+    try:
+        print(text, flush=True)
+    except OSError:
+        # What could not be written would be tried again when Python ends, and fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _perform(options: RobotOptions, urdf: Path) -> list[str]:
@@ -141,7 +149,7 @@ def _perform(options: RobotOptions, urdf: Path) -> list[str]:
     robot = [part for part in everybody if part.target]
     watching = {p.executable: command(p, settings) for p in everybody if not p.target}
     with ExitStack() as stack:
-        show = stack.enter_context(terminal.opened(options.view))
+        show = stack.enter_context(_screen(options.view))
         executor, stop = stack.enter_context(_ros(settings, robot))
         companions = stack.enter_context(closing(Companions(watching, show.line)))
         crew = stack.enter_context(closing(_Crew(executor)))
@@ -173,6 +181,14 @@ def _perform(options: RobotOptions, urdf: Path) -> list[str]:
         return lines
 
 
+def _screen(view: str) -> AbstractContextManager[Screen]:
+    if view == "none":
+        return nullcontext(Screen())
+    from fer_bringup import terminal  # 50 ms and 3 MB, most of it rich
+
+    return terminal.opened(view)
+
+
 @contextmanager
 def _ros(settings: RobotSettings, robot: Sequence[Part]) -> Iterator[tuple[Executor, StopRequest]]:
     """ROS with one executor, and what Ctrl-C sets.
@@ -187,13 +203,14 @@ def _ros(settings: RobotSettings, robot: Sequence[Part]) -> Iterator[tuple[Execu
         for source, target in part.remappings:
             arguments += ["-r", f"{part.executable}:{source}:={target}"]
     with TemporaryDirectory() as folder:
-        # The later file wins, so arguments win over the user's file.
-        own = Path(folder) / "arguments.yaml"
-        own.write_text(parameter_file(robot), encoding="utf-8")
-        for file in (settings.params_file, own):
+        # The later file wins, so arguments win over the user's file, and that over defaults.
+        before, after = Path(folder) / "defaults.yaml", Path(folder) / "arguments.yaml"
+        before.write_text(default_file(robot), encoding="utf-8")
+        after.write_text(parameter_file(robot), encoding="utf-8")
+        for file in (before, settings.params_file, after):
             arguments += ["--params-file", str(file)]
         initialise(arguments)
-    executor, stop = brisk_executor(), StopRequest()
+    executor, stop = fast_executor(), StopRequest()
     try:
         stop.install(executor)
         yield executor, stop
@@ -230,7 +247,7 @@ class _Crew:
             self._executor.remove_node(node)
 
     def profile(self) -> list[str]:
-        """Where the time of an image goes, as lines; see `fer_node.perception.stages`."""
+        """Where the time of an image goes, as lines; see `fer_node.perception.frame`."""
         return [line for node in self.named("fer_node") for line in node.profile().splitlines()]
 
     def close(self) -> None:

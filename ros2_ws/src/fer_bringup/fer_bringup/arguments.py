@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ec_rfernet.errors import InputError
+from robot_behavior.robots import FORMER_NAMES, ROBOTS, describe_robots
+from robot_behavior.speech import DEFAULT_VOICE, VOICES
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,14 @@ class Argument:
         default: when it is not given.
         description: one line.
         choices: the allowed values; empty allows every one.
+        former: values of before, and what they are called now.
     """
 
     name: str
     default: str
     description: str
     choices: tuple[str, ...] = ()
+    former: Mapping[str, str] = field(default_factory=dict)
 
     def checked(self, value: str) -> str:
         """The value.
@@ -34,6 +38,9 @@ class Argument:
             InputError: it is not one of the choices.
         """
         if self.choices and value not in self.choices:
+            if value in self.former:
+                now = self.former[value]
+                raise InputError(f"argument '{self.name}': '{value}' is now called '{now}'")
             expected = ", ".join(self.choices)
             raise InputError(f"argument '{self.name}' is '{value}', expected one of {expected}")
         return value
@@ -51,17 +58,16 @@ ARGUMENTS = (
     Argument(
         "robot",
         "sim",
-        "sim: the simulated humanoid; trajectory: a robot that listens to joint_trajectory; "
-        "controller: one with FollowJointTrajectory of ros2_control; serial: servos on an Arduino "
-        "UNO; naoqi: NAO; play_motion2: a robot of PAL; none: no gestures",
-        ("sim", "trajectory", "controller", "serial", "naoqi", "play_motion2", "none"),
+        describe_robots(),
+        ROBOTS.names,
+        FORMER_NAMES,
     ),
-    Argument("port", "/dev/ttyACM0", "serial port of the servo board, for robot:=serial"),
+    Argument("port", "/dev/ttyACM0", "serial port of the servo board, for robot:=servo_humanoid"),
     Argument(
         "speech",
-        "espeak",
-        "espeak: a voice; piper: a neural voice, see parameter piper_voice; log: words only",
-        ("espeak", "piper", "log"),
+        DEFAULT_VOICE,
+        "which voice speaks; piper needs parameter piper_voice, log only writes the words",
+        VOICES.names,
     ),
     Argument("model", "ec_rfernet", "name of a model bundle, or path of one"),
     Argument(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ec_rfernet.errors import InputError
 from fer_bringup.arguments import RobotSettings
+from robot_behavior.robots import find_robot
 
-_BACKENDS = {"controller": "trajectory", "serial": "serial", "naoqi": "naoqi"}
-"""Of ``robot_bridge``, by the argument ``robot``."""
+CAMERA_FRAME = "camera_optical_frame"
+"""Link of the URDF, and frame of the images: where the camera is, and where it looks."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Part:
         target: its class, as ``module:name``; empty when it always is a process of its own,
             because it only watches.
         parameters: set by the settings; they win over the parameter file.
+        defaults: set here; the parameter file wins over them.
         remappings: (from, to) of topic names.
         lifecycle: whether it is a lifecycle node.
     """
@@ -35,6 +39,47 @@ class Part:
     parameters: dict[str, Any] = field(default_factory=dict)
     remappings: tuple[tuple[str, str], ...] = ()
     lifecycle: bool = False
+    defaults: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CameraPose:
+    """Where the camera is.
+
+    Attributes:
+        frame: in which this is told: the root link of the robot.
+        x, y, z: forward, to the left and up, m.
+        roll, pitch, yaw: how the axes of `CAMERA_FRAME` are turned, rad.
+    """
+
+    frame: str
+    x: float
+    y: float
+    z: float
+    roll: float
+    pitch: float
+    yaw: float
+
+
+@cache
+def camera_pose() -> CameraPose:
+    """That of the camera on the humanoid, from its URDF.
+
+    Raises:
+        InputError: the URDF cannot be read, or has no camera.
+    """
+    from robot_behavior.body import urdf
+    from robot_behavior.body.robot_model import roll_pitch_yaw
+
+    try:
+        model = urdf.load(urdf.humanoid())
+        pose = model.frame(CAMERA_FRAME)
+    except urdf.UrdfError as error:
+        raise InputError(str(error)) from error
+    except KeyError as error:
+        raise InputError(f"{urdf.humanoid()}: has no link '{CAMERA_FRAME}'") from error
+    x, y, z = (round(float(value), 6) for value in pose[:3, 3])
+    return CameraPose(model.root, x, y, z, *roll_pitch_yaw(pose[:3, :3]))
 
 
 def parts(settings: RobotSettings, clip: Path, voice: Path | None = None) -> list[Part]:
@@ -54,7 +99,16 @@ def parts(settings: RobotSettings, clip: Path, voice: Path | None = None) -> lis
 
 def parameter_file(nodes: Iterable[Part]) -> str:
     """The parameters of the parts as a ROS parameter file, for any namespace."""
-    blocks = {f"/**/{part.executable}": {"ros__parameters": part.parameters} for part in nodes}
+    return _yaml({part.executable: part.parameters for part in nodes})
+
+
+def default_file(nodes: Iterable[Part]) -> str:
+    """Likewise their defaults."""
+    return _yaml({part.executable: part.defaults for part in nodes if part.defaults})
+
+
+def _yaml(nodes: dict[str, dict[str, Any]]) -> str:
+    blocks = {f"/**/{name}": {"ros__parameters": values} for name, values in nodes.items()}
     return yaml.safe_dump(blocks)
 
 
@@ -71,19 +125,16 @@ def _watching(settings: RobotSettings) -> list[Part]:
 
 def _body(settings: RobotSettings) -> list[Part]:
     """What moves: the robot, or what leads to it, and who moves it."""
-    nodes = []
-    if settings.robot == "sim":
-        nodes.append(Part("robot_behavior", "sim_robot", "robot_behavior.nodes.sim_robot:SimRobot"))
-    if settings.robot in _BACKENDS:
-        parameters = {"backend": _BACKENDS[settings.robot]}
-        if settings.robot == "serial":
-            parameters["port"] = settings.port
+    nodes, robot = [], find_robot(settings.robot)
+    given = {name: getattr(settings, name) for name in robot.arguments}
+    if robot.driver is not None:
         target = "robot_behavior.nodes.robot_bridge:RobotBridge"
+        parameters = {"robot": settings.robot, **given}
         nodes.append(Part("robot_behavior", "robot_bridge", target, parameters))
-    if settings.robot == "play_motion2":
-        target = "robot_behavior.robots.play_motion2.bridge:PlayMotion2Bridge"
-        nodes.append(Part("robot_behavior", "play_motion2_bridge", target))
-    elif settings.robot != "none":
+    if robot.node is not None:
+        node = robot.node
+        nodes.append(Part(node.package, node.executable, node.target, given))
+    if robot.motion_player:
         target = "robot_behavior.nodes.motion_player:MotionPlayer"
         nodes.append(Part("robot_behavior", "motion_player", target))
     return nodes
@@ -109,6 +160,7 @@ def _behaviour(settings: RobotSettings) -> Part:
 
 
 def _perception(settings: RobotSettings) -> Part:
+    camera = camera_pose()
     return Part(
         "fer_node",
         "fer_node",
@@ -116,6 +168,12 @@ def _perception(settings: RobotSettings) -> Part:
         {"autostart": settings.autostart, "model": settings.model},
         (("image", settings.image_topic),),
         lifecycle=True,
+        defaults={
+            "markers_frame": camera.frame,
+            "camera_x": camera.x,
+            "camera_y": camera.y,
+            "camera_z": camera.z,
+        },
     )
 
 

@@ -31,7 +31,7 @@ class Composer:
 
     def __init__(self) -> None:
         self._large, self._small = ImageFont.load_default(27), ImageFont.load_default(17)
-        self._shown: tuple[str, str, str] | None = None
+        self._shown: tuple[str | None, ...] | None = None
         self._strip = np.zeros((HEIGHT - PICTURE[1], WIDTH, 3), np.uint8)
 
     def frame(
@@ -66,7 +66,7 @@ class Composer:
                 draw.text((_MARGIN, 10), f"“{moment.speech}”", _WORDS, self._large)
             else:
                 draw.text((_MARGIN, 10), moment.state or "starting", _QUIET, self._large)
-            draw.text((_MARGIN, 48), moment.reason, _REASON, self._small)
+            draw.text((_MARGIN, 48), moment.reason or "", _REASON, self._small)
             self._shown, self._strip = shown, np.asarray(image)[..., ::-1]
         return self._strip
 
@@ -85,7 +85,6 @@ def _fitted(picture: np.ndarray) -> np.ndarray:
     return fitted
 
 
-# ----------------------------------------------------------------------
 # Videos that appear under their name when they are complete.
 
 

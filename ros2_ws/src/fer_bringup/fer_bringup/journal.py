@@ -1,4 +1,4 @@
-"""What the robot has seen and done so far, and what it sees and does now."""
+"""What the robot has seen and done so far, what it sees and does now, and who is told of it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from ec_rfernet.labels import UNKNOWN
+from ec_rfernet.labels import LABELS, UNKNOWN
+from fer_common.diagnostics import Statistics
 
-# ----------------------------------------------------------------------
 # The account that the robot gives at the end.
 
 
@@ -22,23 +22,23 @@ class Answered:
 
     Attributes:
         at_s: when it began, seconds since the start.
-        emotion: the expression that was answered; empty for the notice.
-        motion: empty for none.
-        speech: empty for none.
-        reason: one readable sentence.
+        emotion: the expression that was answered; None for what is no answer to one.
+        motion: None for none.
+        speech: None for none.
+        reason: one readable sentence; None when none was given.
     """
 
     at_s: float
-    emotion: str
-    motion: str
-    speech: str
-    reason: str
+    emotion: str | None
+    motion: str | None
+    speech: str | None
+    reason: str | None
 
     @property
     def what(self) -> str:
         """In one line: to what, with which motion, with which words."""
-        words = f" “{self.speech}”" if self.speech else ""
-        return f"{self.emotion or 'people'}: {self.motion}{words}"
+        parts = (self.motion, f"“{self.speech}”" if self.speech else None)
+        return f"{self.emotion or 'people'}: {' '.join(part for part in parts if part)}"
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class RunSummary:
         return ", ".join(parts) or "nobody"
 
 
-# ----------------------------------------------------------------------
+# What goes on right now.
 
 _CURRENT_S = 1.0  # a face that was not reported for so long has left
 
@@ -114,42 +114,48 @@ class JournalMoment:
     """The robot's world right now.
 
     Attributes:
-        faces: in the last image; -1 before the first one.
-        label: expression of the attended face; empty when nobody is attended to.
+        faces: in the last image; None before the first one.
+        labels: that the model knows, in its order.
+        label: expression of the attended face; None when nobody is attended to.
         confidence: of it, 0..1.
-        probabilities: of the seven labels, 0..1; empty when nobody is attended to.
-        state: of the behaviour; empty before it is known.
-        motion: being played.
-        speech: being said.
-        reason: why the robot does or does not act.
-        rate: processed images per second, as the node reports it.
-        latency_s: median, seconds, likewise.
-        health: what is wrong with the perception; empty when nothing is.
+        probabilities: of the labels, 0..1; empty when they are not known.
+        state: of the behaviour; None before it is known.
+        motion: being played; None for none.
+        speech: being said; None for nothing.
+        reason: why the robot does or does not act; None before it is known.
+        rate: processed images per second, lately.
+        latency_s: median from an image's stamp to its result, lately, seconds.
+        problem: what the perception complains of; None when all is well.
     """
 
-    faces: int = -1
-    label: str = ""
+    faces: int | None = None
+    labels: tuple[str, ...] = LABELS
+    label: str | None = None
     confidence: float = 0.0
     probabilities: tuple[float, ...] = ()
-    state: str = ""
-    motion: str = ""
-    speech: str = ""
-    reason: str = ""
+    state: str | None = None
+    motion: str | None = None
+    speech: str | None = None
+    reason: str | None = None
     rate: float = 0.0
     latency_s: float = 0.0
-    health: str = ""
+    problem: str | None = None
 
 
-class JournalListener(Protocol):
-    """Is told what is new."""
+class Screen:
+    """Where the view appears. This one shows nothing."""
+
+    def line(self, text: str) -> None:
+        """Something to be said once."""
 
     def seen(self, line: str) -> None:
         """Someone else is seen, or something else in the face."""
-        ...
 
     def answered(self, answer: Answered) -> None:
         """The robot has begun to respond."""
-        ...
+
+    def draw(self, journal: Journal) -> None:
+        """Called ten times a second."""
 
 
 @dataclass
@@ -158,7 +164,7 @@ class _Attended:
 
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     images: Counter[str] = field(default_factory=Counter)
-    label: str = ""
+    label: str | None = None
     at: float = 0.0
 
     def add(self, label: str, now: float) -> None:
@@ -173,21 +179,22 @@ class Journal:
 
     Args:
         clock: seconds, monotonic.
-        listener: told of changes.
+        screen: told of changes.
     """
 
-    def __init__(self, clock: Callable[[], float], listener: JournalListener) -> None:
+    def __init__(self, clock: Callable[[], float], screen: Screen) -> None:
         self._clock = clock
-        self._listener = listener
+        self._screen = screen
         self._began = clock()
         self._moment = JournalMoment()
         self._latencies: list[float] = []
+        self._lately = Statistics()
         self._first_image = self._last_image = 0.0
         self._attended = _Attended()
         self._answers: list[Answered] = []
         self._said: list[str] = []
-        self._response = ("", "")
-        self._line = ""
+        self._response: tuple[str | None, str | None] = (None, None)
+        self._line: str | None = None
 
     @property
     def elapsed(self) -> float:
@@ -197,71 +204,98 @@ class Journal:
     @property
     def moment(self) -> JournalMoment:
         """The present."""
-        if self._moment.label and self._clock() - self._attended.at > _CURRENT_S:
-            self._moment = replace(self._moment, label="", confidence=0.0, probabilities=())
-        return self._moment
+        now = self._clock()
+        if self._moment.label and now - self._attended.at > _CURRENT_S:
+            self._forget_the_face()
+        lately = self._lately.summary(now)
+        return replace(self._moment, rate=lately.rate, latency_s=lately.median_s)
 
     @property
     def responding(self) -> bool:
         """Whether the robot is in the middle of a response."""
-        return bool(self._response[0] or self._response[1])
+        return any(self._response)
 
     @property
     def answers(self) -> Sequence[Answered]:
         """The responses so far."""
         return self._answers
 
-    def image(self, faces: int, latency_s: float) -> None:
+    def image(self, faces: int, latency_s: float, labels: Sequence[str] = ()) -> None:
         """An image was processed.
 
         Args:
             faces: in it.
             latency_s: from its stamp to now, seconds.
+            labels: that the model knows; empty when they are not told.
         """
         now = self._clock()
         if not self._latencies:
             self._first_image = now
         self._last_image = now
         self._latencies.append(latency_s)
+        self._lately.add(latency_s, now)
         if faces == 0:
-            self._moment = replace(self._moment, label="", confidence=0.0, probabilities=())
-        self._moment = replace(self._moment, faces=faces)
+            self._forget_the_face()
+        self._moment = replace(
+            self._moment, faces=faces, labels=tuple(labels) or self._moment.labels
+        )
         if faces == 0:
             self._see("nobody in view")
 
-    def expression(self, label: str, confidence: float, probabilities: Sequence[float]) -> None:
-        """The attended face shows something; see `Moment`."""
+    def expression(
+        self,
+        label: str,
+        confidence: float,
+        labels: Sequence[str] = (),
+        probabilities: Sequence[float] = (),
+    ) -> None:
+        """The attended face shows something; see `JournalMoment`.
+
+        Args:
+            label: what.
+            confidence: in it, 0..1.
+            labels: that the model knows; empty when they are not told.
+            probabilities: one for each of the labels; others are not shown.
+        """
         self._attended.add(label, self._clock())
         changed = label != self._moment.label
+        order = tuple(labels) or self._moment.labels
+        shares = tuple(map(float, probabilities))
+        if len(shares) != len(order):
+            shares = ()
         self._moment = replace(
-            self._moment,
-            label=label,
-            confidence=confidence,
-            probabilities=tuple(map(float, probabilities)),
+            self._moment, label=label, confidence=confidence, labels=order, probabilities=shares
         )
         if changed:
             self._see(f"{label}, {confidence:.0%}")
 
-    def behaviour(self, state: str, emotion: str, motion: str, speech: str, reason: str) -> None:
-        """The behaviour has changed; see `Moment`."""
+    def behaviour(
+        self,
+        state: str,
+        emotion: str | None = None,
+        motion: str | None = None,
+        speech: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """The behaviour has changed; see `JournalMoment`."""
         self._moment = replace(
             self._moment, state=state, motion=motion, speech=speech, reason=reason
         )
         response = (motion, speech)
-        begins = bool(motion or speech) and not self._continues(response)
+        begins = any(response) and not self._continues(response)
         self._response = response
         if begins and state == "responding" and motion != "rest":
             answer = Answered(self.elapsed, emotion, motion, speech, reason)
             self._answers.append(answer)
-            self._listener.answered(answer)
+            self._screen.answered(answer)
 
     def said(self, text: str) -> None:
         """The loudspeaker, or the log, has begun to say something."""
         self._said.append(text)
 
-    def health(self, rate: float, latency_s: float, problem: str) -> None:
-        """The perception's diagnostics; see `Moment`."""
-        self._moment = replace(self._moment, rate=rate, latency_s=latency_s, health=problem)
+    def problem(self, text: str | None) -> None:
+        """What the perception complains of; None when all is well."""
+        self._moment = replace(self._moment, problem=text)
 
     def summary(self) -> RunSummary:
         """The account of everything so far."""
@@ -280,12 +314,14 @@ class Journal:
             said=tuple(self._said),
         )
 
-    def _continues(self, response: tuple[str, str]) -> bool:
+    def _forget_the_face(self) -> None:
+        self._moment = replace(self._moment, label=None, confidence=0.0, probabilities=())
+
+    def _continues(self, response: tuple[str | None, str | None]) -> bool:
         """Whether this is the same response, of which a part has ended meanwhile."""
-        motion, speech = self._response
-        return response[0] in ("", motion) and response[1] in ("", speech)
+        return all(new in (None, old) for new, old in zip(response, self._response, strict=True))
 
     def _see(self, line: str) -> None:
         if line != self._line:
             self._line = line
-            self._listener.seen(line)
+            self._screen.seen(line)

@@ -12,8 +12,7 @@ from rclpy.node import Node
 from rclpy.time import Time
 from std_msgs.msg import String
 
-from fer_bringup.journal import Journal
-from fer_bringup.terminal import Screen
+from fer_bringup.journal import Journal, Screen
 from fer_common.diagnostics import node_of
 from fer_common.qos import EVENTS, LATCHED
 
@@ -43,15 +42,17 @@ class ViewNode(Node):
     def _on_emotions(self, message: EmotionArray) -> None:
         stamp = Time.from_msg(message.header.stamp).nanoseconds
         latency = 1e-9 * (self.get_clock().now().nanoseconds - stamp)
-        self.journal.image(len(message.emotions), latency)
+        self.journal.image(len(message.emotions), latency, message.labels)
 
     def _on_emotion(self, message: Emotion) -> None:
-        self.journal.expression(message.label, message.confidence, message.probabilities)
+        self.journal.expression(
+            message.label, message.confidence, message.labels, message.probabilities
+        )
 
     def _on_behaviour(self, message: BehaviorState) -> None:
-        self.journal.behaviour(
-            message.state, message.emotion, message.motion, message.speech, message.reason
-        )
+        # In a message, an empty text stands for what there is not.
+        what = (message.emotion, message.motion, message.speech, message.reason)
+        self.journal.behaviour(message.state, *(text or None for text in what))
 
     def _on_speech(self, message: String) -> None:
         if message.data:
@@ -61,13 +62,8 @@ class ViewNode(Node):
         for status in message.status:
             if node_of(status.name) != self._perception:
                 continue
-            values = {pair.key: pair.value for pair in status.values}
-            working = status.level == DiagnosticStatus.OK or values.get("state") != "active"
-            self.journal.health(
-                float(values.get("rate [1/s]", 0.0)),
-                float(values.get("latency, median [ms]", 0.0)) / 1000,
-                "" if working else status.message,
-            )
+            is_well = status.level == DiagnosticStatus.OK
+            self.journal.problem(None if is_well else status.message)
 
     def _draw(self) -> None:
         self._screen.draw(self.journal)

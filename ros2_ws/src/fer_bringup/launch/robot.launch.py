@@ -11,9 +11,11 @@ from launch_ros.actions import LifecycleNode, Node
 
 from fer_bringup.application import COULD_NOT_START
 from fer_bringup.arguments import ARGUMENTS, RobotSettings
-from fer_bringup.assembly import Part, parts
+from fer_bringup.assembly import CAMERA_FRAME, Part, camera_pose, parts
 from fer_bringup.clip.make_clip import clip_path, ensure_clip
 from launch import LaunchContext, LaunchDescription
+from robot_behavior.body import urdf
+from robot_behavior.robots import find_robot
 
 RVIZ = DeclareLaunchArgument(
     "rviz", default_value="false", choices=["true", "false"], description="whether to open RViz"
@@ -31,7 +33,8 @@ def declaration(argument) -> DeclareLaunchArgument:
         argument.name,
         default_value=argument.default,
         description=argument.description,
-        choices=list(argument.choices) or None,
+        # Where a value has had another name, `RobotSettings` refuses it, and tells that of now.
+        choices=None if argument.former else list(argument.choices) or None,
     )
 
 
@@ -42,8 +45,8 @@ def robot(context: LaunchContext) -> list:
     if settings.camera in ("auto", "clip"):
         ensure_clip(print)
     actions = [node(part, settings) for part in parts(settings, clip_path())]
-    if settings.robot in ("sim", "serial"):
-        actions += state_publisher(share / "urdf" / "humanoid.urdf", settings)
+    if find_robot(settings.robot).humanoid:
+        actions += state_publisher(settings)
     if LaunchConfiguration("rviz").perform(context) == "true":
         actions += rviz(share / "rviz" / "robot.rviz", settings)
     return actions
@@ -56,7 +59,7 @@ def node(part: Part, settings: RobotSettings) -> Node:
         executable=part.executable,
         name=part.executable,
         namespace=settings.namespace,
-        parameters=[str(settings.params_file), part.parameters],
+        parameters=[part.defaults, str(settings.params_file), part.parameters],
         remappings=list(part.remappings),
         arguments=["--ros-args", "--log-level", settings.log_level],
         output="both",
@@ -78,7 +81,7 @@ def end(event: ProcessExited, context: LaunchContext) -> list:
     return [TimerAction(period=0.5, actions=[shutdown])]
 
 
-def state_publisher(urdf: Path, settings: RobotSettings) -> list:
+def state_publisher(settings: RobotSettings) -> list:
     """Transforms of the robot's links, where the package that computes them is installed."""
     if not installed("robot_state_publisher"):
         return []
@@ -87,7 +90,7 @@ def state_publisher(urdf: Path, settings: RobotSettings) -> list:
             package="robot_state_publisher",
             executable="robot_state_publisher",
             namespace=settings.namespace,
-            parameters=[{"robot_description": urdf.read_text(encoding="utf-8")}],
+            parameters=[{"robot_description": urdf.humanoid().read_text(encoding="utf-8")}],
         )
     ]
 
@@ -110,13 +113,15 @@ def rviz(config: Path, settings: RobotSettings) -> list:
 
 def camera_frame(settings: RobotSettings) -> Node:
     """Where the camera is: RViz complains of a frame that no transform names."""
+    pose = camera_pose()
     return Node(
         package="tf2_ros",
         executable="static_transform_publisher",
         namespace=settings.namespace,
         arguments=[
-            *("--x", "0.14", "--z", "1.15"),
-            *("--frame-id", "base_link", "--child-frame-id", "camera_link"),
+            *("--x", str(pose.x), "--y", str(pose.y), "--z", str(pose.z)),
+            *("--roll", str(pose.roll), "--pitch", str(pose.pitch), "--yaw", str(pose.yaw)),
+            *("--frame-id", pose.frame, "--child-frame-id", CAMERA_FRAME),
         ],
     )
 

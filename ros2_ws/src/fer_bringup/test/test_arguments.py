@@ -41,6 +41,16 @@ def test_a_wrong_choice_is_named_with_the_right_ones(name: str, config: Path) ->
         arguments.read([f"--{name}", "nonsense"], config)
 
 
+@pytest.mark.parametrize(
+    ("former", "now"),
+    [("serial", "servo_humanoid"), ("naoqi", "nao"), ("controller", "ros2_control")],
+)
+def test_a_former_name_of_a_robot_is_told_its_new_one(former: str, now: str, config: Path) -> None:
+    told = f"argument 'robot': '{former}' is now called '{now}'"
+    with pytest.raises(InputError, match=told):
+        arguments.read(["--robot", former], config)
+
+
 def test_a_missing_parameter_file_is_named(tmp_path: Path, config: Path) -> None:
     with pytest.raises(InputError, match=r"no file .*gone\.yaml"):
         arguments.read(["--params_file", str(tmp_path / "gone.yaml")], config)

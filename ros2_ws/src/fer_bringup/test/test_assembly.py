@@ -1,4 +1,5 @@
 import importlib
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import pytest
 import yaml
 
 from fer_bringup.arguments import ARGUMENTS, RobotSettings
-from fer_bringup.assembly import parameter_file, parts
+from fer_bringup.assembly import camera_pose, default_file, parameter_file, parts
 
 CLIP = Path("/clip.mp4")
 
@@ -41,11 +42,14 @@ def test_a_real_robot_is_not_simulated(settings: RobotSettings) -> None:
 @pytest.mark.parametrize(
     ("robot", "expected"),
     [
-        ("controller", [("robot_bridge", {"backend": "trajectory"}), ("motion_player", {})]),
-        ("naoqi", [("robot_bridge", {"backend": "naoqi"}), ("motion_player", {})]),
+        ("ros2_control", [("robot_bridge", {"robot": "ros2_control"}), ("motion_player", {})]),
+        ("nao", [("robot_bridge", {"robot": "nao"}), ("motion_player", {})]),
         (
-            "serial",
-            [("robot_bridge", {"backend": "serial", "port": "/dev/tty9"}), ("motion_player", {})],
+            "servo_humanoid",
+            [
+                ("robot_bridge", {"robot": "servo_humanoid", "port": "/dev/tty9"}),
+                ("motion_player", {}),
+            ],
         ),
         ("play_motion2", [("play_motion2_bridge", {})]),
     ],
@@ -54,6 +58,20 @@ def test_what_leads_to_a_real_robot(settings: RobotSettings, robot: str, expecte
     found = parts(replace(settings, robot=robot, port="/dev/tty9"), CLIP)
     assert [(part.executable, part.parameters) for part in found][: len(expected)] == expected
     assert found[len(expected)].executable == "speech_node"
+
+
+def test_the_camera_is_where_the_urdf_says(settings: RobotSettings) -> None:
+    perception = next(part for part in parts(settings, CLIP) if part.executable == "fer_node")
+    assert perception.defaults == {
+        "markers_frame": "base_link",
+        "camera_x": 0.14,
+        "camera_y": 0.0,
+        "camera_z": 1.15,
+    }
+    pose = camera_pose()
+    assert (pose.roll, pose.pitch, pose.yaw) == pytest.approx((-math.pi / 2, 0.0, -math.pi / 2))
+    written = yaml.safe_load(default_file(parts(settings, CLIP)))
+    assert written == {"/**/fer_node": {"ros__parameters": perception.defaults}}
 
 
 def test_another_driver_replaces_the_camera(settings: RobotSettings) -> None:

@@ -1,17 +1,19 @@
 """The clip: real faces, natural warps, the same every time."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
 from fer_bringup.clip import make_clip
-from fer_bringup.clip.expression import AT_REST, Expression, put_on
-from fer_bringup.clip.portraits import COLLINS, HOPPER, Portrait, load
-from fer_bringup.clip.stage import FRAMES, HEIGHT, RATE, WIDTH, Scene
+from fer_bringup.clip.portraits import AT_REST, COLLINS, HOPPER, Expression, Portrait, load, put_on
+from fer_bringup.clip.stage import FRAMES, HEIGHT, RATE, WIDTH, Scene, at
 
 EXPRESSIONS = {
     "smile": Expression(cheek_raiser=0.8, lip_corner_puller=1.1),
@@ -150,3 +152,34 @@ def test_the_command_reports_its_error_in_one_line(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert make_clip.main([]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+# Values between key moments
+
+
+@dataclass(frozen=True)
+class Level:
+    value: float
+
+    def towards(self, other: "Level", share: float) -> "Level":
+        return Level(self.value + share * (other.value - self.value))
+
+
+KEYS = ((1.0, Level(10.0)), (2.0, Level(20.0)), (4.0, Level(-5.0)))
+
+
+@pytest.mark.parametrize(
+    ("time", "value"), [(0, 10), (1, 10), (1.5, 15), (2, 20), (3, 7.5), (4, -5), (9, -5)]
+)
+def test_passes_through_its_keys_and_rests_outside(time: float, value: float) -> None:
+    assert at(KEYS, time).value == pytest.approx(value)
+
+
+@given(st.floats(-10, 20))
+def test_never_overshoots(time: float) -> None:
+    assert -5 <= at(KEYS, time).value <= 20
+
+
+@given(st.floats(0, 5), st.floats(0, 1e-3))
+def test_moves_without_jumps(time: float, step: float) -> None:
+    assert abs(at(KEYS, time + step).value - at(KEYS, time).value) <= 40 * step + 1e-9

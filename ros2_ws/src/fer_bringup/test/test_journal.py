@@ -1,6 +1,6 @@
 import pytest
 
-from fer_bringup.journal import Answered, Journal
+from fer_bringup.journal import Answered, Journal, Screen
 
 HAPPY = (0.0, 0.0, 0.0, 0.9, 0.0, 0.0, 0.1)
 
@@ -13,7 +13,7 @@ class Clock:
         return self.now
 
 
-class Listener:
+class Listener(Screen):
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.answers: list[Answered] = []
@@ -51,6 +51,39 @@ def test_measures_rate_and_latency(journal: Journal, clock: Clock) -> None:
     assert 0.3 < summary.p99_s <= 0.4
 
 
+def test_rate_and_latency_of_the_moment_are_those_of_the_last_seconds(
+    journal: Journal, clock: Clock
+) -> None:
+    for latency, images in ((0.1, 100), (0.02, 200)):
+        for _ in range(images):
+            journal.image(1, latency)
+            clock.now += 1 / 20
+    assert journal.moment.rate == pytest.approx(20, rel=0.01)
+    assert journal.moment.latency_s == pytest.approx(0.02)
+    clock.now += 60
+    assert journal.moment.rate == 0
+
+
+def test_labels_are_those_of_the_model(journal: Journal) -> None:
+    journal.image(1, 0.01, ("calm", "contempt"))
+    journal.expression("contempt", 0.9, ("calm", "contempt"), (0.1, 0.9))
+    assert journal.moment.labels == ("calm", "contempt")
+    assert journal.moment.probabilities == pytest.approx((0.1, 0.9))
+    journal.expression("contempt", 0.9)  # as by `ros2 topic pub`
+    assert journal.moment.labels == ("calm", "contempt")
+    assert journal.moment.probabilities == ()
+    journal.expression("contempt", 0.9, ("calm", "contempt"), (0.1, 0.2, 0.7))  # malformed
+    assert journal.moment.probabilities == ()
+
+
+def test_what_the_perception_complains_of(journal: Journal) -> None:
+    assert journal.moment.problem is None
+    journal.problem("too dark")
+    assert journal.moment.problem == "too dark"
+    journal.problem(None)
+    assert journal.moment.problem is None
+
+
 def test_a_run_without_images_has_a_summary(journal: Journal) -> None:
     summary = journal.summary()
     assert (summary.frames, summary.rate, summary.median_s) == (0, 0, 0)
@@ -61,10 +94,10 @@ def test_a_run_without_images_has_a_summary(journal: Journal) -> None:
 def test_adds_up_the_time_of_each_expression(journal: Journal, clock: Clock) -> None:
     for label, steps in (("happy", 20), ("sad", 10)):
         for _ in range(steps):
-            journal.expression(label, 0.9, HAPPY)
+            journal.expression(label, 0.9, probabilities=HAPPY)
             clock.now += 0.1
     clock.now += 60  # nobody was there
-    journal.expression("sad", 0.9, HAPPY)
+    journal.expression("sad", 0.9, probabilities=HAPPY)
     summary = journal.summary()
     assert summary.seconds["happy"] == pytest.approx(2.0)
     assert summary.seconds["sad"] == pytest.approx(0.9)
@@ -76,18 +109,18 @@ def test_tells_changes_once(journal: Journal, listener: Listener) -> None:
     journal.image(0, 0.01)
     for _ in range(3):
         journal.image(1, 0.01)
-        journal.expression("happy", 0.9, HAPPY)
+        journal.expression("happy", 0.9, probabilities=HAPPY)
     journal.image(0, 0.01)
     assert listener.lines == ["nobody in view", "happy, 90%", "nobody in view"]
 
 
 def test_a_response_counts_once_while_its_parts_end(journal: Journal, listener: Listener) -> None:
-    journal.behaviour("attending", "happy", "", "", "happy for 0.3 s of 0.8 s")
+    journal.behaviour("attending", "happy", None, None, "happy for 0.3 s of 0.8 s")
     journal.behaviour("responding", "happy", "nod", "Hi!", "because")
     journal.behaviour("responding", "happy", "nod", "Hi!", "because; sad waits")
-    journal.behaviour("responding", "happy", "", "Hi!", "because; the motion failed")
+    journal.behaviour("responding", "happy", None, "Hi!", "because; the motion failed")
     assert journal.responding
-    journal.behaviour("cooldown", "happy", "", "", "answered")
+    journal.behaviour("cooldown", "happy", None, None, "answered")
     assert not journal.responding
     journal.behaviour("responding", "happy", "nod", "Hi!", "again")
     assert [answer.reason for answer in listener.answers] == ["because", "again"]
@@ -101,16 +134,16 @@ def test_a_preempting_response_counts(journal: Journal, listener: Listener) -> N
 
 
 def test_going_to_rest_is_no_answer(journal: Journal, listener: Listener) -> None:
-    journal.behaviour("responding", "", "rest", "", "stopped")
-    journal.behaviour("disabled", "", "rest", "", "shutting down")
+    journal.behaviour("responding", None, "rest", None, "stopped")
+    journal.behaviour("disabled", None, "rest", None, "shutting down")
     assert listener.answers == []
 
 
 def test_a_face_that_left_is_not_shown(journal: Journal, clock: Clock) -> None:
-    journal.expression("happy", 0.9, HAPPY)
+    journal.expression("happy", 0.9, probabilities=HAPPY)
     assert journal.moment.label == "happy"
     clock.now += 5
-    assert journal.moment.label == ""
+    assert journal.moment.label is None
     assert journal.moment.probabilities == ()
 
 

@@ -24,8 +24,10 @@ from rclpy.qos import (
 )
 from std_msgs.msg import String
 
+from ec_rfernet.labels import LABELS
 from fer_common.testing import spin_until, spinning
-from fer_node.nodes.fer_node import FerNode, FerParameters
+from fer_node.nodes.fer_node import FerNode
+from fer_node.show.palette import COLOURS
 from robot_behavior.body import urdf
 from robot_behavior.nodes.behavior_node import BehaviorNode, BehaviorParams
 from robot_behavior.nodes.motion_player import MotionPlayer
@@ -195,7 +197,7 @@ def test_nothing_that_is_switched_on_needs_tf(config: dict) -> None:
     assert frame == urdf.load(SHARE / "urdf" / "humanoid.urdf").root
     on = {display["Class"].split("/")[1] for display in manager["Displays"] if display["Enabled"]}
     assert on == {"Grid", "Image", "MarkerArray"}
-    assert FerParameters().markers_frame == BehaviorParams().markers_frame == frame
+    assert BehaviorParams().markers_frame == frame
 
 
 def broken(config: dict, change: str) -> dict:
@@ -237,7 +239,10 @@ PANEL_TYPES = {
     "RawMessages": "fer_interfaces/msg/BehaviorState",
 }
 FIELDS = {
-    "/emotion": ("fer_interfaces/msg/Emotion", Emotion()),
+    "/emotion": (
+        "fer_interfaces/msg/Emotion",
+        Emotion(labels=LABELS, probabilities=[0.0] * len(LABELS)),
+    ),
     "/behavior_state": ("fer_interfaces/msg/BehaviorState", BehaviorState()),
     "/speech": ("std_msgs/msg/String", String()),
 }
@@ -290,9 +295,6 @@ def test_foxglove_plots_fields_that_exist(layout: dict[str, Any]) -> None:
 
 
 def test_foxglove_has_the_colours_of_the_overlay(layout: dict[str, Any]) -> None:
-    from ec_rfernet.labels import LABELS
-    from fer_node.show.palette import COLOURS
-
     for index, line in enumerate(layout["configById"]["Plot!probabilities"]["paths"]):
         assert line["value"].endswith(f"[{index}]") and line["label"] == LABELS[index]
         assert tuple(bytes.fromhex(line["color"][1:])) == COLOURS[LABELS[index]]

@@ -1,18 +1,18 @@
 """The view over real topics."""
 
 from builtin_interfaces.msg import Time
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
 from rclpy.node import Node
 from std_msgs.msg import String
 
-from fer_bringup.journal import Answered, Journal
+from fer_bringup.journal import Answered, Journal, Screen
 from fer_bringup.view_node import ViewNode
 from fer_common.qos import EVENTS, LATCHED
 from fer_common.testing import spin_until, spinning
 
 
-class Screen:
+class Recorder(Screen):
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.answers: list[Answered] = []
@@ -31,7 +31,7 @@ class Screen:
 
 
 def test_keeps_the_journal_of_what_is_published() -> None:
-    screen = Screen()
+    screen = Recorder()
     with spinning(lambda: ViewNode(screen), lambda: Node("robot")) as (executor, (view, robot)):
         assert isinstance(view, ViewNode)
         emotions = robot.create_publisher(EmotionArray, "emotions", EVENTS)
@@ -43,10 +43,11 @@ def test_keeps_the_journal_of_what_is_published() -> None:
         assert spin_until(executor, lambda: all(p.get_subscription_count() for p in publishers))
 
         stamp: Time = robot.get_clock().now().to_msg()
+        labels = ["happy", "contempt"]
         happy = Emotion(
-            label=Emotion.HAPPY, confidence=0.9, probabilities=[0, 0, 0, 0.9, 0, 0, 0.1]
+            label=Emotion.HAPPY, confidence=0.9, labels=labels, probabilities=[0.9, 0.1]
         )
-        array = EmotionArray(emotions=[happy])
+        array = EmotionArray(emotions=[happy], labels=labels)
         array.header.stamp = stamp
         emotions.publish(array)
         emotion.publish(happy)
@@ -59,21 +60,17 @@ def test_keeps_the_journal_of_what_is_published() -> None:
             name="fer_node: expressions",
             level=DiagnosticStatus.WARN,
             message="too dark",
-            values=[
-                KeyValue(key="state", value="active"),
-                KeyValue(key="rate [1/s]", value="12.5"),
-                KeyValue(key="latency, median [ms]", value="30.0"),
-            ],
         )
         health.publish(DiagnosticArray(status=[DiagnosticStatus(name="other: thing"), wrong]))
 
         journal = view.journal
-        assert spin_until(executor, lambda: screen.answers and journal.moment.health)
+        assert spin_until(executor, lambda: screen.answers and journal.moment.problem)
         assert spin_until(executor, lambda: journal.summary().frames and journal.moment.label)
         assert spin_until(executor, lambda: journal.summary().said)
         assert journal.moment.faces == 1
-        assert journal.moment.health == "too dark"
-        assert journal.moment.rate == 12.5
+        assert screen.answers[0].reason is None
+        assert journal.moment.problem == "too dark"
+        assert journal.moment.labels == ("happy", "contempt")
         assert journal.summary().said == ("Hello!",)
         assert 0 <= journal.summary().median_s < 5
         assert spin_until(executor, lambda: screen.drawn)

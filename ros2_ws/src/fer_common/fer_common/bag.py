@@ -1,9 +1,12 @@
-"""Reading of recordings of ROS, without ROS."""
+"""Reading of recordings of ROS, without ROS: MCAP, SQLite, and the bags of ROS 1.
+
+A recording that was cut off, because its writer was killed or its robot switched off, is read as
+far as it goes: what was completely written is there, and `Bag.flaw` says what is missing.
+"""
 
 from __future__ import annotations
 
 import struct
-from binascii import crc32
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -14,256 +17,14 @@ from typing import Any, BinaryIO, Protocol
 
 from ec_rfernet.errors import InputError
 
-# ----------------------------------------------------------------------
-# Reading of MCAP files, also of those whose end is missing.
-#
-# The format is that of https://mcap.dev/spec. A file that was not closed, because its writer
-# was killed or its robot switched off, has no index; so this reader needs none: it goes through
-# the records in the order in which they were written.
+# What a recording offers.
 
-MAGIC = b"\x89MCAP0\r\n"
-_FOOTER, _SCHEMA, _CHANNEL, _MESSAGE, _CHUNK, _STATISTICS, _DATA_END = 2, 3, 4, 5, 6, 11, 15
-_HEAD = struct.Struct("<BQ")  # of each record: what it is, and bytes that follow
-_FOOTER_SIZE = _HEAD.size + 20 + len(MAGIC)
-_MESSAGE_HEAD = struct.Struct("<HIQQ")  # channel, sequence, time of arrival and of sending
-_CHUNK_HEAD = struct.Struct("<QQQI")  # first and last time, size, checksum
-
-Decompress = Callable[[bytes], bytes]
+BAG_FILES = (".mcap", ".db3", ".bag")
+"""Endings of the files of recordings."""
 
 
 @dataclass(frozen=True)
-class McapChannel:
-    """One topic of a file.
-
-    Attributes:
-        topic: its name.
-        type: of its messages, such as ``std_msgs/msg/String``.
-        definition: text of the type.
-        dialect: language of the definition: ``ros2msg`` or ``ros2idl``.
-        encoding: of the messages; ``cdr`` in ROS 2.
-    """
-
-    topic: str
-    type: str
-    definition: str
-    dialect: str
-    encoding: str
-
-
-class McapFile:
-    """One MCAP file.
-
-    Args:
-        path: the file.
-
-    Attributes:
-        flaw: what is wrong with the part that was read; empty when nothing is.
-
-    Raises:
-        InputError: it cannot be read, is empty or is no MCAP file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.flaw = ""
-        try:
-            with path.open("rb") as file:
-                start = file.read(len(MAGIC))
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-        if not start:
-            raise InputError(f"{path}: is empty, expected an MCAP file")
-        if start != MAGIC:
-            raise InputError(f"{path}: is no MCAP file (starts with '{start.hex()}')")
-
-    def channels(self) -> dict[McapChannel, int]:
-        """What is in the file, and how many messages of it.
-
-        Taken from the index at its end, or counted where there is none.
-        """
-        with self._path.open("rb") as file:
-            size = file.seek(0, 2)
-            for start in filter(None, (_summary(file, size), len(MAGIC))):
-                file.seek(start)
-                scan = _Scan(self._path)
-                counts = Counter(channel for channel, _, _ in scan.messages(file, size, ()))
-                counts.update(scan.statistics())
-                if scan.channels:
-                    return {channel: counts[channel] for channel in scan.channels.values()}
-        return {}
-
-    def messages(self, topics: Collection[str] = ()) -> Iterator[tuple[McapChannel, int, bytes]]:
-        """Goes through the file.
-
-        Args:
-            topics: only these; empty for all.
-
-        Yields:
-            Channel, time of arrival in ns since 1970, and the encoded message; in the order
-            of the file.
-        """
-        with self._path.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(len(MAGIC))
-            scan = _Scan(self._path)
-            yield from scan.messages(file, size, topics)
-        self.flaw = scan.flaw
-
-
-def _summary(file: BinaryIO, size: int) -> int:
-    """Where the index begins; 0 when there is none."""
-    if size < len(MAGIC) + _FOOTER_SIZE:
-        return 0
-    file.seek(size - _FOOTER_SIZE)
-    footer = file.read()
-    operation, length = _HEAD.unpack_from(footer)
-    if operation != _FOOTER or length != 20 or not footer.endswith(MAGIC):
-        return 0
-    (start,) = struct.unpack_from("<Q", footer, _HEAD.size)
-    return start if start < size else 0
-
-
-class _Scan:
-    """One pass through the records of a file."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._schemas: dict[int, tuple[str, str, str]] = {}
-        self._counts: dict[int, int] = {}
-        self.channels: dict[int, McapChannel] = {}
-        self.flaw = ""
-
-    def statistics(self) -> dict[McapChannel, int]:
-        """Messages by channel, where the file tells."""
-        return {self.channels[key]: n for key, n in self._counts.items() if key in self.channels}
-
-    def messages(
-        self, file: BinaryIO, size: int, topics: Collection[str], nested: bool = False
-    ) -> Iterator[tuple[McapChannel, int, bytes]]:
-        """See `McapFile.messages`; ``nested`` inside a chunk."""
-        while file.tell() < size or not nested:
-            place = file.tell()
-            head = file.read(_HEAD.size)
-            operation, length = _HEAD.unpack(head) if len(head) == _HEAD.size else (0, 0)
-            body = file.read(min(length, size - file.tell()))
-            if operation == _CHUNK and not nested:
-                yield from self._chunk(body, topics, whole=len(body) == length)
-            # No operation: a torn head, or the zeros that a power cut leaves.
-            if operation == 0 or len(body) < length:
-                where = f"after {place} of {size} bytes" if place < size else "at its end"
-                self.flaw = f"{self._path.name} is cut off {where}"
-                return
-            if operation in (_DATA_END, _FOOTER):
-                return
-            if operation == _MESSAGE and length >= _MESSAGE_HEAD.size:
-                key, _, time, _ = _MESSAGE_HEAD.unpack_from(body)
-                channel = self.channels.get(key)
-                if channel is not None and (not topics or channel.topic in topics):
-                    yield channel, time, body[_MESSAGE_HEAD.size :]
-            else:
-                self._note(operation, body)
-
-    def _chunk(
-        self, body: bytes, topics: Collection[str], whole: bool
-    ) -> Iterator[tuple[McapChannel, int, bytes]]:
-        fields = _Fields(body)
-        try:
-            _, _, size, checksum = fields.take(_CHUNK_HEAD)
-            compression = fields.text()
-            fields.take(struct.Struct("<Q"))
-            content = _decompressed(fields.rest(), compression, whole)
-        except ValueError as error:
-            self.flaw = self.flaw or f"{self._path.name}: {error}"
-            return
-        if whole and (len(content) != size or (checksum and crc32(content) != checksum)):
-            self.flaw = self.flaw or f"{self._path.name}: a chunk is damaged"
-            return
-        yield from self.messages(BytesIO(content), len(content), topics, nested=True)
-
-    def _note(self, operation: int, body: bytes) -> None:
-        """Remembers a schema, a channel or the statistics."""
-        fields = _Fields(body)
-        try:
-            if operation == _SCHEMA:
-                (key,) = fields.take(struct.Struct("<H"))
-                self._schemas[key] = (fields.text(), fields.text(), fields.text())
-            elif operation == _CHANNEL:
-                key, schema = fields.take(struct.Struct("<HH"))
-                name, dialect, definition = self._schemas.get(schema, ("", "", ""))
-                topic, encoding = fields.text(), fields.text()
-                self.channels[key] = McapChannel(topic, name, definition, dialect, encoding)
-            elif operation == _STATISTICS:
-                *_, length = fields.take(struct.Struct("<QHIIIIQQI"))
-                for _ in range(length // 10):
-                    key, count = fields.take(struct.Struct("<HQ"))
-                    self._counts[key] = count
-        except ValueError as error:
-            self.flaw = self.flaw or f"{self._path.name}: {error}"
-
-
-class _Fields:
-    """The fields of a record, one after the other."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body, self._at = body, 0
-
-    def take(self, layout: struct.Struct) -> tuple[int, ...]:
-        """Numbers.
-
-        Raises:
-            ValueError: the record is too short.
-        """
-        if self._at + layout.size > len(self._body):
-            raise ValueError("a record is damaged")
-        self._at += layout.size
-        return layout.unpack_from(self._body, self._at - layout.size)
-
-    def text(self) -> str:
-        """A string.
-
-        Raises:
-            ValueError: the record is too short, or this is no text.
-        """
-        (length,) = self.take(struct.Struct("<I"))
-        if self._at + length > len(self._body):
-            raise ValueError("a record is damaged")
-        self._at += length
-        return self._body[self._at - length : self._at].decode()
-
-    def rest(self) -> bytes:
-        """What is left."""
-        return self._body[self._at :]
-
-
-def _decompressed(data: bytes, compression: str, whole: bool) -> bytes:
-    """The records of a chunk.
-
-    Raises:
-        ValueError: they cannot be had; without compression a torn chunk can be read up to
-            where it ends.
-    """
-    if not compression:
-        return data
-    if not whole:
-        raise ValueError("the last chunk is cut off, and compressed")
-    # rosbags brings the decompressors with it.
-    from rosbags.rosbag2.storage_mcap import DECOMPRESSORS
-
-    if compression not in DECOMPRESSORS:
-        raise ValueError(f"a chunk is compressed with '{compression}', expected lz4 or zstd")
-    try:
-        return bytes(DECOMPRESSORS[compression](data, 0))
-    except Exception as error:  # each of the libraries has an exception of its own
-        raise ValueError(f"a chunk is damaged ({error})") from error
-
-
-# ----------------------------------------------------------------------
-
-_FILES = (".mcap", ".db3", ".bag")
-
-
-@dataclass(frozen=True)
-class Topic:
+class BagTopic:
     """One topic of a bag.
 
     Attributes:
@@ -277,31 +38,8 @@ class Topic:
     count: int
 
 
-class Bag(Protocol):
-    """A recording.
-
-    Attributes:
-        flaw: what is wrong with what was read so far; empty when nothing is.
-    """
-
-    @property
-    def flaw(self) -> str: ...  # noqa: D102
-
-    def topics(self) -> list[Topic]:
-        """What was recorded, by name."""
-        ...
-
-    def messages(self, topics: Collection[str] = ()) -> Iterator[Entry]:
-        """Goes through the recording once.
-
-        Args:
-            topics: only these; empty for all.
-        """
-        ...
-
-
 @dataclass(frozen=True)
-class Entry:
+class BagEntry:
     """One message of a bag.
 
     Attributes:
@@ -316,6 +54,27 @@ class Entry:
     decode: Callable[[], Any]
 
 
+class Bag(Protocol):
+    """A recording."""
+
+    @property
+    def flaw(self) -> str | None:
+        """What is wrong with what was read so far; None when nothing is."""
+        ...
+
+    def topics(self) -> list[BagTopic]:
+        """What was recorded, by name."""
+        ...
+
+    def messages(self, topics: Collection[str] = ()) -> Iterator[BagEntry]:
+        """Goes through the recording once.
+
+        Args:
+            topics: only these; empty for all.
+        """
+        ...
+
+
 def open_bag(path: Path) -> Bag:
     """Opens a recording.
 
@@ -324,16 +83,18 @@ def open_bag(path: Path) -> Bag:
             ``.bag`` of ROS 1.
 
     Raises:
-        InputError: it does not exist or is no recording, or rosbags is not installed.
+        InputError: it does not exist or is no recording, or mcap or rosbags is not installed.
     """
     try:
+        import mcap.reader  # noqa: F401
         import rosbags.rosbag2  # noqa: F401
     except ImportError as error:
-        raise InputError(f"{path}: reading a bag needs rosbags: pip install rosbags") from error
+        needed = "mcap" if "mcap" in str(error) else "rosbags"
+        raise InputError(f"{path}: reading a bag needs {needed}: pip install {needed}") from error
     if not path.exists():
         raise InputError(f"{path}: does not exist, expected a bag")
-    if path.is_file() and path.suffix not in _FILES:
-        raise InputError(f"{path}: is no bag, expected a folder or a file {' '.join(_FILES)}")
+    if path.is_file() and path.suffix not in BAG_FILES:
+        raise InputError(f"{path}: is no bag, expected a folder or a file {' '.join(BAG_FILES)}")
     if path.is_dir():
         files = sorted(path.glob("*.mcap"), key=lambda file: (len(file.name), file.name))
         if not files and not (path / "metadata.yaml").is_file():
@@ -341,6 +102,220 @@ def open_bag(path: Path) -> Bag:
     else:
         files = [path] if path.suffix == ".mcap" else []
     return _McapBag(files) if files else _OtherBag(path)
+
+
+# MCAP, https://mcap.dev/spec. The package mcap reads the index, definitions and chunks. From one
+# record to the next one goes our own loop: those of the package stop where a record is torn, and
+# take twice as long for the messages of a chunk.
+
+_MAGIC = b"\x89MCAP0\r\n"
+_HEAD = struct.Struct("<BQ")  # of each record: what it is, and how many bytes follow
+_MESSAGE = struct.Struct("<HIQQ")  # its head: channel, sequence, times of arrival and sending
+_COMPRESSIONS = ("", "lz4", "zstd")
+
+
+@dataclass(frozen=True)
+class McapChannel:
+    """One topic of a file.
+
+    Attributes:
+        topic: its name.
+        type: of its messages, such as ``std_msgs/msg/String``.
+        definition: text of the type.
+        dialect: language of the definition: ``ros2msg`` or ``ros2idl``.
+    """
+
+    topic: str
+    type: str
+    definition: str
+    dialect: str
+
+
+class McapFile:
+    """One MCAP file, also one whose end is missing.
+
+    Args:
+        path: the file.
+
+    Attributes:
+        flaw: what is wrong with the part that was read; None when nothing is.
+
+    Raises:
+        InputError: it cannot be read, is empty or is no MCAP file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.flaw: str | None = None
+        try:
+            with path.open("rb") as file:
+                start = file.read(len(_MAGIC))
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+        if not start:
+            raise InputError(f"{path}: is empty, expected an MCAP file")
+        if start != _MAGIC:
+            raise InputError(f"{path}: is no MCAP file (starts with '{start.hex()}')")
+
+    def channels(self) -> Counter[McapChannel]:
+        """What is in the file, and how many messages of it.
+
+        Taken from the index at its end, or counted where there is none.
+        """
+        with self._path.open("rb") as file:
+            indexed = _indexed(file)
+            if indexed is not None:
+                return indexed
+            scan = _McapScan(self._path.name)
+            counts = Counter(channel for channel, _, _ in scan.messages(file, ()))
+        return Counter({channel: counts[channel] for channel in scan.channels})
+
+    def messages(self, topics: Collection[str] = ()) -> Iterator[tuple[McapChannel, int, bytes]]:
+        """Goes through the file.
+
+        Args:
+            topics: only these; empty for all.
+
+        Yields:
+            Channel, time of arrival in ns since 1970, and the encoded message; in the order
+            of the file.
+        """
+        scan = _McapScan(self._path.name)
+        with self._path.open("rb") as file:
+            yield from scan.messages(file, topics)
+        self.flaw = scan.flaw
+
+
+def _indexed(file: BinaryIO) -> Counter[McapChannel] | None:
+    """Messages by channel, as the index tells; None when there is none."""
+    from mcap.reader import make_reader
+
+    try:
+        summary = make_reader(file).get_summary()
+    except Exception:  # whatever damage provokes: then everything is counted
+        return None
+    if summary is None or summary.statistics is None or not summary.channels:
+        return None
+    counts: Counter[McapChannel] = Counter()
+    for key, channel in summary.channels.items():
+        number = summary.statistics.channel_message_counts.get(key, 0)
+        counts[_channel(channel, summary.schemas)] += number
+    return counts
+
+
+def _channel(channel: Any, schemas: dict[int, Any]) -> McapChannel:
+    schema = schemas.get(channel.schema_id)
+    if schema is None:
+        return McapChannel(channel.topic, "", "", "")
+    text = schema.data.decode(errors="replace")
+    return McapChannel(channel.topic, schema.name, text, schema.encoding)
+
+
+class _McapScan:
+    """One pass through the records of a file.
+
+    Args:
+        name: of the file, for messages.
+
+    Attributes:
+        flaw: see `McapFile`.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._schemas: dict[int, Any] = {}
+        self._channels: dict[int, McapChannel] = {}
+        self.flaw: str | None = None
+
+    @property
+    def channels(self) -> list[McapChannel]:
+        """Those that were met."""
+        return list(self._channels.values())
+
+    def messages(
+        self, file: BinaryIO, topics: Collection[str]
+    ) -> Iterator[tuple[McapChannel, int, bytes]]:
+        """See `McapFile.messages`."""
+        from mcap.opcode import Opcode
+
+        size = file.seek(0, 2)
+        file.seek(len(_MAGIC))
+        while True:
+            place = file.tell()
+            head = file.read(_HEAD.size)
+            code, length = _HEAD.unpack(head) if len(head) == _HEAD.size else (0, 0)
+            body = file.read(min(length, size - file.tell()))
+            # No code: a torn head, or the zeros that a power cut leaves.
+            torn = code == 0 or len(body) < length
+            records = self._content(body, torn) if code == Opcode.CHUNK else head + body
+            yield from self._messages(records, topics)
+            if torn:
+                where = f"after {place} of {size} bytes" if place < size else "at its end"
+                self.flaw = f"{self._name} is cut off {where}"
+            if torn or code in (Opcode.DATA_END, Opcode.FOOTER):
+                return
+
+    def _content(self, body: bytes, torn: bool) -> bytes:
+        """The records of a chunk; nothing where they cannot be had."""
+        from mcap.data_stream import ReadDataStream
+        from mcap.records import Chunk
+        from mcap.stream_reader import get_chunk_data_stream
+
+        try:
+            chunk = Chunk.read(ReadDataStream(BytesIO(body)))
+            if chunk.compression not in _COMPRESSIONS:
+                expected = "expected lz4 or zstd"
+                raise InputError(f"a chunk is compressed with '{chunk.compression}', {expected}")
+            if torn and chunk.compression:
+                raise InputError("the last chunk is cut off, and compressed")
+            if torn:
+                return chunk.data
+            stream, size = get_chunk_data_stream(chunk, validate_crc=True)
+            return stream.read(size)
+        except InputError as error:
+            self.flaw = self.flaw or f"{self._name}: {error}"
+        except Exception as error:  # each decompressor has exceptions of its own
+            self.flaw = self.flaw or f"{self._name}: a chunk is damaged ({error})"
+        return b""
+
+    def _messages(
+        self, records: bytes, topics: Collection[str]
+    ) -> Iterator[tuple[McapChannel, int, bytes]]:
+        """The messages among the complete records in some bytes."""
+        from mcap.opcode import Opcode
+
+        end = 0
+        while end + _HEAD.size <= len(records):
+            code, length = _HEAD.unpack_from(records, end)
+            start, end = end + _HEAD.size, end + _HEAD.size + length
+            if end > len(records):
+                return
+            if code == Opcode.MESSAGE and length >= _MESSAGE.size:
+                key, _, time, _ = _MESSAGE.unpack_from(records, start)
+                channel = self._channels.get(key)
+                if channel is not None and (not topics or channel.topic in topics):
+                    yield channel, time, records[start + _MESSAGE.size : end]
+            elif code in (Opcode.SCHEMA, Opcode.CHANNEL):
+                self._note(code == Opcode.SCHEMA, records[start:end])
+
+    def _note(self, is_schema: bool, body: bytes) -> None:
+        """Remembers a schema or a channel."""
+        from mcap.data_stream import ReadDataStream
+        from mcap.records import Channel, Schema
+
+        stream = ReadDataStream(BytesIO(body))
+        try:
+            if is_schema:
+                schema = Schema.read(stream)
+                self._schemas[schema.id] = schema
+            else:
+                channel = Channel.read(stream)
+                self._channels[channel.id] = _channel(channel, self._schemas)
+        except Exception as error:  # whatever damaged bytes make of it
+            self.flaw = self.flaw or f"{self._name}: a record is damaged ({error})"
+
+
+# What is in the messages.
 
 
 class _McapBag:
@@ -351,22 +326,22 @@ class _McapBag:
         self._decoders: dict[McapChannel, _Decoder] = {}
 
     @property
-    def flaw(self) -> str:
+    def flaw(self) -> str | None:
         parts = (*(file.flaw for file in self._files), *(d.flaw for d in self._decoders.values()))
-        return "; ".join(filter(None, parts))
+        return "; ".join(filter(None, parts)) or None
 
-    def topics(self) -> list[Topic]:
+    def topics(self) -> list[BagTopic]:
         counts: dict[tuple[str, str], int] = {}
         for file in self._files:
             for channel, count in file.channels().items():
                 key = (channel.topic, channel.type)
                 counts[key] = counts.get(key, 0) + count
-        return [Topic(name, kind, count) for (name, kind), count in sorted(counts.items())]
+        return [BagTopic(name, kind, count) for (name, kind), count in sorted(counts.items())]
 
-    def messages(self, topics: Collection[str] = ()) -> Iterator[Entry]:
+    def messages(self, topics: Collection[str] = ()) -> Iterator[BagEntry]:
         for file in self._files:
             for channel, time, data in file.messages(topics):
-                yield Entry(channel.topic, time, partial(self._decode, channel, data))
+                yield BagEntry(channel.topic, time, partial(self._decode, channel, data))
 
     def _decode(self, channel: McapChannel, data: bytes) -> Any:
         if channel not in self._decoders:
@@ -382,7 +357,7 @@ class _Decoder:
 
         self._channel = channel
         self._failed = 0
-        self._reason = ""
+        self._reason = "their type is not defined"
         self._store = get_typestore(Stores.EMPTY)
         try:
             if channel.dialect == "ros2msg":
@@ -400,10 +375,10 @@ class _Decoder:
             self._reason = " ".join(str(error).split())[:100]
 
     @property
-    def flaw(self) -> str:
-        """How many messages could not be decoded; empty when all could."""
+    def flaw(self) -> str | None:
+        """How many messages could not be decoded; None when all could."""
         if not self._failed:
-            return ""
+            return None
         return f"{self._failed} messages of {self._channel.topic} are damaged ({self._reason})"
 
     def decode(self, data: bytes) -> Any:
@@ -425,7 +400,7 @@ class _OtherBag:
         from rosbags.typesys import Stores, get_typestore
 
         self._path = path
-        self.flaw = ""
+        self.flaw: str | None = None
         try:
             store = get_typestore(Stores.ROS2_JAZZY)
             self._reader = AnyReader([path], default_typestore=store)
@@ -434,20 +409,20 @@ class _OtherBag:
             text = " ".join(str(error).split())
             raise InputError(f"{path}: cannot be read as a bag ({text})") from error
 
-    def topics(self) -> list[Topic]:
+    def topics(self) -> list[BagTopic]:
         return [
-            Topic(name, topic.msgtype or "", topic.msgcount)
+            BagTopic(name, topic.msgtype or "", topic.msgcount)
             for name, topic in sorted(self._reader.topics.items())
         ]
 
-    def messages(self, topics: Collection[str] = ()) -> Iterator[Entry]:
+    def messages(self, topics: Collection[str] = ()) -> Iterator[BagEntry]:
         chosen = [c for c in self._reader.connections if not topics or c.topic in topics]
         if not chosen:
             return
         try:
             for connection, time, data in self._reader.messages(chosen):
                 decode = partial(self._decode, connection.topic, connection.msgtype, data)
-                yield Entry(connection.topic, time, decode)
+                yield BagEntry(connection.topic, time, decode)
         except Exception as error:  # as above
             self._damage(str(error))
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
 from threading import Lock
 
 import numpy as np
 
-# ----------------------------------------------------------------------
+from fer_common.reason import Finding, Level, Reason
+
 # How fast and how steadily something comes or is done.
 
 
@@ -80,46 +79,20 @@ class Statistics:
             self._samples.popleft()
 
 
-# ----------------------------------------------------------------------
+# What is worth telling.
 
 SETTLED_S = 3.0
 """A rate is known after so long."""
 
 
-class Level(IntEnum):
-    """The levels of ``diagnostic_msgs/DiagnosticStatus``, after REP-107."""
-
-    OK = 0
-    WARN = 1
-    ERROR = 2
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is worth telling.
-
-    Attributes:
-        level: how bad it is.
-        text: one sentence without a full stop.
-    """
-
-    level: Level
-    text: str
-
-    @property
-    def kind(self) -> str:
-        """The sentence without its figures: a silence that grows is no other finding."""
-        return re.sub(r"\d+(\.\d+)?", "#", self.text)
-
-
-def warn(text: object | None) -> Finding | None:
+def warn(problem: Reason | str | None) -> Finding | None:
     """Something unexpected, that should be mended; ``None`` where there is nothing to tell."""
-    return Finding(Level.WARN, str(text)) if text else None
+    return Finding(Level.WARN, str(problem)) if problem else None
 
 
-def error(text: object | None) -> Finding | None:
+def error(problem: Reason | str | None) -> Finding | None:
     """The node cannot do its work; ``None`` where there is nothing to tell."""
-    return Finding(Level.ERROR, str(text)) if text else None
+    return Finding(Level.ERROR, str(problem)) if problem else None
 
 
 @dataclass(frozen=True)
@@ -169,20 +142,20 @@ class Report:
         return replace(self, findings=[*self.findings, *findings])
 
     @property
-    def told(self) -> list[Finding]:
-        """The findings that tell something, each once, the worst first."""
+    def found(self) -> list[Finding]:
+        """What is not well, each thing once, the worst first."""
         unique = dict.fromkeys(finding for finding in self.findings if finding is not None)
         return sorted(unique, key=lambda finding: -finding.level)
 
     @property
     def level(self) -> Level:
         """That of the worst finding."""
-        return max((finding.level for finding in self.told), default=Level.OK)
+        return max((finding.level for finding in self.found), default=Level.OK)
 
     @property
     def message(self) -> str:
         """All that is not well, the worst first; the summary when all is."""
-        return "; ".join(finding.text for finding in self.told) or self.summary
+        return "; ".join(finding.text for finding in self.found) or self.summary
 
 
 class Mishaps:
@@ -195,26 +168,27 @@ class Mishaps:
 
     def __init__(self, clock: Callable[[], float], shown_s: float = 5.0) -> None:
         self._clock, self._shown_s = clock, shown_s
-        self._text, self._at, self._count = "", -math.inf, 0
+        self._last: str | None = None
+        self._at, self._count = -math.inf, 0
 
-    def note(self, text: str) -> None:
+    def note(self, problem: Reason | str) -> None:
         """Something has gone wrong."""
         self._count += 1
-        self._text, self._at = text, self._clock()
+        self._last, self._at = str(problem), self._clock()
 
     @property
-    def recent(self) -> str:
-        """What has gone wrong a moment ago; empty when nothing has."""
-        return self._text if self._clock() - self._at < self._shown_s else ""
+    def recent(self) -> str | None:
+        """What has gone wrong a moment ago; None when nothing has."""
+        return self._last if self._clock() - self._at < self._shown_s else None
 
     @property
     def values(self) -> dict[str, object]:
         """How many there were, and the last one with its age, for `Report`."""
-        last = f"{self._text} ({self._clock() - self._at:.0f} s ago)" if self._text else "none"
+        last = f"{self._last} ({self._clock() - self._at:.0f} s ago)" if self._last else "none"
         return {"errors": self._count, "last error": last}
 
 
-def figures(summary: Summary, what: str = "") -> dict[str, object]:
+def figures(summary: Summary, what: str | None = None) -> dict[str, object]:
     """Rate, latency and age of something that comes again and again, for `Report`.
 
     Args:
@@ -229,7 +203,9 @@ def figures(summary: Summary, what: str = "") -> dict[str, object]:
     }
 
 
-def slowness(summary: Summary, least: Limits, what: str, question: str = "") -> Finding | None:
+def slowness(
+    summary: Summary, least: Limits, what: str, question: str | None = None
+) -> Finding | None:
     """Whether something comes too seldom, once that is known.
 
     Args:

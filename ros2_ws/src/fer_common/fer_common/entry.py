@@ -23,12 +23,12 @@ def quit_on_signal() -> None:
     signal.signal(signal.SIGTERM, leave)
 
 
-def execute(target: str, brisk: bool = False) -> int:
+def execute(target: str, fast: bool = False) -> int:
     """Runs a node as a program.
 
     Args:
         target: its class, as ``module:name``.
-        brisk: whether it receives a lot, see `fer_common.runner.brisk_executor`.
+        fast: whether it receives a lot, see `fer_common.runner.fast_executor`.
 
     Returns:
         Exit code, see `fer_common.runner.run`.
@@ -37,5 +37,5 @@ def execute(target: str, brisk: bool = False) -> int:
     module, name = target.split(":")
     node = getattr(importlib.import_module(module), name)
     runner = importlib.import_module("fer_common.runner")
-    executor = {"make_executor": runner.brisk_executor} if brisk else {}
+    executor = {"make_executor": runner.fast_executor} if fast else {}
     return runner.run(node, **executor)  # type: ignore[no-any-return]

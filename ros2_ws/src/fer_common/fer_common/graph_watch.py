@@ -18,7 +18,8 @@ from rclpy.qos import DurabilityPolicy, LivelinessPolicy, QoSProfile, Reliabilit
 from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
-from fer_common.diagnostics import Finding, Limits, warn
+from fer_common.diagnostics import Limits, warn
+from fer_common.reason import Finding
 from fer_common.topic_words import (
     Endpoint,
     Expected,
@@ -48,7 +49,7 @@ class InputWatch:
         node: that subscribes.
         subscription: of it.
         what: comes on it, in the plural.
-        question: to ask when nobody sends it, such as ``is the camera running?``; empty where
+        question: to ask when nobody sends it, such as ``is the camera running?``; None where
             that is no reason to worry.
         silence: when a silence is worth a finding, seconds; None for topics on which
             something comes now and then, of which only a publisher is expected.
@@ -62,7 +63,7 @@ class InputWatch:
         node: Node,
         subscription: Subscription,
         what: str,
-        question: str,
+        question: str | None,
         *,
         silence: Limits | None = None,
         single: bool = False,
@@ -75,7 +76,7 @@ class InputWatch:
         topic = subscription.topic_name
         default = {self._kind: lambda other: f"remap with --ros-args -r {topic}:={other}"}
         self._expected = Expected(topic, self._kind, what, question, remedies or default)
-        self._lonely, self._log = _Patience(clock), _Log(node)
+        self._lonely, self._log = _Patience(clock), _FindingLog(node)
 
     def findings(self, silent_s: float = 0.0) -> list[Finding]:
         """What is wrong with the topic now.
@@ -91,17 +92,17 @@ class InputWatch:
         if unmatched or silent or (self._single and count > 1):
             publishers = self._publishers()
         level = self._silence.above if self._silence is not None and silent else _warn
-        told = [level(silent_s, text) for text in unheard(self._expected, publishers)]
+        found = [level(silent_s, text) for text in unheard(self._expected, publishers)]
         heard = [p for p in publishers if p.kind == self._kind and not p.mismatch]
         if self._single and len(heard) > 1:
-            told.append(warn(rivals(topic, heard)))
+            found.append(warn(rivals(topic, heard)))
         if self._silence is not None:
-            if silent and not told:
+            if silent and not found:
                 why = silence(self._expected, silent_s, heard, {} if heard else self._elsewhere())
-                told.append(level(silent_s, why))
+                found.append(level(silent_s, why))
         elif self._expected.question and self._lonely.ends(not count):
-            told.append(warn(absence(self._expected, self._elsewhere())))
-        return self._log.told(told)
+            found.append(warn(absence(self._expected, self._elsewhere())))
+        return self._log.write(found)
 
     def _publishers(self) -> list[Endpoint]:
         asked, me = _quality(self._subscription.qos_profile), self._node.get_name()
@@ -117,8 +118,8 @@ class InputWatch:
         me, own = self._node.get_fully_qualified_name(), self._expected.topic
         found = {}
         for topic, kinds in self._node.get_topic_names_and_types():
-            kind = next((kind for kind in kinds if kind in self._expected.remedies), "")
-            if kind and topic != own:
+            kind = next((kind for kind in kinds if kind in self._expected.remedies), None)
+            if kind is not None and topic != own:
                 infos = self._node.get_publishers_info_by_topic(topic)
                 if any(info.topic_type == kind and _node(info) != me for info in infos):
                     found[topic] = kind
@@ -135,13 +136,13 @@ class OutputWatch:
 
     def __init__(self, node: Node, publisher: Publisher) -> None:
         self._node, self._publisher = node, publisher
-        self._topic, self._log = publisher.topic_name, _Log(node)
+        self._topic, self._log = publisher.topic_name, _FindingLog(node)
 
     def findings(self) -> list[Finding]:
         """Who cannot hear it."""
         publisher = self._publisher
         if self._node.count_subscribers(self._topic) == publisher.get_subscription_count():
-            return self._log.told([])
+            return self._log.write([])
         offered, me = _quality(publisher.qos_profile), self._node.get_name()
         subscribers = [
             Endpoint(
@@ -152,7 +153,7 @@ class OutputWatch:
             for info in self._node.get_subscriptions_info_by_topic(self._topic)
         ]
         texts = deaf(self._topic, _kind(publisher.msg_type), me, subscribers)
-        return self._log.told([warn(text) for text in texts])
+        return self._log.write([warn(text) for text in texts])
 
 
 class ServerWatch:
@@ -174,16 +175,16 @@ class ServerWatch:
     ) -> None:
         self._node, self._action, self._question = node, action, question
         self._service = node.resolve_service_name(f"{action}/_action/send_goal")
-        self._missing, self._log = _Patience(clock), _Log(node)
+        self._missing, self._log = _Patience(clock), _FindingLog(node)
 
     def findings(self) -> list[Finding]:
         """Whether nobody serves it, or several do."""
-        count, told = self._node.count_services(self._service), []
+        count, found = self._node.count_services(self._service), []
         if self._missing.ends(not count):
-            told.append(warn(f"no action server {self._action}: {self._question}"))
+            found.append(warn(f"no action server {self._action}: {self._question}"))
         if count > 1:
-            told.append(warn(f"{count} nodes serve the action {self._action}: stop all but one"))
-        return self._log.told(told)
+            found.append(warn(f"{count} nodes serve the action {self._action}: stop all but one"))
+        return self._log.write(found)
 
 
 class NameWatch:
@@ -195,17 +196,17 @@ class NameWatch:
     """
 
     def __init__(self, node: Node, clock: Callable[[], float] = time.monotonic) -> None:
-        self._node, self._twins, self._log = node, _Patience(clock, GHOST_S), _Log(node)
+        self._node, self._twins, self._log = node, _Patience(clock, GHOST_S), _FindingLog(node)
         self._name = (node.get_name(), node.get_namespace())
 
     def findings(self) -> list[Finding]:
         """That there is one, and that it is no ghost."""
         twins = self._node.get_node_names_and_namespaces().count(self._name) > 1
         if not self._twins.ends(twins):
-            return self._log.told([])
+            return self._log.write([])
         name = self._node.get_fully_qualified_name()
         text = f"another node is called {name}, too: does the robot run twice?"
-        return self._log.told([warn(text)])
+        return self._log.write([warn(text)])
 
 
 class _Patience:
@@ -226,13 +227,14 @@ class _Patience:
         return now - self._since > self._seconds
 
 
-class _Log:
+class _FindingLog:
     """Writes each finding to the log, once while it lasts."""
 
     def __init__(self, node: Node) -> None:
         self._logger, self._kinds = node.get_logger(), set[str]()
 
-    def told(self, findings: Sequence[Finding | None]) -> list[Finding]:
+    def write(self, findings: Sequence[Finding | None]) -> list[Finding]:
+        """Returns the findings that there are."""
         found = [finding for finding in findings if finding is not None]
         for finding in found:
             if finding.kind not in self._kinds:

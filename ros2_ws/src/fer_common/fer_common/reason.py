@@ -1,8 +1,10 @@
-"""Why something is as it is: for programs by its code, for people by its sentence."""
+"""Why something is as it is, and what is not well, as values; needs the standard library only."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from enum import IntEnum
 
 
 @dataclass(frozen=True)
@@ -23,3 +25,29 @@ class Reason:
 
     def __str__(self) -> str:
         return self.sentence
+
+
+class Level(IntEnum):
+    """The levels of ``diagnostic_msgs/DiagnosticStatus``, after REP-107."""
+
+    OK = 0
+    WARN = 1
+    ERROR = 2
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is worth telling.
+
+    Attributes:
+        level: how bad it is.
+        text: one sentence without a full stop.
+    """
+
+    level: Level
+    text: str
+
+    @property
+    def kind(self) -> str:
+        """The sentence without its figures: a silence that grows is no other finding."""
+        return re.sub(r"\d+(\.\d+)?", "#", self.text)

@@ -21,7 +21,6 @@ from rclpy.signals import SignalHandlerOptions
 
 from fer_common.settings import ParameterError
 
-# ----------------------------------------------------------------------
 # Memory of a process through which images pass.
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of <malloc.h>
@@ -53,10 +52,10 @@ def settle_memory() -> None:
     gc.freeze()
 
 
-# ----------------------------------------------------------------------
-# Lets images pass between processes without loss.
+# Room for images between processes.
 
-VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE"
+PROFILE_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE"
+"""Of the environment: where Fast DDS reads how it is set up."""
 
 
 def make_room_for_images() -> None:
@@ -64,12 +63,12 @@ def make_room_for_images() -> None:
 
     A profile that the user has chosen stays; other middlewares ignore this one.
     """
-    if VARIABLE not in os.environ:
+    if PROFILE_VARIABLE not in os.environ:
         share = Path(get_package_share_directory("fer_common"))
-        os.environ[VARIABLE] = str(share / "config" / "fast_dds.xml")
+        os.environ[PROFILE_VARIABLE] = str(share / "config" / "fast_dds.xml")
 
 
-# ----------------------------------------------------------------------
+# Start and stop.
 
 GRACE_S = 4.0
 """How long nodes may take to stop; ``ros2 launch`` loses patience after five."""
@@ -166,7 +165,7 @@ def spin(
         executor.spin_once(timeout_sec=0.02)
 
 
-def brisk_executor() -> Executor:
+def fast_executor() -> Executor:
     """An executor for a node that receives a lot, or for many nodes.
 
     That is rclpy's `EventsExecutor`, which is told what has arrived where the others look

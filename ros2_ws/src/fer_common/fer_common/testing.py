@@ -1,4 +1,4 @@
-"""What tests of nodes share: waiting for a condition instead of for a time."""
+"""What tests of all packages share: waiting for a condition instead of for a time, and a clock."""
 
 from __future__ import annotations
 
@@ -72,7 +72,22 @@ def spinning(*factories: Callable[[], Node]) -> Iterator[tuple[Executor, list[No
         gc.collect()  # what is left of a context stays visible to the next one
 
 
-class Physician(Node):
+class FakeClock:
+    """A monotonic clock that goes on when it is told to.
+
+    Attributes:
+        now: what it shows, seconds.
+    """
+
+    def __init__(self, now: float = 100.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        """What it shows."""
+        return self.now
+
+
+class DiagnosticsListener(Node):
     """Listens to ``/diagnostics``.
 
     Attributes:
@@ -80,7 +95,7 @@ class Physician(Node):
     """
 
     def __init__(self) -> None:
-        super().__init__("physician")
+        super().__init__("diagnostics_listener")
         self.statuses: dict[str, DiagnosticStatus] = {}
         self.create_subscription(DiagnosticArray, "/diagnostics", self._hear, EVENTS)
 

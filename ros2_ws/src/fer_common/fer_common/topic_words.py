@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-Remedies = Mapping[str, Callable[[str], str]]
-"""By type of message: how to get what comes, with this type, on another topic."""
+Remedies = Mapping[str, Callable[[str], str | None]]
+"""By type of message: how to get what comes, with this type, on the topic that is given; None
+where nothing helps."""
 
 _NUMBERS = {2: "two", 3: "three", 4: "four"}
 
@@ -19,13 +20,13 @@ class Endpoint:
     Attributes:
         node: full name.
         kind: type of the messages, such as ``sensor_msgs/msg/Image``.
-        mismatch: why its quality of service does not fit ours, see `mismatch`; empty if it
+        mismatch: why its quality of service does not fit ours, see `mismatch`; None if it
             does.
     """
 
     node: str
     kind: str
-    mismatch: str = ""
+    mismatch: str | None = None
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,14 @@ class Expected:
         topic: full name.
         kind: type of the messages.
         what: it is, in the plural.
-        question: to ask when nobody sends it.
+        question: to ask when nobody sends it; None where that is no reason to worry.
         remedies: for what comes on other topics.
     """
 
     topic: str
     kind: str
     what: str
-    question: str
+    question: str | None
     remedies: Remedies
 
 
@@ -66,8 +67,8 @@ class Quality:
     lease_s: float = math.inf
 
 
-def mismatch(offered: Quality, asked: Quality, offers: str, asks: str) -> str:
-    """Why the middleware does not connect two qualities of service; empty if it does.
+def mismatch(offered: Quality, asked: Quality, offers: str, asks: str) -> str | None:
+    """Why the middleware does not connect two qualities of service; None if it does.
 
     Args:
         offered: by the publisher.
@@ -89,7 +90,7 @@ def mismatch(offered: Quality, asked: Quality, offers: str, asks: str) -> str:
         if promised > wanted:
             short_of.append((_within(name, promised), _within(name, wanted)))
     if not short_of:
-        return ""
+        return None
     promises, wishes = zip(*short_of, strict=True)
     return f"{offers} offers {'/'.join(promises)}, {asks} asks for {'/'.join(wishes)}"
 
@@ -100,7 +101,7 @@ def unheard(expected: Expected, publishers: Sequence[Endpoint]) -> list[str]:
     told = []
     for publisher in publishers:
         if publisher.kind != kind:
-            remedy = expected.remedies.get(publisher.kind, lambda topic: "")(topic)
+            remedy = expected.remedies.get(publisher.kind, lambda topic: None)(topic)
             told.append(
                 f"{publisher.node} publishes {topic} as {short(publisher.kind)}, "
                 f"expected {short(kind)}" + (f": {remedy}" if remedy else "")
@@ -130,7 +131,8 @@ def silence(
     nothing = f"no {expected.what} on {expected.topic} for {silent_s:.0f} s"
     if publishers:
         nothing += f", though {listed(p.node for p in publishers)} publishes there"
-    return f"{nothing}: {_elsewhere(expected, elsewhere) or expected.question}"
+    why = _elsewhere(expected, elsewhere) or expected.question
+    return f"{nothing}: {why}" if why else nothing
 
 
 def absence(expected: Expected, elsewhere: Mapping[str, str]) -> str:
@@ -176,10 +178,11 @@ def _within(name: str, seconds: float) -> str:
     return f"a {name} of {seconds:g} s" if math.isfinite(seconds) else f"no {name}"
 
 
-def _elsewhere(expected: Expected, topics: Mapping[str, str]) -> str:
-    """Where it comes instead, and how to get it; empty if nowhere."""
+def _elsewhere(expected: Expected, topics: Mapping[str, str]) -> str | None:
+    """Where it comes instead, and how to get it; None if nowhere."""
     if not topics:
-        return ""
+        return None
     first = min(topics, key=lambda topic: (topics[topic] != expected.kind, topic))
+    place = f"{expected.what} come on {listed(sorted(topics))}"
     remedy = expected.remedies[topics[first]](first)
-    return f"{expected.what} come on {listed(sorted(topics))}: {remedy}"
+    return f"{place}: {remedy}" if remedy else place

@@ -51,7 +51,7 @@ def write(
     return path
 
 
-def words(path: Path) -> tuple[list[str], str]:
+def words(path: Path) -> tuple[list[str], str | None]:
     """What can be read on /words, and the flaw."""
     bag = open_bag(path)
     read = [entry.decode() for entry in bag.messages(["/words"])]
@@ -74,7 +74,7 @@ WHOLE = [text(index) for index in range(20)]
 )
 def test_every_kind_of_storage(tmp_path, storage, compression):
     path = write(tmp_path / "bag", storage=storage, compression=compression)
-    assert words(path) == (WHOLE, "")
+    assert words(path) == (WHOLE, None)
     topics = [(topic.name, topic.type, topic.count) for topic in open_bag(path).topics()]
     assert topics == [("/numbers", FLOAT, 20), ("/words", STRING, 20)]
 
@@ -83,7 +83,7 @@ def test_every_kind_of_storage(tmp_path, storage, compression):
 def test_the_file_of_a_bag_alone(tmp_path, suffix):
     storage = StoragePlugin.MCAP if suffix == ".mcap" else StoragePlugin.SQLITE3
     path = write(tmp_path / "bag", storage=storage)
-    assert words(path / f"bag{suffix}") == (WHOLE, "")
+    assert words(path / f"bag{suffix}") == (WHOLE, None)
 
 
 def test_a_bag_of_ros_1(tmp_path):
@@ -93,7 +93,7 @@ def test_a_bag_of_ros_1(tmp_path):
         for index in range(20):
             message = STORE1.types[STRING](text(index))
             writer.write(connection, 10**18 + index, STORE1.serialize_ros1(message, STRING))
-    assert words(path) == (WHOLE, "")
+    assert words(path) == (WHOLE, None)
 
 
 def test_messages_come_in_order_with_their_times(tmp_path):

@@ -9,8 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fer_common.diagnostics import (
-    Finding,
-    Level,
     Limits,
     Mishaps,
     Report,
@@ -24,22 +22,16 @@ from fer_common.diagnostics import (
     status_name,
     warn,
 )
+from fer_common.reason import Finding, Level
+from fer_common.testing import FakeClock
 
 findings = st.lists(
-    st.builds(Finding, st.sampled_from(Level), st.sampled_from(["", "hot", "loud", "12 s late"]))
+    st.builds(Finding, st.sampled_from(Level), st.sampled_from(["hot", "loud", "12 s late"]))
 )
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def test_a_report_without_findings_is_ok_and_tells_its_summary() -> None:
-    report = Report("30 images/s", findings=[warn(""), error("")])
+    report = Report("30 images/s", findings=[warn(None), error(None)])
     assert (report.level, report.message) == (Level.OK, "30 images/s")
 
 
@@ -53,11 +45,11 @@ def test_the_worst_comes_first_and_decides_the_level() -> None:
 def test_no_finding_is_lost_or_told_twice(found: list[Finding | None]) -> None:
     report = Report("fine", findings=found)
     texts = {finding.text for finding in found if finding is not None}
-    told = [finding.text for finding in report.told]
+    told = [finding.text for finding in report.found]
     assert set(told) == texts
-    assert len(report.told) == len(set(report.told))
+    assert len(report.found) == len(set(report.found))
     assert report.level == max((f.level for f in found if f is not None), default=Level.OK)
-    levels = [finding.level for finding in report.told]
+    levels = [finding.level for finding in report.found]
     assert levels == sorted(levels, reverse=True)
 
 
@@ -88,14 +80,14 @@ def test_the_kind_of_a_finding_has_no_figures() -> None:
 
 
 def test_a_mishap_is_an_error_for_a_while_and_remembered_for_ever() -> None:
-    clock = Clock()
+    clock = FakeClock()
     mishaps = Mishaps(clock, shown_s=5.0)
-    assert (mishaps.recent, mishaps.values) == ("", {"errors": 0, "last error": "none"})
+    assert (mishaps.recent, mishaps.values) == (None, {"errors": 0, "last error": "none"})
     mishaps.note("too hot")
     clock.now += 4
     assert mishaps.recent == "too hot"
     clock.now += 60
-    assert mishaps.recent == ""
+    assert mishaps.recent is None
     assert mishaps.values == {"errors": 1, "last error": "too hot (64 s ago)"}
 
 
@@ -137,3 +129,21 @@ def test_words_and_figures_need_no_ros() -> None:
         "sys.exit('rclpy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+def test_nothing_yet():
+    summary = Statistics().summary(5.0)
+    assert (summary.count, summary.rate, summary.median_s, summary.p99_s) == (0, 0, 0, 0)
+    assert summary.age_s == math.inf
+
+
+def test_rate_and_percentiles_of_the_last_seconds():
+    statistics = Statistics(window_s=10)
+    for step in range(600):
+        statistics.add(0.2 if step % 100 == 99 else 0.02, step / 20)
+    summary = statistics.summary(599 / 20)
+    assert summary.count == 600
+    assert summary.rate == pytest.approx(20, rel=0.01)
+    assert summary.median_s == pytest.approx(0.02)
+    assert summary.p99_s > 0.02
+    assert statistics.summary(100.0).rate == 0

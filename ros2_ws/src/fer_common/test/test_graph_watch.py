@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fer_interfaces.action import PlayMotion
 from rclpy.action import ActionServer
 from rclpy.duration import Duration
@@ -17,8 +16,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
 
-from fer_common.diagnostics import Finding, Level, Limits, Report, warn
-from fer_common.diagnostics_publisher import DiagnosticsPublisher
+from fer_common.diagnostics import Limits, Report, warn
 from fer_common.graph_watch import (
     GHOST_S,
     PATIENCE_S,
@@ -28,15 +26,8 @@ from fer_common.graph_watch import (
     ServerWatch,
 )
 from fer_common.qos import EVENTS, LATCHED, NEWEST
-from fer_common.testing import spin_until, spinning
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from fer_common.reason import Finding, Level
+from fer_common.testing import FakeClock, spin_until, spinning
 
 
 def me() -> Node:
@@ -75,7 +66,7 @@ def another_process(program: str) -> Iterator[None]:
 
 
 def test_nobody_publishes() -> None:
-    clock = Clock()
+    clock = FakeClock()
     with spinning(me) as (_, (node,)):
         watch = InputWatch(
             node, listener(node), "joint states", "is the robot running?", clock=clock
@@ -89,16 +80,16 @@ def test_nobody_publishes() -> None:
 
 
 def test_what_is_optional_is_not_missed() -> None:
-    clock = Clock()
+    clock = FakeClock()
     with spinning(me) as (_, (node,)):
-        watch = InputWatch(node, listener(node), "joint states", "", clock=clock)
+        watch = InputWatch(node, listener(node), "joint states", None, clock=clock)
         watch.findings()
         clock.now += 100
         assert watch.findings() == []
 
 
 def test_the_name_of_another_topic_is_guessed() -> None:
-    clock = Clock()
+    clock = FakeClock()
     with spinning(me, robot) as (executor, (node, other)):
         listener(node, "unrelated")
         node.create_publisher(JointState, "my_own", EVENTS)
@@ -204,7 +195,7 @@ def test_other_policies_are_named_too() -> None:
 
 
 def test_action_servers() -> None:
-    clock = Clock()
+    clock = FakeClock()
     with spinning(me, robot) as (executor, (node, other)):
         watch = ServerWatch(node, "play_motion", "is motion_player running?", clock)
         assert watch.findings() == []
@@ -222,7 +213,7 @@ def test_action_servers() -> None:
 
 
 def test_a_second_node_of_the_same_name() -> None:
-    clock = Clock()
+    clock = FakeClock()
     with spinning(lambda: Node("other")) as (executor, (node,)):
         watch = NameWatch(node, clock)
         with another_process("pass"):
@@ -244,45 +235,3 @@ def test_a_finding_is_logged_once_while_it_lasts(capfd: pytest.CaptureFixture[st
             watch.findings(silent_s)
     lines = [line for line in capfd.readouterr().err.splitlines() if "no states on" in line]
     assert [line.split("for ")[1] for line in lines] == ["3 s: why?", "3 s: why?"]
-
-
-def statuses(node: Node) -> list[DiagnosticStatus]:
-    heard: list[DiagnosticStatus] = []
-    node.create_subscription(
-        DiagnosticArray, "/diagnostics", lambda message: heard.extend(message.status), EVENTS
-    )
-    return heard
-
-
-def test_a_report_becomes_a_status() -> None:
-    report = Report("fine", {"rate": 3.5, "on": "yes"}, [warn("slow")], "servo board")
-
-    def reporter() -> Node:
-        node = Node("reporter", namespace="left")
-        DiagnosticsPublisher(node, "arm", lambda: report)
-        return node
-
-    with spinning(me, reporter) as (executor, (node, _)):
-        heard = statuses(node)
-        assert spin_until(executor, lambda: heard)
-        status = heard[0]
-        assert (status.name, status.hardware_id) == ("left/reporter: arm", "servo board")
-        assert (status.level, status.message) == (DiagnosticStatus.WARN, "slow")
-        values = [(value.key, value.value) for value in status.values]
-        assert values == [("rate", "3.5"), ("on", "yes")]
-
-
-def test_a_report_that_fails_does_not_stop_the_node() -> None:
-    def broken() -> Report:
-        raise KeyError("arm")
-
-    def reporter() -> Node:
-        node = Node("reporter")
-        DiagnosticsPublisher(node, "arm", broken)
-        return node
-
-    with spinning(me, reporter) as (executor, (node, _)):
-        heard = statuses(node)
-        assert spin_until(executor, lambda: len(heard) > 1)
-        assert heard[1].level == DiagnosticStatus.ERROR
-        assert heard[1].message == "cannot tell how it is doing: KeyError: 'arm'"

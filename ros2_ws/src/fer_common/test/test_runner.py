@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_common.runner import VARIABLE
+from fer_common.runner import PROFILE_VARIABLE
 
 PROGRAM = """
 import sys
@@ -53,7 +54,7 @@ def start(base="Node", body="    def tick(self): pass", arguments=()):
     return subprocess.Popen(
         [sys.executable, "-c", source, *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={name: value for name, value in os.environ.items() if name != VARIABLE},
+        env={name: value for name, value in os.environ.items() if name != PROFILE_VARIABLE},
     )  # fmt: skip
 
 
@@ -110,12 +111,12 @@ def test_a_large_image_fits_through():
     body = """
     def tick(self): pass
 import os
-from fer_common.runner import VARIABLE
-print(os.environ.get(VARIABLE), flush=True)
+from fer_common.runner import PROFILE_VARIABLE
+print(os.environ.get(PROFILE_VARIABLE), flush=True)
 run_before = run
 def run(kind):
     code = run_before(kind)
-    print(os.environ[VARIABLE], flush=True)
+    print(os.environ[PROFILE_VARIABLE], flush=True)
     return code
 """
     process = start(body=body)
@@ -174,3 +175,35 @@ sys.exit(execute("slow_module:Node"))
     assert process.stdout.readline() == "importing\n"
     process.send_signal(signal.SIGINT)
     assert finish(process) == (0, "", "")
+
+
+# Memory.
+
+MEMORY_PROGRAM = """
+import resource, sys
+from fer_common.runner import keep_memory
+if sys.argv[1] == "kept":
+    keep_memory()
+def image():
+    return [bytearray(920_000) for _ in range(3)]
+for _ in range(5):
+    image()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    image()
+print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 20)
+"""
+
+
+def faults(how: str) -> float:
+    """Pages that are fetched from the system for each image."""
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY_PROGRAM, how], capture_output=True, text=True, check=True
+    )
+    return float(done.stdout)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's malloc is meant")
+def test_images_are_not_fetched_from_the_system_again_and_again() -> None:
+    pages_of_an_image = 3 * 920_000 / resource.getpagesize()
+    assert faults("kept") < 0.05 * pages_of_an_image < 0.5 * faults("left")

@@ -21,8 +21,7 @@ from ec_rfernet.networks.summary import layers
 from ec_rfernet.networks.teachers import ResidualBlock
 from ec_rfernet.runtimes.onnx_runtime import OnnxSession
 
-# ----------------------------------------------------------------------
-# What the peers are built of. Importing this needs torch.
+# What the peers are built of.
 
 Activation = Callable[[int], nn.Module]
 """Makes the activation of a layer from its number of channels."""
@@ -139,7 +138,6 @@ def network(trunk: list[nn.Module], head: list[nn.Module]) -> nn.Sequential:
     return nn.Sequential(parts)
 
 
-# ----------------------------------------------------------------------
 # MobileFaceNet, MobileNetV3-small and EfficientNet-B0: three uses of one block.
 
 
@@ -249,9 +247,6 @@ def efficientnet_b0(classes: int = 7) -> nn.Module:
     return network(trunk, [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1280, classes)])
 
 
-# ----------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Peer:
     """An architecture at one size of the input.
@@ -330,8 +325,7 @@ PEERS = {
 }
 
 
-# ----------------------------------------------------------------------
-# The peers in ONNX Runtime. Importing this needs torch.
+# The peers in ONNX Runtime.
 
 _OPSET = 17
 

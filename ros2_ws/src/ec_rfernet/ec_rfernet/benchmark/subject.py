@@ -1,4 +1,4 @@
-"""What is timed: a network in a runtime and a precision."""
+"""What is timed: a network in a runtime and a precision; what it takes to start it alone."""
 
 from __future__ import annotations
 
@@ -64,9 +64,6 @@ class Candidate:
     all_cores: bool = True
     alone: bool = True
 
-
-# ----------------------------------------------------------------------
-# Start-up time and memory of a candidate in a process of its own.
 
 _DEADLINE_S = 120.0
 

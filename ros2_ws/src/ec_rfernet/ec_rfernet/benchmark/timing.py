@@ -1,4 +1,7 @@
-"""How long something takes, measured beside everything that it is compared with."""
+"""How long something takes, measured beside everything that it is compared with.
+
+Beside it: the energy that it uses, the machine, and what else the machine had to do.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,7 @@ import numpy as np
 
 from ec_rfernet.runtimes import cpu
 
-# ----------------------------------------------------------------------
-# Energy used by the processor, where the kernel tells it (Intel's and AMD's RAPL).
+# Energy of the processor, where the kernel tells it (Intel's and AMD's RAPL).
 
 POWERCAP = Path("/sys/class/powercap")
 
@@ -69,8 +71,6 @@ def find_meter(folder: Path = POWERCAP) -> tuple[Meter | None, str]:
         return None, f"{counters[0]} cannot be read ({error})"
     return meter, ""
 
-
-# ----------------------------------------------------------------------
 
 Name = TypeVar("Name", bound=Hashable)
 
@@ -202,8 +202,7 @@ class _Turns:
         return taken
 
 
-# ----------------------------------------------------------------------
-# The machine that is measured, and what else it had to do meanwhile.
+# The machine.
 
 PACKAGES = ("numpy", "onnxruntime", "openvino", "torch", "onnx")
 

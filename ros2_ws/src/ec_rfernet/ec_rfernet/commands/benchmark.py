@@ -10,10 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ec_rfernet import bundle as bundles
-from ec_rfernet.benchmark import own, timing
-from ec_rfernet.benchmark import result as results
+from ec_rfernet.benchmark import candidates as own
+from ec_rfernet.benchmark import comparison, timing
 from ec_rfernet.benchmark.ceiling import SIZES
-from ec_rfernet.benchmark.comparison import compare
 from ec_rfernet.benchmark.subject import Candidate
 from ec_rfernet.benchmark.timing import TimingSettings, cores
 from ec_rfernet.bundle import Bundle
@@ -67,7 +66,7 @@ def run(options: argparse.Namespace) -> None:
     files = [path for path in (options.json, options.text, options.plot) if path]
     if options.choose and files:
         raise InputError(f"--choose compares nothing that {files[0]} could hold")
-    folders = options.bundle or own.shipped()
+    folders = options.bundle or bundles.shipped()
     if not folders:
         raise InputError("no models are installed here; name some with --bundle FOLDER")
     models = own.apart([bundles.load(folder) for folder in folders])
@@ -94,7 +93,7 @@ def _compare(models: list[Bundle], options: argparse.Namespace, folder: Path) ->
     meter, missing_meter = timing.find_meter()
     if missing_meter:
         reasons.append(f"energy: {missing_meter}")
-    result = compare(
+    result = comparison.compare(
         candidates,
         threads=sorted({1, *(options.threads or [cores()])}),
         batches=(1,) if options.quick else _BATCHES,
@@ -105,18 +104,16 @@ def _compare(models: list[Bundle], options: argparse.Namespace, folder: Path) ->
         progress=tell,
     )
     tell("")
-    text = results.render(result)
+    text = comparison.render(result)
     print(text)
-    if doubt := results.warning(result):
+    if doubt := comparison.warning(result):
         print(f"ec-rfernet: {doubt}", file=sys.stderr)
     if options.json:
         write_text(options.json, json.dumps(result.as_dict(), indent=2) + "\n")
     if options.text:
         write_text(options.text, text + "\n")
     if options.plot:
-        from ec_rfernet.benchmark import chart
-
-        chart.draw(result, {model.name for model in models}, options.plot)
+        comparison.draw(result, {model.name for model in models}, options.plot)
 
 
 def _peers(folder: Path) -> tuple[list[Candidate], list[str]]:
@@ -130,11 +127,9 @@ def _peers(folder: Path) -> tuple[list[Candidate], list[str]]:
 
 
 def _choose(models: list[Bundle], options: argparse.Namespace) -> None:
-    from ec_rfernet.benchmark.choosing import decide
-
     check_place(choice.place())
     for model in models:
-        decision = decide(model, _QUICK if options.quick else _CHOICE)
+        decision = own.decide(model, _QUICK if options.quick else _CHOICE)
         path = choice.write(model, decision.choice())
         print(f"{model.name} ({model.short_hash}), one image on one core")
         print(decision.table())

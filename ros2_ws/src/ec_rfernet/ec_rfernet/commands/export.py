@@ -6,9 +6,11 @@ import argparse
 from pathlib import Path
 
 from ec_rfernet import bundle
+from ec_rfernet.bundle import Bundle
 from ec_rfernet.commands import options as command_options
 from ec_rfernet.errors import InputError
-from ec_rfernet.export import IMAGES, agreement, load_network, parity, spread, write_bundle
+from ec_rfernet.runtimes.native.kernels import NativeClassifier
+from ec_rfernet.runtimes.native.lowering import add_programs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,12 +20,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--int8", action="store_true",
         help=f"also write {bundle.INT8}, calibrated on training pictures; needs --root",
     )  # fmt: skip
+    parser.add_argument(
+        "--programs", action="store_true",
+        help="only write the programs of our own kernels anew, from the networks that are there",
+    )  # fmt: skip
     command_options.add_picture_arguments(parser, required=False)
 
 
 def run(options: argparse.Namespace) -> None:
     """Writes the networks anew and prints how well they agree."""
     model = bundle.load(options.bundle)
+    if options.programs and options.int8:
+        raise InputError("--programs takes the networks that are there, --int8 makes another one")
+    written = add_programs(model) if options.programs else _export(model, options)
+    for precision, name in NativeClassifier.files.items():
+        if name in written.sha256:
+            print(f"{written.file(name)}: {_megabytes(written.file(name))}")
+        elif precision in written.not_lowered:
+            print(f"no {name}: our kernels do not compute {written.not_lowered[precision]}")
+
+
+def _export(model: Bundle, options: argparse.Namespace) -> Bundle:
+    from ec_rfernet.export import IMAGES, agreement, parity, spread, write_bundle
+    from ec_rfernet.runtimes.torch_runtime import load_network
+
     network = load_network(model)
     if not options.int8:
         written = write_bundle(model, network)
@@ -44,6 +64,7 @@ def run(options: argparse.Namespace) -> None:
             f"{written.file(bundle.INT8)}: {_megabytes(written.file(bundle.INT8))}, the answer of "
             f"fp32 on {agreement(written, others):.2%} of {len(others)} other training pictures"
         )
+    return written
 
 
 def _megabytes(path: Path) -> str:

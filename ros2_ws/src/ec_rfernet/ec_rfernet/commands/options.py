@@ -1,4 +1,4 @@
-"""The options that say which pictures a command works on."""
+"""Options that commands share: which pictures they work on, and what computes the network."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ec_rfernet import datasets
 from ec_rfernet.bundle import Bundle
 from ec_rfernet.datasets import Split
 from ec_rfernet.errors import InputError
-from ec_rfernet.runtimes import AUTO, open_classifier
-from ec_rfernet.runtimes.classifier import PRECISIONS, RUNTIMES, Classifier
+from ec_rfernet.runtimes import AUTO, RUNTIMES, open_classifier
+from ec_rfernet.runtimes.classifier import PRECISIONS, Classifier
 
 
 def add_picture_arguments(parser: argparse.ArgumentParser, *, required: bool) -> None:
@@ -44,10 +44,6 @@ def read_pictures(options: argparse.Namespace, bundle: Bundle, split: str) -> Sp
     return dataset.read(options.root, split, options.fold)
 
 
-# ----------------------------------------------------------------------
-# The options that say what computes the network.
-
-
 def add_runtime_arguments(
     parser: argparse.ArgumentParser, runtime: str = AUTO, precision: str = AUTO
 ) -> None:
@@ -65,6 +61,11 @@ def add_runtime_arguments(
 def classifier(bundle: Bundle, options: argparse.Namespace, threads: int) -> Classifier:
     """The one that was asked for; tells if a choice of the user's had to be passed over."""
     found = open_classifier(bundle, threads, options.runtime, options.precision)
-    if found.warning:
-        print(found.warning, file=sys.stderr)
+    tell_warning(found)
     return found
+
+
+def tell_warning(classifier: Classifier) -> None:
+    """Says on stderr if what runs is not what the user would expect."""
+    if classifier.warning:
+        print(classifier.warning, file=sys.stderr)

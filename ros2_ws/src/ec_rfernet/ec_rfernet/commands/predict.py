@@ -8,21 +8,26 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ec_rfernet import bundle
 from ec_rfernet.commands import options as command_options
-from ec_rfernet.datasets.pictures import decode
 from ec_rfernet.errors import InputError
-from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
-from ec_rfernet.recognition import Recognition, recognise
+from ec_rfernet.faces import DETECTORS
+from ec_rfernet.model import FaceExpression, load, read_image
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument("--bundle", type=Path, required=True, metavar="FOLDER", help="the model")
+    parser.add_argument(
+        "--bundle", default="ec_rfernet", metavar="MODEL",
+        help="the model: a folder, or the name of an installed one (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="a picture file")
     parser.add_argument(
         "--annotate", type=Path, metavar="FILE",
         help="draw the faces into the picture, of which there may be only one, and write it here",
+    )  # fmt: skip
+    parser.add_argument(
+        "--detector", default="mediapipe", choices=(*DETECTORS,),
+        help="what finds the faces (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--min-score", type=float, default=0.5, metavar="SCORE",
@@ -37,26 +42,22 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(f"--annotate takes one picture, not {len(options.images)}")
     if not 0 <= options.min_score <= 1:
         raise InputError(f"--min-score is {options.min_score}, expected 0..1")
-    classifier = command_options.classifier(bundle.load(options.bundle), options, threads=1)
-    detector = MediaPipeDetector(options.min_score)
-    try:
+    with load(
+        options.bundle,
+        detector=options.detector,
+        min_score=options.min_score,
+        runtime=options.runtime,
+        precision=options.precision,
+    ) as model:
+        command_options.tell_warning(model.classifier)
         for path in options.images:
-            image = _read(path)
-            found = recognise(image, detector, classifier)
+            image = read_image(path)
+            found = model.predict(image)
             print(f"{path}: {len(found)} face{'s' if len(found) != 1 else ''}")
-            for recognition in found:
-                print(_line(recognition, classifier.bundle.labels))
+            for face in found:
+                print(_line(face))
             if options.annotate:
                 _write(options.annotate, _annotated(image, found))
-    finally:
-        detector.close()
-
-
-def _read(path: Path) -> np.ndarray:
-    image = decode(path.read_bytes(), cv2.IMREAD_COLOR)
-    if image is None:
-        raise InputError(f"{path}: not a picture that can be read")
-    return image
 
 
 def _write(path: Path, image: np.ndarray) -> None:
@@ -69,25 +70,22 @@ def _write(path: Path, image: np.ndarray) -> None:
     path.write_bytes(data.tobytes())
 
 
-def _line(recognition: Recognition, labels: tuple[str, ...]) -> str:
-    box = recognition.face.box
-    shares = "  ".join(
-        f"{label} {share:.2f}"
-        for label, share in zip(labels, recognition.probabilities, strict=True)
-    )
+def _line(face: FaceExpression) -> str:
+    box = face.box
+    shares = "  ".join(f"{label} {share:.2f}" for label, share in face.probabilities.items())
     place = f"{box.width:.0f}x{box.height:.0f} at ({box.x:.0f}, {box.y:.0f})"
-    return f"  {recognition.label:<10} {place:<22} {shares}"
+    return f"  {face.label:<10} {place:<22} {shares}"
 
 
-def _annotated(image: np.ndarray, found: list[Recognition]) -> np.ndarray:
+def _annotated(image: np.ndarray, found: list[FaceExpression]) -> np.ndarray:
     picture = image.copy()
     unit = max(1, round(min(image.shape[:2]) / 300))
-    for recognition in found:
-        box = recognition.face.box
+    for face in found:
+        box = face.box
         corner = (round(box.x), round(box.y))
         opposite = (round(box.x + box.width), round(box.y + box.height))
         cv2.rectangle(picture, corner, opposite, (90, 200, 90), unit, cv2.LINE_AA)
-        text = f"{recognition.label} {recognition.probabilities.max():.0%}"
+        text = f"{face.label} {face.confidence:.0%}"
         place = (corner[0], max(corner[1] - 4 * unit, 14 * unit))
         cv2.putText(picture, text, place, 0, 0.5 * unit, (90, 200, 90), unit, cv2.LINE_AA)
     return picture

@@ -14,11 +14,10 @@ from tqdm import tqdm
 from ec_rfernet import datasets, networks
 from ec_rfernet.bundle import MANIFEST
 from ec_rfernet.files import check_place, held
-from ec_rfernet.training import parallel, presets
-from ec_rfernet.training.config import TrainConfig
+from ec_rfernet.training import parallel
+from ec_rfernet.training.config import TrainConfig, configure, preset_names, suited_preset
 from ec_rfernet.training.data import load
-from ec_rfernet.training.result import write_result
-from ec_rfernet.training.trainer import Trainer, choose_device
+from ec_rfernet.training.trainer import Trainer, choose_device, write_result
 
 _BAR = "{percentage:3.0f}%|{bar}| epoch {n:.2f}/{total}, {elapsed} gone, {remaining} left{postfix}"
 
@@ -31,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--preset", metavar="NAME",
         help="settings that the other options change: a YAML file or one of "
-        f"{', '.join(presets.names())} (default: that of the data set)",
+        f"{', '.join(preset_names())} (default: that of the data set)",
     )  # fmt: skip
     choices = {"dataset": tuple(datasets.DATASETS), "model": tuple(networks.NETWORKS)}
     kinds = typing.get_type_hints(TrainConfig)
@@ -69,7 +68,8 @@ def run(options: argparse.Namespace) -> None:
     """Trains, or goes on training, and writes the bundle."""
     names = {field.name for field in dataclasses.fields(TrainConfig)}
     given = {k: v for k, v in vars(options).items() if k in names}
-    config = presets.configure(options.preset or given.get("dataset", "fer2013"), given)
+    preset = options.preset or suited_preset(given.get("dataset", "fer2013"))
+    config = configure(preset, given)
     check_place(config.out / MANIFEST)
     device = choose_device(config.device)
     data = load(config)
@@ -78,14 +78,15 @@ def run(options: argparse.Namespace) -> None:
             trainer = Trainer(config, data, world)
             if world.leads:
                 until_the_end.enter_context(held(config.out))
-                _announce(trainer)
+                announce(trainer)
             _train(trainer)
         if world.leads:
             bundle = write_result(trainer, lambda name: print(f"finishing: {name}", flush=True))
             print(f"{bundle.folder}: {bundle.short_hash}")
 
 
-def _announce(trainer: Trainer) -> None:
+def announce(trainer: Trainer) -> None:
+    """Says what a run learns from, and where it goes on."""
     images, validation = len(trainer.data.images), len(trainer.data.validation_images)
     print(f"{images} images to learn from, {validation} to validate")
     if trainer.config.teachers:

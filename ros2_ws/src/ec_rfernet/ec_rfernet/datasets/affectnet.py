@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ec_rfernet.datasets.dataset import Split
+from ec_rfernet.datasets.dataset import PARTS, Dataset, Split
 from ec_rfernet.datasets.pictures import LabelledPicture, in_parallel, read_with_hold_out
 from ec_rfernet.errors import InputError
 from ec_rfernet.labels import CONTEMPT, LABELS
@@ -179,3 +180,28 @@ def _label(number: int, where: str) -> str | None:
     if number not in NUMBERS:
         raise InputError(f"{where}: expression is {number}, expected 0..10")
     return NUMBERS[number]
+
+
+_SOURCE = (
+    "AffectNet, manually annotated part (Mollahosseini, Hasani & Mahoor, IEEE Transactions on "
+    "Affective Computing 10, 2019), {}; AffectNet Academic Use License: research only, no copies "
+    "to others"
+)
+
+AFFECTNET7 = Dataset(
+    name="affectnet7",
+    labels=LABELS,
+    splits=PARTS,
+    validation="validation",
+    provenance=_SOURCE.format("nine tenths of the training part, without contempt"),
+    reader=partial(read_affectnet, LABELS),
+)
+
+AFFECTNET8 = Dataset(
+    name="affectnet8",
+    labels=AFFECTNET8_LABELS,
+    splits=PARTS,
+    validation="validation",
+    provenance=_SOURCE.format("nine tenths of the training part"),
+    reader=partial(read_affectnet, AFFECTNET8_LABELS),
+)

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ec_rfernet.datasets.dataset import Split
+from ec_rfernet.datasets.dataset import PARTS, Dataset, Split
 from ec_rfernet.datasets.partition import partition
 from ec_rfernet.datasets.pictures import (
     SIDE,
@@ -186,3 +186,18 @@ def _nearest(found: Sequence[Face | None], index: int) -> Face | None:
     """The face of a frame; where the detector missed it, that of the frame nearest in time."""
     faces = [(abs(place - index), face) for place, face in enumerate(found) if face is not None]
     return min(faces, key=lambda pair: pair[0])[1] if faces else None
+
+
+DATASET = Dataset(
+    name="ckplus",
+    labels=CKPLUS_LABELS,
+    splits=PARTS,
+    validation="validation",
+    provenance=(
+        "CK+ (Lucey et al., CVPR workshops 2010), the last frames of the labelled "
+        "sequences, one of ten folds that share no person; for research by those who "
+        "signed the agreement only, no copies to others"
+    ),
+    reader=read_ckplus,
+    folds=FOLDS,
+)

@@ -1,4 +1,4 @@
-"""What is known of a data set before any of it is read."""
+"""What is known of a data set before any of it is read, and one split of it in memory."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from ec_rfernet.errors import InputError
-
-# ----------------------------------------------------------------------
-# One split of a data set, in memory.
+from ec_rfernet.faces.framing import Framing
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images with their labels.
+    """Images with their labels: one split of a data set, in memory.
 
     Attributes:
         images: uint8 [N, 48, 48], grey, 0..255.
@@ -38,7 +36,8 @@ class Split:
         return Split(self.images[keep], self.labels[keep], self.rows[keep])
 
 
-# ----------------------------------------------------------------------
+PARTS = ("train", "validation", "test")
+"""The splits of a set that has no names of its own for them."""
 
 Reader = Callable[[Path, str, "int | None"], Split]
 """Reads (root, split, fold); gets only splits and folds that the data set has."""
@@ -57,6 +56,7 @@ class Dataset:
         provenance: source, citation and licence situation, one sentence.
         reader: of the official layouts, see ``docs/datasets.md``.
         folds: of the cross-validation, 0 where the set has a test part of its own.
+        framing: of its pictures, where it was measured once for all; else a training surveys it.
     """
 
     name: str
@@ -66,6 +66,7 @@ class Dataset:
     provenance: str
     reader: Reader
     folds: int = 0
+    framing: Framing | None = None
 
     def read(self, root: Path, split: str, fold: int | None = None) -> Split:
         """Reads one split.

@@ -1,4 +1,4 @@
-"""FER2013 (Goodfellow et al., 2013) in its csv forms or as one npz archive."""
+"""FER2013 (Goodfellow et al., 2013) in its csv forms or as one npz archive, and FER+ votes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ec_rfernet.datasets.dataset import Split
+from ec_rfernet.datasets.dataset import Dataset, Split
 from ec_rfernet.errors import InputError
+from ec_rfernet.faces.framing import FER2013
 from ec_rfernet.labels import LABELS
 
-# ----------------------------------------------------------------------
 # Arrays out of npz archives that may be anything.
 
 _DAMAGED = (
@@ -46,8 +46,6 @@ def read_arrays(path: Path, names: Sequence[str]) -> list[np.ndarray]:
     except _DAMAGED as error:
         raise InputError(f"{path}: not a readable npz archive ({error})") from error
 
-
-# ----------------------------------------------------------------------
 
 USAGES = ("Training", "PublicTest", "PrivateTest")
 SPLITS = {"train": 0, "public": 1, "private": 2}
@@ -163,7 +161,6 @@ def _check_range(path: Path, name: str, values: np.ndarray, count: int) -> None:
         raise InputError(f"{path}: {name} {outside[0]} is outside 0..{count - 1}")
 
 
-# ----------------------------------------------------------------------
 # FER+ (Barsoum et al., ICMI 2016): ten taggers' votes for each FER2013 image.
 
 COLUMNS = (
@@ -223,3 +220,18 @@ def _row(texts: list[str | None], where: str) -> list[int]:
         return [int(text or "") for text in texts]
     except ValueError as error:
         raise InputError(f"{where}: votes are not whole numbers ({error})") from error
+
+
+DATASET = Dataset(
+    name="fer2013",
+    labels=LABELS,
+    splits=tuple(SPLITS),
+    validation="public",
+    provenance=(
+        "FER2013 (Goodfellow et al., 2013), usage Training, without blank images and "
+        "without the pixel-identical twins of PublicTest; the images carry no licence of "
+        "their own"
+    ),
+    reader=read_fer2013,
+    framing=FER2013,
+)

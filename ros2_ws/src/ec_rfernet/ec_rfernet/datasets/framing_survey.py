@@ -16,7 +16,7 @@ from ec_rfernet import datasets
 from ec_rfernet.cli import Parser, exit_code
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces.face import FaceDetector
-from ec_rfernet.faces.framing import ANCHORS, FER2013, Framing, anchor_points
+from ec_rfernet.faces.framing import ANCHORS, Framing, anchor_points
 from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
 
 SAMPLE = 2000
@@ -28,8 +28,8 @@ _ENLARGE = 3  # the detector expects faces larger than 48 pixels, with something
 def framing_of(dataset: str, images: np.ndarray, detector: FaceDetector | None = None) -> Framing:
     """Where eyes and mouth lie in the pictures of a data set.
 
-    For FER2013 what was measured once over all of it; otherwise a survey of `SAMPLE`
-    of the pictures. Takes half a minute: do it before a training, not after.
+    What was measured once over all of a data set, else a survey of `SAMPLE` of the
+    pictures. Takes half a minute: do it before a training, not after.
 
     Args:
         dataset: name of the data set.
@@ -39,8 +39,9 @@ def framing_of(dataset: str, images: np.ndarray, detector: FaceDetector | None =
     Raises:
         InputError: no face was found in any picture, or there is no detector.
     """
-    if dataset == "fer2013":
-        return FER2013
+    known = datasets.get(dataset).framing
+    if known is not None:
+        return known
     own = detector is None
     finder = MediaPipeDetector() if detector is None else detector
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ec_rfernet.datasets.dataset import Split
+from ec_rfernet.datasets.dataset import PARTS, Dataset, Split
 from ec_rfernet.datasets.pictures import LabelledPicture, in_class_folders, read_with_hold_out
 from ec_rfernet.errors import InputError
 from ec_rfernet.labels import LABELS
@@ -80,3 +80,16 @@ def _parse(line: str, where: str) -> tuple[str, int]:
     if int(words[1]) not in NUMBERS:
         raise InputError(f"{where}: label {words[1]} is outside 1..7")
     return words[0], LABELS.index(NUMBERS[int(words[1])])
+
+
+DATASET = Dataset(
+    name="rafdb",
+    labels=LABELS,
+    splits=PARTS,
+    validation="validation",
+    provenance=(
+        "RAF-DB, basic expressions (Li, Deng & Du, CVPR 2017), nine tenths of the training "
+        "part; for non-commercial research only, no copies to others"
+    ),
+    reader=read_rafdb,
+)

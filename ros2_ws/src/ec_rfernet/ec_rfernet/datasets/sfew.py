@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 
-from ec_rfernet.datasets.dataset import Split
+from ec_rfernet.datasets.dataset import PARTS, Dataset, Split
 from ec_rfernet.datasets.pictures import LabelledPicture, in_class_folders, read, read_with_hold_out
 from ec_rfernet.errors import InputError
 from ec_rfernet.labels import LABELS
@@ -82,3 +82,17 @@ def _refuse_frames(path: Path) -> None:
 def _film(path: Path) -> str:
     match = _FRAME.fullmatch(path.stem)
     return match[1] if match else path.stem
+
+
+DATASET = Dataset(
+    name="sfew",
+    labels=LABELS,
+    splits=PARTS,
+    validation="validation",
+    provenance=(
+        "SFEW 2.0 (Dhall et al., ICCV workshops 2011 and ICMI 2015), aligned faces, nine "
+        "tenths of Train; frames of films under copyright, for academic research by those "
+        "who signed the licence only"
+    ),
+    reader=read_sfew,
+)

@@ -181,10 +181,6 @@ def corrupt(images: np.ndarray, name: str, strength: int, seed: int = 0) -> np.n
     return found
 
 
-# ----------------------------------------------------------------------
-# How much a classifier loses under `ec_rfernet.evaluation.corruptions`.
-
-
 @dataclass(frozen=True)
 class Robustness:
     """Accuracies, 0..1, single crop.

@@ -24,7 +24,6 @@ from ec_rfernet.files import staged, write_text
 from ec_rfernet.runtimes import available, choice, open_classifier
 from ec_rfernet.runtimes.classifier import Classifier, softmax
 
-# ----------------------------------------------------------------------
 # The sentences of model cards, once for all bundles.
 
 ARCHITECTURES = {
@@ -109,7 +108,6 @@ USE = (
 )
 
 
-# ----------------------------------------------------------------------
 # What a bundle says of itself: calibration and figures, measured and recorded.
 
 WANTED_RISK = 0.2
@@ -241,8 +239,6 @@ def _network(bundle: Bundle) -> dict[str, int]:
         "macs": sum(row.macs for row in rows),
     }
 
-
-# ----------------------------------------------------------------------
 
 FILE = "MODEL_CARD.md"
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ec_rfernet.faces.face import KEYPOINTS, Face
-from ec_rfernet.faces.similarity import Similarity
+from ec_rfernet.faces.face import KEYPOINTS, Face, Similarity
 
 ANCHORS = ("right_eye", "left_eye", "mouth")
 """The key points that a framing places."""

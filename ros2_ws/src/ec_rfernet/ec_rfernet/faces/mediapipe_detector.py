@@ -17,9 +17,6 @@ import numpy as np
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces.face import KEYPOINTS, Box, Face
 
-# ----------------------------------------------------------------------
-# MediaPipe's solutions, without what their packages import besides.
-
 _OPTIONS = tuple(f"{part}/**/*_pb2.py" for part in ("framework", "calculators", "modules"))
 
 
@@ -40,7 +37,7 @@ def solution(name: str) -> Any:
     except ImportError as error:
         raise InputError(
             f"{name} needs mediapipe < 0.10.30, which carries its models ({error}); "
-            "install requirements/no-deps.txt"
+            "install requirements/no-deps.txt, or pip install 'mediapipe<0.10.30'"
         ) from error
 
 
@@ -62,8 +59,6 @@ def _know_options(folder: Path) -> None:
         for path in sorted(folder.glob(pattern)):
             import_module(".".join(path.relative_to(folder.parent).with_suffix("").parts))
 
-
-# ----------------------------------------------------------------------
 
 _SMALLEST = 8  # pixels; below that there is nothing to detect
 

@@ -1,10 +1,4 @@
-"""VGG for small faces: a teacher for the small networks, not meant for a robot.
-
-Simonyan, Zisserman: "Very deep convolutional networks for large-scale image
-recognition", ICLR 2015, with batch norm, and the mean over the plane in place of the
-hidden linear layers. Nothing but dense 3x3 convolutions: of the networks here it
-trains fastest on a CPU for what it costs.
-"""
+"""Teachers for the small networks, not meant for a robot: VGG and ResNet-18 for small faces."""
 
 from __future__ import annotations
 
@@ -16,6 +10,11 @@ from ec_rfernet.networks.pooled import PooledNetwork
 
 class VGG(PooledNetwork):
     """The network: [N, 3, H, W] normalised RGB in, [N, classes] logits out.
+
+    Simonyan, Zisserman: "Very deep convolutional networks for large-scale image
+    recognition", ICLR 2015, with batch norm, and the mean over the plane in place of the
+    hidden linear layers. Nothing but dense 3x3 convolutions: of the networks here it
+    trains fastest on a CPU for what it costs.
 
     Args:
         widths: channels of each stage; each one but the last ends with a pooling.
@@ -50,14 +49,6 @@ def vgg9(classes: int = 7) -> VGG:
 def vgg13(classes: int = 7) -> VGG:
     """Twelve convolutions and the classifier: 7.8 M parameters; 2.5 times as slow as `vgg9`."""
     return VGG((64, 128, 256, 512), depth=3, classes=classes)
-
-
-# ----------------------------------------------------------------------
-# ResNet-18 for small faces: a teacher for the small networks, not meant for a robot.
-#
-# He, Zhang, Ren, Sun: "Deep Residual Learning for Image Recognition", CVPR 2016. As
-# usual for pictures of this size, the stem is one 3x3 convolution that keeps the
-# resolution.
 
 
 def _norm_conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
@@ -107,5 +98,10 @@ class ResNet(PooledNetwork):
 
 
 def resnet18(classes: int = 7) -> ResNet:
-    """The usual width: 11.2 M parameters."""
+    """ResNet-18 of the usual width: 11.2 M parameters.
+
+    He, Zhang, Ren, Sun: "Deep Residual Learning for Image Recognition", CVPR 2016. As
+    usual for pictures of this size, the stem is one 3x3 convolution that keeps the
+    resolution.
+    """
     return ResNet(64, classes)

@@ -1,28 +1,44 @@
 """What computes the network of a bundle: ONNX Runtime, OpenVINO, PyTorch or our own kernels.
 
-Only the one that is asked for is imported.
+Only the one that is asked for is imported. A runtime of another package, a subclass of
+`ec_rfernet.runtimes.classifier.Classifier`, is registered with an entry point of the group
+``ec_rfernet.runtimes``, see `ec_rfernet.registry`; it runs when it is named or chosen.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
+from collections.abc import Collection
 from importlib.util import find_spec
+from itertools import chain
+from typing import Any
 
 from ec_rfernet.bundle import Bundle
 from ec_rfernet.errors import InputError
+from ec_rfernet.registry import Registry
 from ec_rfernet.runtimes import choice, cpu
-from ec_rfernet.runtimes.classifier import NATIVE, PRECISIONS, RUNTIMES, Classifier
-from ec_rfernet.runtimes.native import library
+from ec_rfernet.runtimes.choice import Choice
+from ec_rfernet.runtimes.classifier import PRECISIONS, Classifier
+from ec_rfernet.runtimes.native import kernels
+
+NATIVE = "native"
+"""The runtime that is our own."""
+
+RUNTIMES: Registry[type[Classifier]] = Registry(
+    "runtime",
+    "ec_rfernet.runtimes",
+    {
+        "onnxruntime": "ec_rfernet.runtimes.onnx_runtime:OnnxClassifier",
+        "openvino": "ec_rfernet.runtimes.open_vino:OpenVinoClassifier",
+        "torch": "ec_rfernet.runtimes.torch_runtime:TorchClassifier",
+        NATIVE: "ec_rfernet.runtimes.native.kernels:NativeClassifier",
+    },
+)
+"""What can compute a network; others' by the name of their package. The robot has the first."""
 
 AUTO = "auto"
 """As runtime or precision: the user's choice, see `open_classifier`."""
 
-_CLASSES = {
-    "onnxruntime": ("onnx_runtime", "OnnxClassifier"),
-    "openvino": ("open_vino", "OpenVinoClassifier"),
-    "torch": ("torch_runtime", "TorchClassifier"),
-    NATIVE: ("native.runtime", "NativeClassifier"),
-}
+_ALWAYS = "onnxruntime"
 
 
 def open_classifier(
@@ -32,8 +48,8 @@ def open_classifier(
 
     What is left to ``auto`` is the user's choice for this bundle and this processor (see
     `ec_rfernet.runtimes.choice`). Without one, or where it does not fit what else is asked for, it
-    is our own kernels if they were made for this kind of processor and for the network's
-    layers, else ONNX Runtime, else the first runtime that has the precision; in int8 if the
+    is our own kernels if they were made for this kind of processor and the bundle has a program
+    for them, else ONNX Runtime, else the first runtime that has the precision; in int8 if the
     bundle records that this loses no more than `choice.TOLERANCE`, else in fp32.
 
     Args:
@@ -44,7 +60,7 @@ def open_classifier(
         precision: `AUTO` or one of `PRECISIONS`.
 
     Returns:
-        The classifier; its ``warning`` says why a choice was passed over.
+        The classifier; its ``warning`` says why a choice, or our own kernels, were passed over.
 
     Raises:
         InputError: a name is unknown, the runtime is not installed, it or this processor
@@ -53,7 +69,7 @@ def open_classifier(
     """
     _known("runtime", runtime, RUNTIMES)
     _known("precision", precision, PRECISIONS)
-    warning = ""
+    warning = None
     if AUTO in (runtime, precision):
         runtime, precision, warning = _resolve(bundle, runtime, precision)
     classifier = _class(runtime)(bundle, threads, precision)
@@ -62,10 +78,15 @@ def open_classifier(
 
 
 def installed(runtime: str) -> bool:
-    """Whether one of `RUNTIMES` is there; it is not imported."""
+    """Whether one of `RUNTIMES` is there; of those that are built in, none is imported."""
     if runtime == NATIVE:
-        return library.find() is not None
-    return find_spec(runtime) is not None
+        return kernels.find() is not None
+    if runtime in RUNTIMES.built_in:
+        return find_spec(runtime) is not None
+    try:
+        return bool(RUNTIMES.get(runtime))
+    except InputError:
+        return False
 
 
 def available(bundle: Bundle) -> tuple[tuple[str, str], ...]:
@@ -77,35 +98,46 @@ def available(bundle: Bundle) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _resolve(bundle: Bundle, runtime: str, precision: str) -> tuple[str, str, str]:
-    """Names for what is `AUTO`, and a warning if that is not the user's choice."""
-    chosen = choice.read(bundle)
-    problem = ""
+def _resolve(bundle: Bundle, runtime: str, precision: str) -> tuple[str, str, str | None]:
+    """Names for what is `AUTO`, and a warning if that is not what the user would expect."""
+    chosen = _choice(bundle)
+    problem = None
     if chosen and runtime in (AUTO, chosen.runtime) and precision in (AUTO, chosen.precision):
         problem = _problem(bundle, chosen)
-        if not problem:
-            return chosen.runtime, chosen.precision, ""
-    runtime, precision = _default(bundle, runtime, precision)
-    if not problem:
-        return runtime, precision, ""
-    return (
-        runtime,
-        precision,
-        (
-            f"{choice.place()}: {problem}; {runtime} {precision} runs instead, "
-            "'ec-rfernet benchmark --choose' chooses anew"
-        ),
-    )
+        if problem is None:
+            return chosen.runtime, chosen.precision, None
+    found = _default(bundle, runtime, precision)
+    runs = f"{' '.join(found)} runs instead"
+    if problem is not None:
+        warning = (
+            f"{choice.place()}: {problem}; {runs}, 'ec-rfernet benchmark --choose' chooses anew"
+        )
+        return *found, warning
+    if runtime == AUTO and found[0] != NATIVE and NATIVE in _own():
+        lacks = _class(NATIVE).missing(bundle, found[1]) if found[1] in kernels.NETWORKS else None
+        if lacks and found[1] not in bundle.not_lowered:
+            return *found, f"{lacks}; {runs}"
+    return *found, None
 
 
-def _problem(bundle: Bundle, chosen: choice.Choice) -> str:
+def _choice(bundle: Bundle) -> Choice | None:
+    chosen = choice.read(bundle)
+    if chosen and chosen.runtime not in RUNTIMES:
+        raise InputError(
+            f"{choice.place()}: {bundle.short_hash}: runtime is {chosen.runtime!r}, "
+            f"expected {', '.join(RUNTIMES)}"
+        )
+    return chosen
+
+
+def _problem(bundle: Bundle, chosen: Choice) -> str | None:
     if chosen.cpu != cpu.name():
         return f"chosen on '{chosen.cpu}', this is '{cpu.name()}'"
     if not installed(chosen.runtime):
         return f"runtime '{chosen.runtime}' is not installed any more"
     if not _class(chosen.runtime).offers(bundle, chosen.precision):
         return f"runtime '{chosen.runtime}' has no {chosen.precision} of this model here"
-    return ""
+    return None
 
 
 def _default(bundle: Bundle, runtime: str, precision: str) -> tuple[str, str]:
@@ -113,31 +145,30 @@ def _default(bundle: Bundle, runtime: str, precision: str) -> tuple[str, str]:
     precisions = [precision]
     if precision == AUTO:
         precisions = ["int8", "fp32"] if "int8" in choice.accurate(bundle) else ["fp32"]
-    names = [runtime] if runtime != AUTO else [*_own(), *filter(installed, RUNTIMES)]
-    for name in names:
+    built_in = filter(installed, RUNTIMES.built_in)
+    for name in [runtime] if runtime != AUTO else chain(_own(), built_in):
         for each in precisions:
             if _class(name).offers(bundle, each):
                 return name, each
-    return (RUNTIMES[0] if runtime == AUTO else runtime), precisions[-1]  # says what is missing
+    return (_ALWAYS if runtime == AUTO else runtime), precisions[-1]  # says what is missing
 
 
 def _own() -> tuple[str, ...]:
     """Our own kernels where they are faster than others: see docs/performance.md."""
     try:
-        made_for_it = installed(NATIVE) and library.paths()[0] != library.PORTABLE
+        made_for_it = installed(NATIVE) and kernels.paths()[0] != kernels.PORTABLE
     except InputError:  # built for another machine
         return ()
     return (NATIVE,) if made_for_it else ()
 
 
 def _class(runtime: str) -> type[Classifier]:
-    module, name = _CLASSES[runtime]
-    if not installed(runtime):
+    if runtime in RUNTIMES.built_in and not installed(runtime):
         how = "build ec_rfernet_native" if runtime == NATIVE else f"pip install {runtime}"
         raise InputError(f"runtime '{runtime}' is not installed: {how}")
-    return getattr(import_module(f"{__name__}.{module}"), name)
+    return RUNTIMES.get(runtime)
 
 
-def _known(kind: str, value: str, names: tuple[str, ...]) -> None:
-    if value not in (AUTO, *names):
+def _known(kind: str, value: str, names: Collection[str] | Registry[Any]) -> None:
+    if value != AUTO and value not in names:
         raise InputError(f"{kind} is '{value}', expected {AUTO} or one of: {', '.join(names)}")

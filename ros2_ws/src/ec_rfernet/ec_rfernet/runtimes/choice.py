@@ -27,7 +27,7 @@ import yaml
 from ec_rfernet.bundle import MANIFEST, Bundle
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import write_text
-from ec_rfernet.runtimes.classifier import PRECISIONS, RUNTIMES
+from ec_rfernet.runtimes.classifier import PRECISIONS
 
 TOLERANCE = 0.003
 """Accuracy, 0..1, that a faster precision may lose against fp32."""
@@ -38,7 +38,7 @@ class Choice:
     """What computes one bundle on one machine.
 
     Attributes:
-        runtime: one of `ec_rfernet.runtimes.classifier.RUNTIMES`.
+        runtime: one of `ec_rfernet.runtimes.RUNTIMES`; as the file says, known or not.
         precision: one of `ec_rfernet.runtimes.classifier.PRECISIONS`.
         cpu: the processor it was measured on, see `ec_rfernet.runtimes.cpu.name`.
         date: of the measurement, as in ISO 8601.
@@ -138,15 +138,17 @@ def _parse(name: str, entry: object) -> Choice:
     where = f"{place()}: {name}"
     if not isinstance(entry, dict):
         raise InputError(f"{where} is {entry!r}, expected runtime, precision, cpu and date")
-    for key, known in (("runtime", RUNTIMES), ("precision", PRECISIONS)):
-        if entry.get(key) not in known:
-            raise InputError(f"{where}: {key} is {entry.get(key)!r}, expected {', '.join(known)}")
+    runtime, precision = entry.get("runtime"), entry.get("precision")
+    if not isinstance(runtime, str):
+        raise InputError(f"{where}: runtime is {runtime!r}, expected onnxruntime or another one")
+    if precision not in PRECISIONS:
+        raise InputError(f"{where}: precision is {precision!r}, expected {', '.join(PRECISIONS)}")
     medians = entry.get("medians", {})
     if not isinstance(medians, dict):
         raise InputError(f"{where}: medians is {medians!r}, expected milliseconds by name")
     return Choice(
-        entry["runtime"],
-        entry["precision"],
+        runtime,
+        precision,
         str(entry.get("cpu", "")),
         str(entry.get("date", "")),
         medians,

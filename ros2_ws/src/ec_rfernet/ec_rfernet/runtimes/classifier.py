@@ -12,17 +12,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from ec_rfernet.bundle import INT8, Bundle
+from ec_rfernet.bundle import INT8, WEIGHTS, Bundle
 from ec_rfernet.errors import InputError
-
-NATIVE = "native"
-"""The runtime that is our own."""
-
-RUNTIMES = ("onnxruntime", "openvino", "torch", NATIVE)
-"""What can compute a network; others' by the name of their package. The robot has the first."""
 
 PRECISIONS = ("fp32", "bf16", "int8")
 """Of the arithmetic: 32-bit floats, 16-bit brain floats, 8-bit integers."""
+
+
+_REMEDIES = {
+    INT8: "; 'ec-rfernet export --bundle {0.folder} --int8 --root PATH' makes it",
+    WEIGHTS: ", which holds only what runs without PyTorch",
+}
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -56,10 +56,10 @@ class Classifier(ABC):
         precision: one of `precisions`.
 
     Attributes:
-        runtime: what computes, one of `RUNTIMES`.
+        runtime: what computes, a name of `ec_rfernet.runtimes.RUNTIMES`.
         precision: of the arithmetic.
         files: the bundle's file that is computed, by precision.
-        warning: one sentence where what runs is not what the user chose, else empty.
+        warning: one sentence where what runs is not what the user would expect, else None.
 
     Raises:
         InputError: the network cannot be loaded, does not fit the bundle, or is not
@@ -72,7 +72,7 @@ class Classifier(ABC):
     def __init__(self, bundle: Bundle, threads: int = 1, precision: str = "fp32") -> None:
         self.bundle = bundle
         self.precision = precision
-        self.warning = ""
+        self.warning: str | None = None
         path = self._file(bundle, precision)
         black = np.zeros((1, bundle.input_size, bundle.input_size), np.uint8)
         try:
@@ -107,24 +107,33 @@ class Classifier(ABC):
         """Calibrated probabilities float32 [N, K] of crops uint8 [N, S, S]; N may be 0."""
         return softmax(self.logits(crops) / np.float32(self.bundle.temperature))
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the columns of logits and probabilities stand for: those of the bundle."""
+        return self.bundle.labels
+
     @classmethod
     def precisions(cls, bundle: Bundle) -> tuple[str, ...]:
         """Those in which this machine can compute this bundle."""
-        return tuple(
-            precision
-            for precision, name in cls.files.items()
-            if _has(bundle, name) and cls.computes(precision)
-        )
+        return tuple(precision for precision in cls.files if cls.offers(bundle, precision))
 
     @classmethod
     def offers(cls, bundle: Bundle, precision: str) -> bool:
-        """Whether `precisions` has this one; may be quicker than to ask for all."""
-        return precision in cls.precisions(bundle)
+        """Whether `precisions` has this one; quicker than to ask for all."""
+        return cls.computes(precision) and cls.missing(bundle, precision) is None
 
     @classmethod
     def computes(cls, precision: str) -> bool:
         """Whether this machine's processor has the precision."""
         return precision in cls.files
+
+    @classmethod
+    def missing(cls, bundle: Bundle, precision: str) -> str | None:
+        """Why a bundle has nothing to compute in one of `files`' precisions; None if it has."""
+        name = cls.files[precision]
+        if bundle.file(name).is_file():
+            return None
+        return f"{bundle.folder}: no {name} in this bundle{_REMEDIES.get(name, '').format(bundle)}"
 
     @abstractmethod
     def _load(self, path: Path, threads: int) -> bool:
@@ -145,17 +154,9 @@ class Classifier(ABC):
             )
         if not cls.computes(precision):
             raise InputError(f"runtime '{cls.runtime}' has no {precision} on this processor")
-        name = cls.files[precision]
-        if name == INT8 and not _has(bundle, name):
-            raise InputError(
-                f"{bundle.folder}: no {name} in this bundle; "
-                f"'ec-rfernet export --bundle {bundle.folder} --int8 --root PATH' makes it"
-            )
-        return bundle.file(name)
-
-
-def _has(bundle: Bundle, name: str) -> bool:
-    return name in bundle.sha256 or bundle.file(name).exists()
+        if problem := cls.missing(bundle, precision):
+            raise InputError(problem)
+        return bundle.file(cls.files[precision])
 
 
 def _either(names: tuple[str, ...]) -> str:

@@ -12,12 +12,9 @@ from ec_rfernet.bundle import INT8, ONNX
 from ec_rfernet.runtimes import cpu
 from ec_rfernet.runtimes.classifier import Classifier
 
-# ----------------------------------------------------------------------
-# Any ONNX network with one input, in ONNX Runtime as on the robot.
-
 
 class OnnxSession:
-    """A network, ready to run.
+    """Any ONNX network with one input, ready to run as on the robot.
 
     Args:
         network: an ONNX file, or its contents.
@@ -54,9 +51,6 @@ class OnnxSession:
     def run(self, batch: np.ndarray) -> np.ndarray:
         """The first output for a whole batch [N, C, H, W], or for a matrix."""
         return self._session.run(None, {self._input.name: batch})[0]
-
-
-# ----------------------------------------------------------------------
 
 
 class OnnxClassifier(Classifier):

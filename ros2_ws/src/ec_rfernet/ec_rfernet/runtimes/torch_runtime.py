@@ -7,11 +7,31 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import nn
 
+from ec_rfernet import networks
 from ec_rfernet.bundle import WEIGHTS, Bundle
+from ec_rfernet.errors import InputError
 from ec_rfernet.runtimes import cpu
 from ec_rfernet.runtimes.classifier import Classifier
+
+
+def load_network(bundle: Bundle) -> nn.Module:
+    """The bundle's network in PyTorch, with its weights, in evaluation mode.
+
+    Raises:
+        InputError: the weights are unreadable or belong to another network.
+    """
+    path = bundle.file(WEIGHTS)
+    network = networks.create(bundle.architecture, classes=len(bundle.labels))
+    try:
+        network.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        problem = str(error).splitlines()[0]
+        raise InputError(f"{path}: not the weights of {bundle.architecture} ({problem})") from error
+    return network.eval()
 
 
 class TorchClassifier(Classifier):
@@ -44,8 +64,6 @@ class TorchClassifier(Classifier):
         return super().computes(precision) and (precision != "bf16" or cpu.has_bf16())
 
     def _load(self, path: Path, threads: int) -> bool:
-        from ec_rfernet.export import load_network
-
         self._network = (self._network or load_network(self.bundle)).cpu().eval()
         return False
 

@@ -1,4 +1,4 @@
-"""The training and validation images of a run, as tensors."""
+"""The training and validation images of a run, as tensors, and what is to be answered to them."""
 
 from __future__ import annotations
 
@@ -27,13 +27,6 @@ from ec_rfernet.runtimes.classifier import softmax
 from ec_rfernet.training.config import PARTS, TrainConfig
 from ec_rfernet.training.regression import logistic_regression
 
-# ----------------------------------------------------------------------
-# What networks answer to training images that they have not seen.
-#
-# A network knows the labels of the images that it has learned from, also the wrong ones. What it
-# answers to other images says how probable each label is. So the training images are divided
-# into parts, a network learns without one of them, and is asked about that one.
-
 
 def parts(split: Split) -> np.ndarray:
     """The part of each image, int64 [N], 0..`PARTS` - 1: the same in every run.
@@ -48,6 +41,10 @@ def answers(
     split: Split, folders: tuple[Path, ...], labels: tuple[str, ...], threads: int
 ) -> np.ndarray:
     """What networks say of the images that each has not learned from.
+
+    A network knows the labels of the images that it has learned from, also the wrong ones. What
+    it answers to other images says how probable each label is. So the training images are
+    divided into `parts`, a network learns without one of them, and is asked about that one.
 
     Args:
         split: all training images.
@@ -101,7 +98,6 @@ def _mirrored(images: np.ndarray, size: int) -> np.ndarray:
     return np.concatenate([centre, centre[..., ::-1]], axis=1)
 
 
-# ----------------------------------------------------------------------
 # What the network is asked to answer: a distribution over the classes for each image.
 
 _RIDGE = 1e-4
@@ -163,8 +159,6 @@ def label_given(evidence: np.ndarray, labels: np.ndarray, classes: int) -> np.nd
     return logits.softmax(dim=1).numpy().astype(np.float32)
 
 
-# ----------------------------------------------------------------------
-
 BLANK_STD = 1.0  # grey levels; FER2013 holds a dozen images that are one colour
 
 
@@ -175,7 +169,7 @@ class TrainingData:
     Attributes:
         images: uint8 [N, 1, 48, 48].
         labels: int64 [N].
-        targets: float32 [N, 7], each row sums to 1.
+        targets: float32 [N, K], each row sums to 1; K classes.
         validation_images: uint8 [M, 1, 48, 48].
         validation_labels: int64 [M].
         mean, std: of the grey levels of ``images`` in 0..1.

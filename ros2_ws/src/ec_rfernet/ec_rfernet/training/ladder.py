@@ -21,8 +21,8 @@ import yaml
 from ec_rfernet.cli import Parser, exit_code
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import check_place, held, write_text
-from ec_rfernet.training import parallel, presets
-from ec_rfernet.training.config import TrainConfig
+from ec_rfernet.training import parallel
+from ec_rfernet.training.config import TrainConfig, configure, settings_of
 from ec_rfernet.training.data import load
 from ec_rfernet.training.state import require_same
 from ec_rfernet.training.trainer import Trainer, choose_device
@@ -60,7 +60,7 @@ def read_rungs(path: Path = RUNGS) -> list[Rung]:
         rows = yaml.safe_load(path.read_text(encoding="utf-8"))["rungs"]
         rungs, carried = dict[str, Rung](), dict[str, Any]()
         for row in rows:
-            name, given = str(row["name"]), presets.settings(path, row["settings"])
+            name, given = str(row["name"]), settings_of(path, row["settings"])
             if name in rungs:
                 raise InputError(f"{path}: two rungs are called '{name}'")
             needs = row.get("needs")
@@ -200,7 +200,7 @@ def _climb(options: argparse.Namespace) -> None:
                     "out": options.out / f"{number:02d}-{seed}",
                     **({rung.needs: networks} if rung.needs else {}),
                 }  # fmt: skip
-                config = presets.configure(options.preset, given)
+                config = configure(options.preset, given)
                 with _claim(config.out, world) as ours:
                     if ours:
                         results[rung.name].append(measure(config, world))

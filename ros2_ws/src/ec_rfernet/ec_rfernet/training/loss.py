@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from ec_rfernet import bundle
 from ec_rfernet.errors import InputError
-from ec_rfernet.export import load_network
+from ec_rfernet.runtimes.torch_runtime import load_network
 from ec_rfernet.training.config import TrainConfig
 from ec_rfernet.training.data import normalise
 
@@ -66,7 +66,7 @@ class Teachers:
         """
         answer = self._kept.get(number)
         if answer is None:
-            answer = self._ask(views)
+            answer = self.ask(views)
             if number is not None:
                 self._kept[number] = answer
         return answer
@@ -84,7 +84,8 @@ class Teachers:
         agreement = divergence * self._temperature**2
         return torch.lerp(loss, agreement, self._weight)
 
-    def _ask(self, views: Tensor) -> Tensor:
+    def ask(self, views: Tensor) -> Tensor:
+        """The mean answer to views [N, 1, S, S] and their mirror images, computed anew."""
         both = torch.cat([views, views.flip(dims=[3])])
         with torch.no_grad():
             answers = [

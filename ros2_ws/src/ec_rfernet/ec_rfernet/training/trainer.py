@@ -1,20 +1,32 @@
-"""The training loop: averaged weights, several processes, resumable at any epoch."""
+"""The training loop: averaged weights, several processes, resumable at any epoch.
+
+What a finished run leaves behind is a bundle, measured, with its figures and curves.
+"""
 
 from __future__ import annotations
 
 import copy
+import dataclasses
+import json
 import math
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn, optim
 
-from ec_rfernet import bundle, datasets, networks
+from ec_rfernet import bundle as bundles
+from ec_rfernet import datasets, networks
+from ec_rfernet.bundle import Bundle
 from ec_rfernet.errors import InputError
-from ec_rfernet.export import load_network
+from ec_rfernet.evaluation import plots
+from ec_rfernet.evaluation.model_card import measure
+from ec_rfernet.export import IMAGES, spread, write_bundle
+from ec_rfernet.files import staged
+from ec_rfernet.runtimes.torch_runtime import load_network
 from ec_rfernet.training.augment import augment, center_crop, mix
 from ec_rfernet.training.config import TrainConfig
 from ec_rfernet.training.data import TrainingData, normalise
@@ -23,13 +35,13 @@ from ec_rfernet.training.parallel import ProcessGroup
 from ec_rfernet.training.regression import logistic_regression
 from ec_rfernet.training.state import History, load_state, save_state
 
-# ----------------------------------------------------------------------
-# Sharpness-aware minimisation (Foret et al., ICLR 2021).
-
 
 @contextmanager
 def steepest_neighbour(model: nn.Module, radius: float) -> Iterator[None]:
-    """Moves the weights up their gradients by ``radius``, and back at the end."""
+    """Moves the weights up their gradients by ``radius``, and back at the end.
+
+    That is sharpness-aware minimisation (Foret et al., ICLR 2021).
+    """
     pairs = [(p, p.grad) for p in model.parameters() if p.grad is not None]
     norm = torch.stack([gradient.norm() for _, gradient in pairs]).norm()
     moves = [gradient * (radius / (norm + 1e-12)) for _, gradient in pairs]
@@ -78,10 +90,6 @@ def gradients(model: nn.Module, loss: Callable[[], Tensor], radius: float) -> Te
     return value.detach()
 
 
-# ----------------------------------------------------------------------
-# The learning rate over the epochs.
-
-
 def learning_rate(config: TrainConfig, epoch: float) -> float:
     """The rate at a point of time; 1.5 is the middle of the second epoch.
 
@@ -100,14 +108,6 @@ def learning_rate(config: TrainConfig, epoch: float) -> float:
     return config.learning_rate * factor
 
 
-# ----------------------------------------------------------------------
-# The last layer, fitted once more when the features are learned.
-#
-# Votes and teachers make good features, but draw the classifier towards what they find
-# probable: of the faces labelled ``scared``, FER+'s taggers saw most as something else.
-# Kang et al., "Decoupling representation and classifier for long-tailed recognition",
-# ICLR 2020, learn the two apart for a like reason.
-
 _BATCH = 256
 _RIDGE = 1e-3
 
@@ -119,6 +119,11 @@ def refit_classifier(
 
     It stays near what it was, see `logistic_regression`; all other layers stay as they are.
 
+    Votes and teachers make good features, but draw the classifier towards what they find
+    probable: of the faces labelled ``scared``, FER+'s taggers saw most as something else.
+    Kang et al., "Decoupling representation and classifier for long-tailed recognition",
+    ICLR 2020, learn the two apart for a like reason.
+
     Args:
         network: in evaluation mode, on the device of ``data``.
         data: the training images, whose centre crops are used, and their labels.
@@ -126,7 +131,7 @@ def refit_classifier(
         world: the processes, which share the images.
     """
     *_, classifier = (layer for layer in network.modules() if isinstance(layer, nn.Linear))
-    features = _features(network, classifier, data, size, world)
+    features = features_before(network, classifier, data, size, world)
     learned = torch.cat([classifier.weight.T, classifier.bias[None]]).detach()
     fitted = logistic_regression(features, data.labels, learned, _RIDGE).to(learned.dtype)
     with torch.no_grad():
@@ -134,10 +139,10 @@ def refit_classifier(
         classifier.bias.copy_(fitted[-1])
 
 
-def _features(
+def features_before(
     network: nn.Module, classifier: nn.Linear, data: TrainingData, size: int, world: ProcessGroup
 ) -> Tensor:
-    """What the classifier is given for each image, float [N, D]."""
+    """What a layer of a network is given for each training image, float [N, D]."""
     features = torch.zeros(len(data.images), classifier.in_features, device=data.images.device)
     seen: list[Tensor] = []
     hook = classifier.register_forward_pre_hook(lambda _layer, inputs: seen.append(inputs[0]))
@@ -152,8 +157,6 @@ def _features(
     world.average([features])  # each process has filled its own rows
     return features * world.size
 
-
-# ----------------------------------------------------------------------
 
 Progress = Callable[[float, float], None]
 """Called now and then with (share of the epoch that is done, mean loss so far)."""
@@ -247,8 +250,8 @@ class Trainer:
             for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate(self.config, epoch + step / steps)
             number = self._views(epoch) * steps + step if self.config.repeat_views else None
-            total += self._step(chosen.to(self.device), generator, number)
-            self._update_average(epoch * steps + step)
+            total += self.step(chosen.to(self.device), generator, number)
+            self.update_average(epoch * steps + step)
             if (step + 1) % max(1, steps // _REPORTS) == 0 or step + 1 == steps:
                 progress((step + 1) / steps, float(total) / (step + 1))
         self.world.average([total])  # each process saw its own part of the images
@@ -258,8 +261,17 @@ class Trainer:
         """Epochs of the same number show the same views in the same batches."""
         return epoch % (self.config.repeat_views or self.config.epochs)
 
-    def _step(self, chosen: Tensor, generator: torch.Generator, number: int | None) -> Tensor:
-        """One update from the images with these indices; returns the loss."""
+    def step(self, chosen: Tensor, generator: torch.Generator, number: int | None) -> Tensor:
+        """One update from some images.
+
+        Args:
+            chosen: indices of the images, int64 [B], on the device.
+            generator: of the augmentation.
+            number: of the batch, if the same views of the same images return in it.
+
+        Returns:
+            The loss.
+        """
         images = self.data.images[chosen].float() / 255
         views = augment(images, self.size, self.config, generator)
         views, targets = mix(views, self.data.targets[chosen], self.config, generator)
@@ -307,7 +319,8 @@ class Trainer:
                 right += int((answer(views).argmax(1) == labels).sum())
         return right / len(self.data.validation_labels)
 
-    def _update_average(self, step: int) -> None:
+    def update_average(self, step: int) -> None:
+        """Moves the averaged weights towards the present ones; ``step`` counts from the start."""
         decay = min(self.config.ema_decay, (1 + step) / (10 + step))
         with torch.no_grad():
             for mean, value in zip(_state(self.average), _state(self.model), strict=True):
@@ -341,7 +354,7 @@ def _prepare(config: TrainConfig) -> None:
 
 def _initial_weights(config: TrainConfig, classes: int) -> dict[str, Tensor]:
     assert config.init is not None
-    initial = bundle.load(config.init)
+    initial = bundles.load(config.init)
     if initial.architecture != config.model or len(initial.labels) != classes:
         raise InputError(
             f"{config.init}: {initial.architecture} with {len(initial.labels)} classes, "
@@ -364,3 +377,62 @@ def _optimizer(model: nn.Module, config: TrainConfig) -> optim.Optimizer:
     if config.optimizer == "adam":
         return optim.Adam(groups, lr=config.learning_rate)
     return optim.SGD(groups, lr=config.learning_rate, momentum=0.9, nesterov=True)
+
+
+VOTES = "FER+ votes of the training images (Barsoum et al., ICMI 2016), MIT licence"
+
+
+def write_result(trainer: Trainer, tell: Callable[[str], None] = lambda _name: None) -> Bundle:
+    """Writes the bundle of a run into its ``out`` folder.
+
+    Its files appear together, when all is measured, or not at all. Temperature and reject
+    threshold are fitted on the validation split, whose figures are therefore those of the
+    data the checkpoint was tuned on.
+
+    Args:
+        trainer: finished.
+        tell: called with what is done next; for a large network on a CPU it takes minutes.
+
+    Raises:
+        InputError: the exported network does not compute what was trained.
+        OSError: the folder cannot be written.
+    """
+    with staged(trainer.config.out) as folder:
+        bundle = _write(trainer, folder, tell)
+    return dataclasses.replace(bundle, folder=trainer.config.out)
+
+
+def _write(trainer: Trainer, folder: Path, tell: Callable[[str], None]) -> Bundle:
+    config, data, history = trainer.config, trainer.data, trainer.history
+    dataset = datasets.get(config.dataset)
+    draft = Bundle(
+        folder=folder,
+        name=config.model,
+        architecture=config.model,
+        input_size=trainer.size,
+        mean=data.mean,
+        std=data.std,
+        framing=data.framing,
+        labels=dataset.labels,
+        provenance={
+            "data": [dataset.provenance, *([VOTES] if config.soft_labels else [])],
+            "images": len(data.images),
+            "training": config.as_dict(),
+            "seconds": round(sum(history.seconds)),
+        },
+    )
+    tell("export and quantisation")
+    images = data.images.squeeze(1).cpu().numpy()
+    bundle = write_bundle(draft, trainer.average, images[spread(data.labels.cpu().numpy(), IMAGES)])
+    plots.learning_curves(history.loss, history.accuracy, folder / "learning_curves.png")
+    bundle = measure(
+        bundle,
+        data.validation_images.squeeze(1).cpu().numpy(),
+        data.validation_labels.cpu().numpy(),
+        dataset.name,
+        dataset.validation,
+        tell,
+    )
+    figures = {**bundle.metrics, "history": vars(history)}
+    (folder / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    return bundle

@@ -78,7 +78,7 @@ def test_bad_files(tmp_path, fer2013):
         datasets.read("fer2013", fer2013, "test")
     with pytest.raises(InputError, match="fer2013 has no folds, but fold 3 was asked for"):
         datasets.read("fer2013", fer2013, "train", 3)
-    with pytest.raises(InputError, match="unknown data set 'jaffe'; expected .* fer2013, rafdb"):
+    with pytest.raises(InputError, match="data set is 'jaffe', expected .* fer2013, rafdb"):
         datasets.read("jaffe", fer2013, "train")
 
 

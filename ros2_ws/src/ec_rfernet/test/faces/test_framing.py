@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ec_rfernet.faces.face import Box, Face
+from ec_rfernet.faces.face import Box, Face, Similarity
 from ec_rfernet.faces.framing import FER2013, align
-from ec_rfernet.faces.similarity import Similarity
 
 
 def face_at(points):

@@ -13,7 +13,7 @@ from ec_rfernet.export import write_bundle
 from ec_rfernet.faces.framing import FER2013
 from ec_rfernet.runtimes import choice, cpu, open_classifier
 from ec_rfernet.runtimes.choice import Choice
-from ec_rfernet.runtimes.native import library
+from ec_rfernet.runtimes.native import kernels
 
 PICTURES = torch.arange(8 * 48 * 48).reshape(8, 48, 48).remainder(256).to(torch.uint8).numpy()
 
@@ -64,7 +64,7 @@ def test_the_place(config, monkeypatch):
 @pytest.fixture
 def general(monkeypatch):
     """Our own kernels were not built."""
-    monkeypatch.setattr(library, "find", lambda: None)
+    monkeypatch.setattr(kernels, "find", lambda: None)
 
 
 def test_without_a_choice_int8_runs_where_it_is_proven(bundle, general):
@@ -75,22 +75,20 @@ def test_without_a_choice_int8_runs_where_it_is_proven(bundle, general):
     assert opened(dataclasses.replace(bundle, metrics={})) == ("onnxruntime", "fp32")
 
 
-@pytest.mark.skipif(library.find() is None, reason="ec_rfernet_native was not built")
+@pytest.mark.skipif(kernels.find() is None, reason="ec_rfernet_native was not built")
 def test_without_a_choice_our_own_kernels_run_where_they_are_fast(bundle, monkeypatch):
-    monkeypatch.setattr(library, "paths", lambda: ("avx512", "portable"))
+    monkeypatch.setattr(kernels, "paths", lambda: ("avx512", "portable"))
     assert opened(bundle) == ("native", "int8")
     assert opened(bundle, "auto", "fp32") == ("native", "fp32")
     assert opened(bundle, "onnxruntime") == ("onnxruntime", "int8")
-    monkeypatch.setattr(library, "paths", lambda: ("portable",))
+    monkeypatch.setattr(kernels, "paths", lambda: ("portable",))
     assert opened(bundle) == ("onnxruntime", "int8")
 
 
 def test_kernels_that_cannot_be_loaded_are_passed_over(bundle, tmp_path, monkeypatch):
     (tmp_path / "kernels.so").write_text("of another machine")
-    monkeypatch.setattr(library, "find", lambda: tmp_path / "kernels.so")
-    library._library.cache_clear()
+    monkeypatch.setattr(kernels, "find", lambda: tmp_path / "kernels.so")
     assert opened(bundle) == ("onnxruntime", "int8")
-    library._library.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -131,7 +129,7 @@ def test_what_is_asked_for_goes_before_the_choice(bundle, general):
     assert opened(bundle, "onnxruntime", "int8") == ("onnxruntime", "int8")
     assert opened(bundle, "auto", "int8") == ("onnxruntime", "int8")
     assert opened(bundle, "torch") == ("torch", "fp32")
-    assert open_classifier(bundle, 1, "torch").warning == ""
+    assert open_classifier(bundle, 1, "torch").warning is None
 
 
 def test_the_other_half_comes_from_the_choice(bundle):
@@ -165,7 +163,7 @@ def test_a_choice_that_does_not_fit_is_passed_over(bundle, monkeypatch, capfd, c
     assert "onnxruntime int8 runs instead" in found.warning
     assert "\n" not in found.warning
     assert "".join(capfd.readouterr()) == ""
-    assert open_classifier(bundle, 1, "onnxruntime", "fp32").warning == ""
+    assert open_classifier(bundle, 1, "onnxruntime", "fp32").warning is None
 
 
 @pytest.mark.parametrize(

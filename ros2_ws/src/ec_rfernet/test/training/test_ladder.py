@@ -8,7 +8,8 @@ import pytest
 
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import held
-from ec_rfernet.training import ladder, parallel, presets
+from ec_rfernet.training import ladder, parallel
+from ec_rfernet.training.config import configure
 
 
 def test_rungs_build_on_each_other_but_not_on_what_was_left_aside(tmp_path):
@@ -35,11 +36,11 @@ def test_rungs_build_on_each_other_but_not_on_what_was_left_aside(tmp_path):
 
 def test_the_ladder_of_the_library_is_valid(tmp_path):
     for rung in ladder.read_rungs():
-        presets.configure("fer2013", {"root": tmp_path, "out": tmp_path, **rung.settings})
+        configure("fer2013", {"root": tmp_path, "out": tmp_path, **rung.settings})
 
 
 def test_a_finished_rung_is_not_run_again(fer2013, tmp_path):
-    config = presets.configure(
+    config = configure(
         "fer2013_nano", {"root": fer2013, "out": tmp_path / "run", "epochs": 1, "batch_size": 16}
     )
     first = ladder.measure(config, parallel.ProcessGroup())

@@ -1,4 +1,4 @@
-"""Draws the scene of one moment: backdrop, people, camera and light."""
+"""What happens in the clip, and the pictures of it: backdrop, people, camera and light."""
 
 from __future__ import annotations
 
@@ -10,10 +10,17 @@ from typing import Protocol, TypeVar
 import cv2
 import numpy as np
 
-from fer_bringup.clip.expression import AT_REST, Expression, put_on
-from fer_bringup.clip.portraits import COLLINS, EYE_DISTANCE, HOPPER, Portrait, load
+from fer_bringup.clip.portraits import (
+    AT_REST,
+    COLLINS,
+    EYE_DISTANCE,
+    HOPPER,
+    Expression,
+    Portrait,
+    load,
+    put_on,
+)
 
-# ----------------------------------------------------------------------
 # What happens in the clip: who comes, what their faces do, how the light changes.
 
 DURATION = 45.0
@@ -47,7 +54,7 @@ class HeadPose:
 
 
 @dataclass(frozen=True)
-class Light:
+class RoomLight:
     """The light in the room.
 
     Attributes:
@@ -60,9 +67,9 @@ class Light:
     warmth: float = 0.0
     side: float = 0.0
 
-    def towards(self, other: Light, share: float) -> Light:
+    def towards(self, other: RoomLight, share: float) -> RoomLight:
         """``share`` (0..1) of the way to another light."""
-        return Light(
+        return RoomLight(
             self.gain + share * (other.gain - self.gain),
             self.warmth + share * (other.warmth - self.warmth),
             self.side + share * (other.side - self.side),
@@ -120,22 +127,21 @@ CAST: dict[tuple[str, str], tuple[tuple[float, HeadPose], ...]] = {
 }
 """The people, in the order in which they are drawn, and their key poses."""
 
-LIGHT: tuple[tuple[float, Light], ...] = (
-    (0.0, Light(0.85)),
-    (3.0, Light(1.05, 0.3, -0.5)),
-    (9.0, Light(1.0, -0.2, 0.6)),
-    (14.5, Light(0.7, -0.4)),
-    (17.0, Light(1.0, 0.0, 0.4)),
-    (22.0, Light(0.8, -0.5, 0.7)),
-    (26.0, Light(1.12, 0.1, -0.3)),
-    (32.0, Light(0.95, 0.4, -0.6)),
-    (38.0, Light(1.05, 0.2, 0.2)),
-    (45.0, Light(0.8)),
+LIGHT: tuple[tuple[float, RoomLight], ...] = (
+    (0.0, RoomLight(0.85)),
+    (3.0, RoomLight(1.05, 0.3, -0.5)),
+    (9.0, RoomLight(1.0, -0.2, 0.6)),
+    (14.5, RoomLight(0.7, -0.4)),
+    (17.0, RoomLight(1.0, 0.0, 0.4)),
+    (22.0, RoomLight(0.8, -0.5, 0.7)),
+    (26.0, RoomLight(1.12, 0.1, -0.3)),
+    (32.0, RoomLight(0.95, 0.4, -0.6)),
+    (38.0, RoomLight(1.05, 0.2, 0.2)),
+    (45.0, RoomLight(0.8)),
 )
 """Key moments of the light."""
 
 
-# ----------------------------------------------------------------------
 # Values that change over time, given at a few moments.
 
 
@@ -168,7 +174,7 @@ def at(keys: Sequence[tuple[float, T]], time: float) -> T:
     return before[1]
 
 
-# ----------------------------------------------------------------------
+# The picture.
 
 WIDTH, HEIGHT, RATE = 640, 480, 30
 """Pixels, pixels, frames per second."""
@@ -251,7 +257,7 @@ def _placed(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return placed.astype(np.float32)
 
 
-def _lit(scene: np.ndarray, light: Light) -> np.ndarray:
+def _lit(scene: np.ndarray, light: RoomLight) -> np.ndarray:
     colour = light.gain * np.array([1 - 0.12 * light.warmth, 1, 1 + 0.08 * light.warmth])
     across = 1 + 0.22 * light.side * np.linspace(-1, 1, WIDTH)
     return scene * colour.astype(np.float32) * across.astype(np.float32)[:, None]

@@ -4,3 +4,10 @@ Runs before anything is built or installed, as
 ``PYTHONPATH=ros2_ws/src/fer_monitor python3 -m fer_monitor.doctor``: everything but the
 probes, which are programs of their own, needs Python's standard library only.
 """
+
+import sys
+from pathlib import Path
+
+_COMMON = Path(__file__).resolve().parents[3] / "fer_common"
+if _COMMON.is_dir():  # in the project's sources, which need not be built or sourced
+    sys.path.insert(0, str(_COMMON))

@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
+import importlib
+import os
+import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from importlib.metadata import PackageNotFoundError as NotInstalled
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import cv2
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from rclpy.duration import Duration
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.serialization import deserialize_message, serialize_message
 from rclpy.utilities import get_rmw_implementation_identifier
+from sensor_msgs.msg import CompressedImage, Image
 
 from ec_rfernet.errors import InputError
-from fer_common.diagnostics import Report
+from fer_common.diagnostics import Report, error, warn
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.parameters import declare
 from fer_common.runner import StartError
 from fer_common.settings import setting
-from fer_monitor.recording.bag_file import new_bag
-from fer_monitor.recording.definitions import definition
-from fer_monitor.recording.listener import Listener
-from fer_monitor.recording.pictures import to_jpeg
-from fer_monitor.recording.state import report, versions
-from fer_monitor.recording.topics import COMPRESSED, NOTICE, RAW, TOPICS, Recorded
-from fer_monitor.recording.writer import Channel, Limits, Writer
+from fer_monitor.recording.bag_writer import (
+    BagWriter,
+    RecordingLimits,
+    TopicToWrite,
+    definition,
+    new_bag,
+)
+from fer_monitor.recording.topics import COMPRESSED, NOTICE, RAW, TOPICS, RecordedTopic
+from fer_node.nodes.messages import to_bgr
+from fer_node.perception.frame import DecodeError
 
 _CLOSE_S = 3.5  # `ros2 launch` loses patience after five
 _LOOK_EVERY_S = 0.2
+_QUALITY = 92  # of JPEG, of 100; a VGA picture takes 60 kB
 
 
 @dataclass(frozen=True)
@@ -69,19 +84,20 @@ class BagRecorder(Node):
         super().__init__("bag_recorder", **options)
         self._params = params = declare(self, RecorderParameters)
         parent = Path(params.folder).expanduser()
-        limits = Limits(
+        limits = RecordingLimits(
             params.max_duration_s, int(params.max_size_mb * 1e6), int(params.reserve_mb * 1e6)
         )
         try:
             bag = new_bag(parent, datetime.now(), limits.reserve)
-        except OSError as error:
+        except OSError as problem:
+            why = problem.strerror
             raise StartError(
-                f"parameter 'folder': recordings cannot be kept in '{parent}' ({error.strerror})"
-            ) from error
+                f"parameter 'folder': recordings cannot be kept in '{parent}' ({why})"
+            ) from problem
         self.folder = bag.folder
-        self._writer = Writer(bag, limits, time.monotonic)
-        self._channels: dict[str, Channel] = {}
-        self._listeners: dict[str, Listener] = {}
+        self._writer = BagWriter(bag, limits, time.monotonic)
+        self._heard: dict[str, RawSubscription] = {}
+        self._targets: dict[str, TopicToWrite] = {}
         for topic in TOPICS:
             self._listen(topic)
         self._told = False
@@ -91,9 +107,19 @@ class BagRecorder(Node):
         self.create_timer(_LOOK_EVERY_S, self._look_around)
         self._announce()
 
+    @property
+    def topics(self) -> set[str]:
+        """Full names of the topics of the bag on which something has come."""
+        return {target.topic for target in self._targets.values()}
+
+    @property
+    def written(self) -> int:
+        """Messages in the bag."""
+        return self._writer.written
+
     def has_ended(self) -> bool:
         """Whether a limit is reached and the bag complete."""
-        return bool(self._writer.complete)
+        return self._writer.complete is not None
 
     def destroy_node(self) -> None:
         """Completes the bag first."""
@@ -105,39 +131,40 @@ class BagRecorder(Node):
 
     # What is received
 
-    def _listen(self, topic: Recorded, target: str = "") -> None:
+    def _listen(self, topic: RecordedTopic, target: str | None = None) -> None:
         """Records a topic whose type is installed.
 
         Args:
             topic: see there.
-            target: topic of the bag that its images get, as JPEG; empty: as they are.
+            target: topic of the bag that its images get, as JPEG; None: as they are.
         """
-        if topic.name in self._listeners:
+        if topic.name in self._heard:
             return
         kind = COMPRESSED.type if target else topic.type
         try:
-            text = definition(kind, _share)
-            channel = partial(self._channel, topic, target, kind, text)
-            self._listeners[topic.name] = Listener(self, topic, partial(self._take, channel))
-        except (ImportError, InputError) as error:
-            self.get_logger().debug(f"{topic.name} is not recorded: {error}")
+            place = partial(self._target, topic, target, kind, definition(kind, _share))
+            self._heard[topic.name] = RawSubscription(self, topic, partial(self._take, place))
+        except (ImportError, InputError) as problem:
+            self.get_logger().debug(f"{topic.name} is not recorded: {problem}")
 
-    def _take(self, channel: Callable[[], Channel], received: int, message: bytes) -> None:
-        self._writer.put(channel(), received, message)
+    def _take(self, place: Callable[[], TopicToWrite], received: int, message: bytes) -> None:
+        self._writer.put(place(), received, message)
 
-    def _channel(self, topic: Recorded, target: str, kind: str, text: str) -> Channel:
+    def _target(
+        self, topic: RecordedTopic, target: str | None, kind: str, text: str
+    ) -> TopicToWrite:
         """Where in the bag a topic goes; known when its publishers are."""
-        if topic.name not in self._channels:
-            listener = self._listeners[topic.name]
+        if topic.name not in self._targets:
+            heard = self._heard[topic.name]
             convert = to_jpeg(self._warn_of_image) if target else None
-            self._channels[topic.name] = Channel(
-                target or listener.name, kind, text, listener.offered(), convert
+            self._targets[topic.name] = TopicToWrite(
+                target or heard.name, kind, text, heard.offered(), convert
             )
-        return self._channels[topic.name]
+        return self._targets[topic.name]
 
     def _look_around(self) -> None:
-        for listener in self._listeners.values():
-            listener.relax()
+        for subscription in self._heard.values():
+            subscription.relax()
         if self._params.images:
             self._look_for_images()
 
@@ -146,8 +173,8 @@ class BagRecorder(Node):
         raw = self.resolve_topic_name(RAW.name)
         name = f"{raw}/compressed"
         if self.count_publishers(name):
-            if RAW.name in self._listeners:
-                self._listeners.pop(RAW.name).close()
+            if RAW.name in self._heard:
+                self._heard.pop(RAW.name).close()
             self._listen(replace(COMPRESSED, name=name))
         elif self.count_publishers(raw):
             self._listen(RAW, target=name)
@@ -173,7 +200,23 @@ class BagRecorder(Node):
             self.get_logger().warning(f"the disk is too slow: {lost} messages were dropped")
         if writer.error:
             self._tell_end()
-        return report(self.folder, self._params.images, writer, self._about)
+        slow = "the disk is too slow: messages were dropped" if writer.dropped else None
+        return Report(
+            "recording",
+            {
+                "folder": self.folder,
+                "pictures": "yes" if self._params.images else "no",
+                "messages": writer.written,
+                "megabytes": f"{writer.size / 1e6:.1f}",
+                "dropped": writer.dropped,
+                **self._about,
+            },
+            [
+                error(writer.error and f"not recording: {writer.error}"),
+                warn(writer.complete and f"the recording has ended: {writer.complete}"),
+                warn(slow),
+            ],
+        )
 
     def _tell_end(self) -> None:
         """How the recording went; once."""
@@ -186,6 +229,151 @@ class BagRecorder(Node):
             self.get_logger().error(f"the recording has ended: {writer.error}; {text}")
         else:
             self.get_logger().info(f"the recording has ended, {writer.complete}: {text}")
+
+
+# What is received.
+
+
+class RawSubscription:
+    """Receives a topic without decoding it; asks for as much as its publishers offer.
+
+    Args:
+        node: that receives.
+        topic: see there.
+        heard: is given the time of arrival, ns since 1970, and each message as it was received.
+
+    Raises:
+        ImportError: the type is not installed.
+    """
+
+    def __init__(
+        self, node: Node, topic: RecordedTopic, heard: Callable[[int, bytes], None]
+    ) -> None:
+        package, _, name = topic.type.split("/")
+        self._kind = getattr(importlib.import_module(f"{package}.msg"), name)
+        self._node, self._topic, self._heard = node, topic, heard
+        self._refused = False
+        self._subscribe(modest=topic.stream)
+
+    @property
+    def name(self) -> str:
+        """Of the topic, in full."""
+        return self._subscription.topic_name
+
+    def offered(self) -> tuple[dict[str, Any], ...]:
+        """What the publishers of the topic offer, as rosbag2 writes it down."""
+        infos = self._node.get_publishers_info_by_topic(self.name)
+        return tuple(_written_down(info.qos_profile) for info in infos)
+
+    def relax(self) -> None:
+        """Asks for less, if a publisher was found that offers less. To be called now and then."""
+        if self._refused:
+            self.close()
+            self._refused = False
+            self._subscribe(modest=True)
+
+    def close(self) -> None:
+        """Receives nothing more."""
+        self._node.destroy_subscription(self._subscription)
+
+    def _subscribe(self, modest: bool) -> None:
+        qos = QoSProfile(depth=self._topic.depth)
+        if modest:
+            qos.reliability = ReliabilityPolicy.BEST_EFFORT
+        elif self._topic.latched:
+            qos.durability = DurabilityPolicy.TRANSIENT_LOCAL
+        self._subscription = self._node.create_subscription(
+            self._kind,
+            self._topic.name,
+            self._receive,
+            qos,
+            raw=True,
+            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=self._on_refused),
+        )
+
+    def _on_refused(self, _event: object) -> None:
+        self._refused = True  # a subscription must not be replaced by its own callback
+
+    def _receive(self, message: bytes) -> None:
+        # The middleware knows the time too, but rclpy's EventsExecutor cannot hand it over.
+        self._heard(self._node.get_clock().now().nanoseconds, message)
+
+
+def _written_down(profile: QoSProfile) -> dict[str, Any]:
+    """The profile of a publisher, for ``ros2 bag play`` to offer it again."""
+    return {
+        "history": _policy(profile.history),
+        "depth": profile.depth,
+        "reliability": _policy(profile.reliability),
+        "durability": _policy(profile.durability),
+        "deadline": _parts(profile.deadline),
+        "lifespan": _parts(profile.lifespan),
+        "liveliness": _policy(profile.liveliness),
+        "liveliness_lease_duration": _parts(profile.liveliness_lease_duration),
+        "avoid_ros_namespace_conventions": profile.avoid_ros_namespace_conventions,
+    }
+
+
+def _policy(policy: object) -> str:
+    # A publisher elsewhere does not tell its history.
+    return str(getattr(policy, "name", "unknown")).lower()
+
+
+def _parts(duration: Duration) -> dict[str, int]:
+    seconds, rest = divmod(duration.nanoseconds, 10**9)
+    return {"sec": seconds, "nsec": rest}
+
+
+def to_jpeg(warn_of: Callable[[str], object]) -> Callable[[bytes], bytes | None]:
+    """What turns a serialised Image into a serialised CompressedImage.
+
+    A minute of images as they come would take gigabytes.
+
+    Args:
+        warn_of: told of images that cannot be decoded.
+    """
+
+    def convert(data: bytes) -> bytes | None:
+        image = deserialize_message(data, Image)
+        try:
+            pixels = to_bgr(image)
+        except DecodeError as problem:
+            warn_of(f"an image is not recorded: {problem}")
+            return None
+        _, jpeg = cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))
+        message = CompressedImage(header=image.header, format="bgr8; jpeg compressed bgr8")
+        message.data.frombytes(jpeg.tobytes())
+        return bytes(serialize_message(message))
+
+    return convert
+
+
+# What is told about it.
+
+
+def versions(middleware: str) -> dict[str, str]:
+    """Of what was recorded with what.
+
+    Args:
+        middleware: of ROS.
+    """
+    return {
+        "robot": _version("fer_node"),
+        "recorder": _version("fer_monitor"),
+        "ROS": os.environ.get("ROS_DISTRO") or f"rclpy {_version('rclpy', 'ros-jazzy-rclpy')}",
+        "middleware": middleware,
+        "Python": platform.python_version(),
+        "machine": f"{platform.machine()}, {platform.system()} {platform.release()}",
+    }
+
+
+def _version(*names: str) -> str:
+    for name in names:
+        try:
+            return version(name)
+        except NotInstalled:
+            continue
+    return "unknown"
 
 
 def _share(package: str) -> Path:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedTopic:
     """One topic to record.
 
     Attributes:
@@ -25,21 +25,21 @@ class Recorded:
 
 
 TOPICS = (
-    Recorded("emotion", "fer_interfaces/msg/Emotion"),
-    Recorded("emotions", "fer_interfaces/msg/EmotionArray"),
-    Recorded("behavior_state", "fer_interfaces/msg/BehaviorState", latched=True),
-    Recorded("speech", "std_msgs/msg/String"),
-    Recorded("mouth", "std_msgs/msg/Float32"),
-    Recorded("joint_trajectory", "trajectory_msgs/msg/JointTrajectory"),
-    Recorded("joint_states", "sensor_msgs/msg/JointState"),
-    Recorded("eyes", "std_msgs/msg/ColorRGBA", latched=True),
-    Recorded("camera_info", "sensor_msgs/msg/CameraInfo"),
-    Recorded("play_motion/_action/status", "action_msgs/msg/GoalStatusArray", latched=True),
-    Recorded("say/_action/status", "action_msgs/msg/GoalStatusArray", latched=True),
-    Recorded("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray"),
-    Recorded("/rosout", "rcl_interfaces/msg/Log", latched=True, depth=1000),
-    Recorded("/tf", "tf2_msgs/msg/TFMessage"),
-    Recorded("/tf_static", "tf2_msgs/msg/TFMessage", latched=True),
+    RecordedTopic("emotion", "fer_interfaces/msg/Emotion"),
+    RecordedTopic("emotions", "fer_interfaces/msg/EmotionArray"),
+    RecordedTopic("behavior_state", "fer_interfaces/msg/BehaviorState", latched=True),
+    RecordedTopic("speech", "std_msgs/msg/String"),
+    RecordedTopic("mouth", "std_msgs/msg/Float32"),
+    RecordedTopic("joint_trajectory", "trajectory_msgs/msg/JointTrajectory"),
+    RecordedTopic("joint_states", "sensor_msgs/msg/JointState"),
+    RecordedTopic("eyes", "std_msgs/msg/ColorRGBA", latched=True),
+    RecordedTopic("camera_info", "sensor_msgs/msg/CameraInfo"),
+    RecordedTopic("play_motion/_action/status", "action_msgs/msg/GoalStatusArray", latched=True),
+    RecordedTopic("say/_action/status", "action_msgs/msg/GoalStatusArray", latched=True),
+    RecordedTopic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray"),
+    RecordedTopic("/rosout", "rcl_interfaces/msg/Log", latched=True, depth=1000),
+    RecordedTopic("/tf", "tf2_msgs/msg/TFMessage"),
+    RecordedTopic("/tf_static", "tf2_msgs/msg/TFMessage", latched=True),
 )
 """A list of what is wanted, so that nothing that shows a person can get in by its name: cut-out
 faces, overlays and videos are published too."""
@@ -47,5 +47,7 @@ faces, overlays and videos are published too."""
 NOTICE = "PICTURES OF PEOPLE"
 """The first words of what is told when images are recorded."""
 
-RAW = Recorded("image", "sensor_msgs/msg/Image", depth=2, stream=True)
-COMPRESSED = Recorded("image/compressed", "sensor_msgs/msg/CompressedImage", depth=10, stream=True)
+RAW = RecordedTopic("image", "sensor_msgs/msg/Image", depth=2, stream=True)
+COMPRESSED = RecordedTopic(
+    "image/compressed", "sensor_msgs/msg/CompressedImage", depth=10, stream=True
+)

@@ -1,22 +1,21 @@
-"""The drawings of the page: parts of HTML that need no script."""
+"""The drawings of the page: where each mark, bar and curve is; `page.html.j2` writes them down.
+
+They need no script. Lengths along a chart are percents of it.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from html import escape
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from ec_rfernet.labels import LABELS, UNKNOWN
-from fer_monitor.report.latency import Latencies
-from fer_monitor.report.markup import clock
-from fer_monitor.report.responses import Response
-from fer_monitor.report.session import Series
-from fer_monitor.report.timeline import Gap, durations, thinned
-from fer_node.show.palette import COLOURS
+from ec_rfernet.labels import UNKNOWN
+from fer_monitor.report.analysis import GivenResponse, Latencies, SilentGap, durations, thinned
+from fer_monitor.report.session import FaceSeries
+from fer_node.show import palette
 
-NAMES = (*LABELS, UNKNOWN)
 ROW, STRIP = 22, 6
 """Height of a row of a face, and of the strip at its bottom, units of the drawing."""
 
@@ -27,50 +26,114 @@ _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600
 _TICKS = 8  # at most, in what is seen at once
 
 
+@dataclass(frozen=True)
+class ChartMark:
+    """Something at a place along a chart.
+
+    Attributes:
+        left: where it begins, percent.
+        text: of it; may be empty.
+        width: percent.
+        height: percent.
+        title: shown under the pointer.
+        kind: class in the style.
+        colour: as CSS has it.
+    """
+
+    left: float
+    text: str = ""
+    width: float = 0.0
+    height: float = 0.0
+    title: str = ""
+    kind: str = ""
+    colour: str = ""
+
+
+@dataclass(frozen=True)
+class FaceChart:
+    """The rows of one face.
+
+    Attributes:
+        width: units of the drawing.
+        height: likewise.
+        paths: class in the style, colour, and the path as SVG has it.
+        shown: for each unit of the width a sign, see `signs`.
+    """
+
+    width: int
+    height: int
+    paths: Sequence[tuple[str, str, str]]
+    shown: str
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """The bars of the latencies, with the median and the percentiles marked."""
+
+    bars: Sequence[ChartMark]
+    lines: Sequence[ChartMark]
+    ticks: Sequence[ChartMark]
+
+
 def colour(label: str) -> str:
-    """The overlay's colour of an expression, as CSS has it."""
-    return "#{:02x}{:02x}{:02x}".format(*COLOURS.get(label, COLOURS[UNKNOWN]))
+    """The overlay's colour of an expression, as CSS has it; grey for none."""
+    return "#{:02x}{:02x}{:02x}".format(*palette.colour_of(label or UNKNOWN))
 
 
-def axis(duration: float) -> str:
+def clock(seconds: float, tenths: bool = False) -> str:
+    """A time since the beginning, such as ``1:02:03`` or ``2:03.4``."""
+    total = round(10 * seconds) if tenths else 10 * round(seconds)
+    minutes, rest = divmod(total, 600)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{rest / 10:04.1f}" if tenths else f"{rest // 10:02d}"
+    return f"{hours}:{minutes:02d}:{text}" if hours else f"{minutes}:{text}"
+
+
+def axis(duration: float) -> list[ChartMark]:
     """Times along the timeline, a set of its own for each zoom."""
     marks = []
     for zoom in ZOOMS:
         step = next((s for s in _STEPS if duration / s <= _TICKS * zoom), _STEPS[-1])
         marks += [
-            f'<span class="tick z{zoom}" style="left:{_percent(index * step, duration)}">'
-            f"{clock(index * step, step < 1)}</span>"
+            ChartMark(
+                _percent(index * step, duration), clock(index * step, step < 1), kind=f"z{zoom}"
+            )
             for index in range(int(duration / step) + 1)
         ]
-    return "".join(marks)
+    return marks
 
 
-def response_marks(responses: Iterable[Response], duration: float) -> str:
+def response_marks(responses: Iterable[GivenResponse], duration: float) -> list[ChartMark]:
     """A block for each response, as long as it took."""
     marks = []
     for response in responses:
         name = response.emotion or response.motion or "speech"
         title = f"{clock(response.start)} {name}: {response.motion} “{response.speech}”"
         marks.append(
-            f'<span class="mark" style="left:{_percent(response.start, duration)};'
-            f"width:{_percent(response.end - response.start, duration)};"
-            f'--c:{colour(response.emotion)}" title="{escape(title)}">'
-            f"{escape(name)}</span>"
+            ChartMark(
+                _percent(response.start, duration),
+                name,
+                _percent(response.end - response.start, duration),
+                title=title,
+                colour=colour(response.emotion),
+            )
         )
-    return "".join(marks)
+    return marks
 
 
-def gap_marks(gaps: Iterable[Gap], duration: float) -> str:
+def gap_marks(gaps: Iterable[SilentGap], duration: float) -> list[ChartMark]:
     """A hatched block for each gap."""
-    return "".join(
-        f'<span class="gap" style="left:{_percent(gap.start, duration)};'
-        f'width:{_percent(gap.length, duration)}" title="no emotions for {gap.length:.1f} s, from '
-        f'{clock(gap.start, True)}"></span>'
+    return [
+        ChartMark(
+            _percent(gap.start, duration),
+            width=_percent(gap.length, duration),
+            title=f"no emotions for {gap.length:.1f} s, from {clock(gap.start, True)}",
+        )
         for gap in gaps
-    )
+    ]
 
 
-def face_chart(series: Series, duration: float, bins: int, name: str) -> str:
+def face_chart(series: FaceSeries, names: Sequence[str], duration: float, bins: int) -> FaceChart:
     """Rows of one face: a curve of the probability of each expression, above a strip.
 
     The strip is there while the expression is the one that is reported, so that a row can
@@ -78,56 +141,66 @@ def face_chart(series: Series, duration: float, bins: int, name: str) -> str:
 
     Args:
         series: see there.
+        names: the labels, and at the end that for unknown.
         duration: of the recording, seconds.
         bins: points of each curve.
-        name: of the face, for those who hear the page.
     """
-    shown = np.eye(len(NAMES))[series.label]
-    columns = np.column_stack([series.probabilities, shown])
+    labels = len(names) - 1
+    columns = np.column_stack([series.probabilities, np.eye(len(names))[series.label]])
     means = thinned(series.time, columns, durations(series.time), duration, bins)
-    curves, strips = means[:, : len(LABELS)], means[:, len(LABELS) :]
-    parts = []
-    for index, label in enumerate(NAMES):
+    curves, strips = means[:, :labels], means[:, labels:]
+    paths = []
+    for index, name in enumerate(names):
         base = (index + 1) * ROW
-        parts.append(f'<path class="ground" d="M0 {base}H{bins}"/>')
-        if index < len(LABELS):
-            path = _area(curves[:, index], base - STRIP, ROW - STRIP - 2)
-            parts.append(f'<path class="curve" style="fill:{colour(label)}" d="{path}"/>')
-        path = _area(strips[:, index], base, STRIP)
-        kind = "strip unknown" if label == UNKNOWN else "strip"
-        parts.append(f'<path class="{kind}" style="fill:{colour(label)}" d="{path}"/>')
-    height, face = ROW * len(NAMES), escape(series.face_id or "attended:")
-    return (
-        f'<svg viewBox="0 0 {bins} {height}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(name)}" data-face="{face}" data-shown="{_dominant(strips)}">'
-        f"{''.join(parts)}</svg>"
+        paths.append(("ground", "", f"M0 {base}H{bins}"))
+        if index < labels:
+            area = _area(curves[:, index], base - STRIP, ROW - STRIP - 2)
+            paths.append(("curve", colour(name), area))
+        kind = "strip unknown" if index == labels else "strip"
+        paths.append((kind, colour(name), _area(strips[:, index], base, STRIP)))
+    return FaceChart(bins, ROW * len(names), paths, signs(strips))
+
+
+def signs(strips: np.ndarray) -> str:
+    """For each part of the recording the sign of the label shown longest; a dot for nothing.
+
+    The sign of the first label is 0, those of the others follow it in Unicode.
+
+    Args:
+        strips: share of each label in each part, float [parts, labels]; NaN where nobody was.
+    """
+    best = np.argmax(np.nan_to_num(strips), axis=1)
+    return "".join(
+        "." if np.isnan(row[0]) else chr(ord("0") + index)
+        for row, index in zip(strips, best, strict=True)
     )
 
 
-def histogram(figures: Latencies) -> str:
-    """Bars of the latencies, with the median and the percentiles marked."""
+def histogram(figures: Latencies) -> Histogram:
+    """See `Histogram`."""
     edges, counts = figures.edges, figures.counts
     most, span = max(1, int(counts.max())), edges[-1] - edges[0]
-    bars = "".join(
-        f'<span class="bar" style="left:{100 * i / len(counts):.3f}%;'
-        f'width:{100 / len(counts):.3f}%;height:{100 * n / most:.2f}%" '
-        f'title="{1000 * edges[i]:.1f} to {1000 * edges[i + 1]:.1f} ms: {n}"></span>'
+    bars = [
+        ChartMark(
+            100 * i / len(counts),
+            width=100 / len(counts),
+            height=100 * int(n) / most,
+            title=f"{1000 * edges[i]:.1f} to {1000 * edges[i + 1]:.1f} ms: {n}",
+        )
         for i, n in enumerate(counts)
         if n
-    )
+    ]
     marks = (("median", figures.median), ("95 %", figures.p95), ("99 %", figures.p99))
-    lines = "".join(
-        f'<span class="line" style="left:{100 * (value - edges[0]) / span:.2f}%">'
-        f"<b>{name}</b></span>"
+    lines = [
+        ChartMark(100 * (value - edges[0]) / span, name)
         for name, value in marks
         if edges[0] <= value <= edges[-1]
-    )
-    ticks = "".join(
-        f'<span class="tick" style="left:{100 * (tick - 1000 * edges[0]) / (1000 * span):.2f}%">'
-        f"{tick:g}</span>"
+    ]
+    ticks = [
+        ChartMark(100 * (tick - 1000 * edges[0]) / (1000 * span), f"{tick:g}")
         for tick in _round_ticks(1000 * edges[0], 1000 * edges[-1])
-    )
-    return f'<div class="bars">{bars}{lines}</div><div class="axis">{ticks}</div>'
+    ]
+    return Histogram(bars, lines, ticks)
 
 
 def _round_ticks(low: float, high: float) -> list[float]:
@@ -167,18 +240,5 @@ def _steps(tops: np.ndarray, start: int, stop: int) -> str:
     return "".join(parts) + f"H{stop}"
 
 
-def _dominant(strips: np.ndarray) -> str:
-    """For each part of the recording a digit, the label shown longest; a dot for nothing."""
-    best = np.argmax(np.nan_to_num(strips), axis=1)
-    return "".join(
-        "." if np.isnan(row[0]) else str(index) for row, index in zip(strips, best, strict=True)
-    )
-
-
-def _percent(value: float, whole: float) -> str:
-    return f"{100 * value / max(whole, 1e-9):.3f}%"
-
-
-def row_names() -> str:
-    """The names of the rows of a face, as items of a list."""
-    return "".join(f'<li style="--c:{colour(name)}">{name}</li>' for name in NAMES)
+def _percent(value: float, whole: float) -> float:
+    return 100 * value / max(whole, 1e-9)

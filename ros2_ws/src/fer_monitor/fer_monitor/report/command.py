@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
+from io import StringIO
 from pathlib import Path
 
 from ec_rfernet.cli import Parser, exit_code
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import check_place, write_text
 from fer_common.bag import open_bag
+from fer_common.emotions import SeenFace
 from fer_monitor.report.page import page
-from fer_monitor.report.reading import Reader
-from fer_monitor.report.table import csv_text
+from fer_monitor.report.session import ArrivedImage, SessionReader
 
 NAME = "fer-report"
 
@@ -43,16 +45,79 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(path: Path, out: Path | None, table: Path | None) -> None:
-    reader = Reader(path, open_bag(path))
+    reader = SessionReader(path, open_bag(path))
     out = out or (path / "report.html" if path.is_dir() else path.with_suffix(".html"))
     for target in filter(None, (out, table)):
         if target.resolve() == path.resolve():
             raise InputError(f"{target}: is the recording itself, expected another file")
         check_place(target)
-    session = reader.session(keep_sightings=table is not None)
+    session = reader.session(keep_images=table is not None)
     write_text(out, page(session))
     if table is not None:
-        write_text(table, csv_text(reader.sightings, reader.attended))
+        write_text(table, csv_text(session.labels, reader.images, reader.attended))
     if session.flaw:
         print(f"{NAME}: {path}: incomplete: {session.flaw}", file=sys.stderr)
     print(f"{out}: {session.duration:.0f} s, {len(session.images)} images")
+
+
+# The table.
+
+_FIRST = ("time", "face_id", "label", "confidence", "size", "attended", "stamp", "arrived")
+_LAST = ("valence", "arousal", "x", "y", "width", "height")
+
+
+def columns(labels: Iterable[str]) -> tuple[str, ...]:
+    """The columns of the table; one for the probability of each label."""
+    return (*_FIRST, *(f"p_{label}" for label in labels), *_LAST)
+
+
+def csv_text(
+    labels: Sequence[str], images: Iterable[ArrivedImage], attended: Collection[tuple[int, str]]
+) -> str:
+    """One row for each face of each image; an image without a face has a row without one.
+
+    Args:
+        labels: of the session.
+        images: in order.
+        attended: stamp and face_id of whoever was attended to, where the images do not tell.
+    """
+    stream = StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns(labels))
+    writer.writerows(_rows(labels, images, attended))
+    return stream.getvalue()
+
+
+def _rows(
+    labels: Sequence[str], images: Iterable[ArrivedImage], attended: Collection[tuple[int, str]]
+) -> Iterator[list[str]]:
+    began = latest = 0
+    for arrived in images:
+        image = arrived.image
+        began = began or arrived.arrived
+        latest = max(latest, arrived.arrived)
+        time = f"{(latest - began) * 1e-9:.3f}"
+        moment = [_seconds(image.stamp), _seconds(arrived.arrived)]
+        if not image.faces:
+            yield [time, *[""] * 5, *moment, *[""] * (len(labels) + len(_LAST))]
+        for face in image.faces:
+            if image.attended is None:
+                chosen = (image.stamp, face.face_id) in attended
+            else:
+                chosen = face.face_id == image.attended
+            width = face.box[2]
+            size = f"{min(1.0, width / arrived.width):.4f}" if arrived.width else ""
+            who = [face.face_id, face.label, f"{face.confidence:.4f}", size, str(int(chosen))]
+            yield [time, *who, *moment, *_numbers(labels, face), *map(str, face.box)]
+
+
+def _numbers(labels: Sequence[str], face: SeenFace) -> Iterator[str]:
+    known = dict(zip(face.labels, face.probabilities, strict=True))
+    for label in labels:
+        yield f"{known[label]:.4f}" if label in known else ""
+    yield f"{face.valence:.4f}"
+    yield f"{face.arousal:.4f}"
+
+
+def _seconds(time: int) -> str:
+    return f"{time // 10**9}.{time % 10**9:09d}"

@@ -3,7 +3,7 @@
 (() => {
   const timeline = document.querySelector(".timeline");
   if (!timeline) return;
-  const names = timeline.dataset.names.split(" ");
+  const names = JSON.parse(timeline.dataset.names);
   const duration = Number(timeline.dataset.duration);
   const zoom = document.getElementById("zoom");
   const readout = document.getElementById("readout");
@@ -33,8 +33,8 @@
     cursor.style.left = `${event.clientX - timeline.getBoundingClientRect().left + timeline.scrollLeft}px`;
     const seen = [...timeline.querySelectorAll("svg[data-shown]")].flatMap((svg) => {
       const shown = svg.dataset.shown;
-      const digit = shown[Math.min(shown.length - 1, Math.floor(place * shown.length))];
-      return digit === "." ? [] : [`${svg.dataset.face} ${names[Number(digit)]}`];
+      const sign = shown[Math.min(shown.length - 1, Math.floor(place * shown.length))];
+      return sign === "." ? [] : [`${svg.dataset.face} ${names[sign.charCodeAt(0) - 48]}`];
     });
     readout.textContent = `${clock(place * duration)}  ${seen.join(", ") || "nobody"}`;
   });

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from ec_rfernet.labels import UNKNOWN
 from fer_common.diagnostics import Statistics
-from fer_monitor.viewer import entities
-from fer_monitor.viewer.figure import Figure
-from fer_monitor.viewer.rows import Frame, Frames, Gap, Line, Number, Page, Row
-from fer_node.show.palette import COLOURS
+from fer_common.emotions import SeenFace, SeenImage
+from fer_common.reason import Finding, Level
+from fer_monitor.viewer import rows
+from fer_monitor.viewer.rows import (
+    Cleared,
+    Curve,
+    CurvePoint,
+    FaceFrame,
+    FaceFrames,
+    LogLine,
+    Row,
+    TextPage,
+    expression_curve,
+)
+from fer_monitor.viewer.scene import Figure
+from fer_node.show.palette import colour_of
 
 CURVES_S = 0.2
 """Between two points of a curve."""
@@ -30,29 +41,12 @@ _LEVELS = ("INFO", "WARN", "ERROR", "WARN")  # of diagnostics: OK, WARN, ERROR, 
 
 
 @dataclass(frozen=True)
-class Face:
-    """A face in an image.
+class _Present:
+    """The present, as far as it is told in words; None for what is not there."""
 
-    Attributes:
-        face_id: see ``Emotion.msg``, as the others.
-        label: of the expression.
-        confidence: 0..1.
-        box: left, top, width, height, pixels.
-    """
-
-    face_id: str
-    label: str
-    confidence: float
-    box: tuple[float, float, float, float]
-
-
-@dataclass(frozen=True)
-class _Moment:
-    """The present, as far as it is told in words."""
-
-    expression: str = ""
-    state: str = ""
-    said: str = ""
+    expression: str | None = None
+    state: str | None = None
+    said: str | None = None
 
 
 class Observer:
@@ -65,37 +59,39 @@ class Observer:
 
     def __init__(self, clock: Callable[[], float], figure: Figure) -> None:
         self._clock, self._figure = clock, figure
-        self._moment = _Moment()
-        self._attended, self._expressed = "", -math.inf
+        self._present = _Present()
+        self._expressed = -math.inf
         self._timing = Statistics(window_s=2.0)
         self._largest = 0.0
-        self._faces: tuple[Face, ...] = ()
+        self._faces: tuple[SeenFace, ...] = ()
+        self._attended: str | None = None
+        self._curves: dict[str, Curve] = {}
         self._behaviour = ("", "", "")
         self._health: dict[str, tuple[int, str]] = {}
         self._due: dict[str, float] = {}
         self._shown: str | None = None
 
-    def faces(self, faces: Sequence[Face], latency_s: float) -> list[Row]:
+    def seen(self, image: SeenImage, latency_s: float) -> list[Row]:
         """The faces of an image are known.
 
         Args:
-            faces: all of them.
+            image: with all of them, and who is attended to.
             latency_s: from the image's stamp to now.
         """
-        self._faces = tuple(faces)
+        self._faces, self._attended = image.faces, image.attended or None
         self._timing.add(latency_s, self._clock())
         self._largest = max(self._largest, latency_s)
         if not self._is_due("timing", CURVES_S):
             return []
         summary, largest = self._timing.summary(self._clock()), self._largest
         self._largest = 0.0
-        rows: list[Row] = [
-            Number(entities.LARGEST.path, 1000 * largest),
-            Number(entities.MEDIAN.path, 1000 * summary.median_s),
+        shown: list[Row] = [
+            CurvePoint(rows.LARGEST.path, 1000 * largest),
+            CurvePoint(rows.MEDIAN.path, 1000 * summary.median_s),
         ]
         if summary.span_s > 1.0:  # before, it is hardly a rate
-            rows.append(Number(entities.IMAGES.path, summary.rate))
-        return rows
+            shown.append(CurvePoint(rows.IMAGES.path, summary.rate))
+        return shown
 
     def frames(self, shrink: int = 1) -> Row:
         """The rectangles around the faces.
@@ -103,42 +99,45 @@ class Observer:
         Args:
             shrink: how many pixels of the image became one of the picture, per side.
         """
-        return Frames(entities.FACES, tuple(self._frame(face, shrink) for face in self._faces))
+        return FaceFrames(rows.FACES, tuple(self._frame(face, shrink) for face in self._faces))
 
-    def expression(
-        self, face: Face, probabilities: Sequence[float], valence: float, arousal: float
-    ) -> list[Row]:
-        """The attended face shows something; see ``Emotion.msg``."""
-        self._attended, self._expressed = face.face_id, self._clock()
-        self._moment = replace(self._moment, expression=_words(face))
+    def expression(self, face: SeenFace) -> list[Row]:
+        """The attended face shows something."""
+        self._expressed = self._clock()
+        self._present = replace(self._present, expression=_words(face))
         if not self._is_due("expression", CURVES_S):
             return []
-        rows: list[Row] = [
-            Number(curve.path, float(value))
-            for curve, value in zip(entities.EXPRESSIONS, probabilities, strict=True)
-        ]
-        rows.append(Number(entities.VALENCE.path, valence))
-        rows.append(Number(entities.AROUSAL.path, arousal))
-        return rows
+        known = dict(zip(face.labels, face.probabilities, strict=True))
+        if not known and face.label != UNKNOWN:  # only the label was said
+            known = {face.label: face.confidence}
+        shown: list[Row] = []
+        for label, value in known.items():
+            if label not in self._curves:
+                self._curves[label] = expression_curve(label)
+                shown.append(self._curves[label])
+            shown.append(CurvePoint(self._curves[label].path, float(value)))
+        shown.append(CurvePoint(rows.VALENCE.path, face.valence))
+        shown.append(CurvePoint(rows.AROUSAL.path, face.arousal))
+        return shown
 
     def behaviour(self, state: str, emotion: str, motion: str, reason: str) -> list[Row]:
         """The behaviour has told its state; see ``BehaviorState.msg``."""
-        self._moment = replace(self._moment, state=state)
+        self._present = replace(self._present, state=state or None)
         told = (state, emotion if state == "responding" else "", motion)
         if told == self._behaviour:
             return []
         self._behaviour = told
         words = [state, *([f"to {emotion}"] if told[1] else []), *([f"({motion})"] * bool(motion))]
         because = f": {reason}" if reason else ""
-        return [Line(entities.BEHAVIOUR, " ".join(words) + because)]
+        return [LogLine(rows.BEHAVIOUR, " ".join(words) + because)]
 
     def said(self, text: str) -> list[Row]:
         """The robot begins to say something; an empty text: it has ended."""
-        self._moment = replace(self._moment, said=text)
-        rows: list[Row] = [self._figure.says(text)]
+        self._present = replace(self._present, said=text or None)
+        shown: list[Row] = [self._figure.says(text)]
         if text:
-            rows.append(Line(entities.VOICE, f"“{text}”"))
-        return rows
+            shown.append(LogLine(rows.VOICE, f"“{text}”"))
+        return shown
 
     def joints(self, positions: Mapping[str, float]) -> list[Row]:
         """The robot is in a pose, rad by name of the joint."""
@@ -148,28 +147,27 @@ class Observer:
         """A status of ``/diagnostics``; what is good is told only after it was not."""
         before, told = self._health.get(name, (0, ""))
         self._health[name] = (level, message)
-        if level == before == 0 or (level == before and _wording(message) == _wording(told)):
+        if level == before == 0 or (level == before and _kind(message) == _kind(told)):
             return []
         text = message if level else f"in order again: {message}"
-        return [Line(entities.HEALTH, f"{name}: {text}", _LEVELS[min(level, 3)])]
+        return [LogLine(rows.HEALTH, f"{name}: {text}", _LEVELS[min(level, 3)])]
 
     def tick(self) -> list[Row]:
         """To be called several times a second: what has ended, and the present in words."""
-        rows: list[Row] = []
+        shown: list[Row] = []
         now = self._clock()
-        if self._attended and now - self._expressed > LOST_S:
-            self._attended = ""
-            self._moment = replace(self._moment, expression="")
-            rows += [Gap(c.path) for c in (*entities.EXPRESSIONS, entities.VALENCE)]
-            rows.append(Gap(entities.AROUSAL.path))
+        if self._present.expression is not None and now - self._expressed > LOST_S:
+            self._present = replace(self._present, expression=None)
+            curves = (*self._curves.values(), rows.VALENCE, rows.AROUSAL)
+            shown += [Cleared(curve.path) for curve in curves]
         if self._faces and self._timing.summary(now).age_s > LOST_S:
             self._faces = ()
-            rows.append(self.frames())
+            shown.append(self.frames())
         text = self._page(now)
         if text != self._shown and self._is_due("page", PAGE_S):
             self._shown = text
-            rows.append(Page(entities.NOW, text))
-        return rows
+            shown.append(TextPage(rows.NOW, text))
+        return shown
 
     def _is_due(self, what: str, period_s: float) -> bool:
         now = self._clock()
@@ -178,25 +176,25 @@ class Observer:
         self._due[what] = now + period_s
         return True
 
-    def _frame(self, face: Face, shrink: int) -> Frame:
+    def _frame(self, face: SeenFace, shrink: int) -> FaceFrame:
         left, top, width, height = (value / shrink for value in face.box)
-        colour = COLOURS.get(face.label, COLOURS[UNKNOWN])
         text = f"{_words(face)}  {face.face_id}"
-        return Frame((left, top, width, height), text, colour, face.face_id == self._attended)
+        attended = face.face_id == self._attended
+        return FaceFrame((left, top, width, height), text, colour_of(face.label), attended)
 
     def _page(self, now: float) -> str:
-        moment, summary = self._moment, self._timing.summary(now)
-        if moment.expression:
-            seen = moment.expression
+        present, summary = self._present, self._timing.summary(now)
+        if present.expression is not None:
+            seen = present.expression
         elif self._faces:
             seen = "somebody, not attended to yet"
         else:
             seen = "nobody" if summary.rate else "nothing: no emotions come"
         pace = f"{summary.rate:.0f} images/s, {1000 * summary.median_s:.0f} ms behind the camera"
-        says = f" It says “{moment.said}”" if moment.said else ""
+        says = f" It says “{present.said}”" if present.said is not None else ""
         lines = [
             f"# {seen}",
-            f"The robot is **{moment.state or 'not there'}**.{says}",
+            f"The robot is **{present.state or 'not there'}**.{says}",
             pace if summary.rate else "no images are processed",
         ]
         lines += [
@@ -205,10 +203,10 @@ class Observer:
         return "\n\n".join(lines)
 
 
-def _words(face: Face) -> str:
+def _words(face: SeenFace) -> str:
     return face.label if face.label == UNKNOWN else f"{face.label} {face.confidence:.0%}"
 
 
-def _wording(message: str) -> str:
-    """A message without its numbers, which change all the time."""
-    return re.sub(r"\d+(\.\d+)?", "", message)
+def _kind(message: str) -> str:
+    """The message without its figures, which change all the time."""
+    return Finding(Level.WARN, message).kind

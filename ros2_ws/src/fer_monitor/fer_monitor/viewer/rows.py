@@ -6,16 +6,58 @@ continues its curve.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
 
-Colour = tuple[int, int, int]
-"""Red, green, blue, 0..255."""
+from fer_node.show import palette
+from fer_node.show.palette import Colour
+
+# The entities.
+
+CAMERA = "camera"
+PICTURE = "camera/picture"
+FACES = "camera/faces"
+
+SCENE = "scene"
+ROBOT = "scene/robot"
+SPEECH = "scene/robot/speech"
+
+NOW = "now"
+
+LOG = "log"
+BEHAVIOUR = "log/behaviour"
+VOICE = "log/voice"
+HEALTH = "log/health"
+
+EXPRESSION = "expression"
+MOOD = "mood"
+LATENCY = "latency"
+RATE = "rate"
+
+# The rows.
 
 
 @dataclass(frozen=True)
-class Number:
+class Curve:
+    """How a curve over time looks; to be shown before its first point.
+
+    Attributes:
+        path: its entity.
+        name: in the legend.
+        colour: of the line.
+        width: of the line, in points.
+    """
+
+    path: str
+    name: str
+    colour: Colour
+    width: float = 2.0
+
+
+@dataclass(frozen=True)
+class CurvePoint:
     """One point of a curve."""
 
     path: str
@@ -23,14 +65,14 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Gap:
+class Cleared:
     """The entity is empty from now on; a curve is interrupted."""
 
     path: str
 
 
 @dataclass(frozen=True)
-class Line:
+class LogLine:
     """A line of the log.
 
     Attributes:
@@ -45,7 +87,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Page:
+class TextPage:
     """A text in Markdown."""
 
     path: str
@@ -53,7 +95,7 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Picture:
+class ShownPicture:
     """A picture as a JPEG file."""
 
     path: str
@@ -61,7 +103,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Frame:
+class FaceFrame:
     """A rectangle around a face.
 
     Attributes:
@@ -78,15 +120,15 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Frames:
+class FaceFrames:
     """All rectangles in a picture."""
 
     path: str
-    frames: tuple[Frame, ...]
+    frames: tuple[FaceFrame, ...]
 
 
 @dataclass(frozen=True)
-class Pose:
+class LinkPose:
     """Where something is.
 
     Attributes:
@@ -99,7 +141,7 @@ class Pose:
 
 
 @dataclass(frozen=True)
-class Bubble:
+class SpeechBubble:
     """A text in the scene, at ``place`` [3], m."""
 
     path: str
@@ -107,5 +149,32 @@ class Bubble:
     place: tuple[float, float, float]
 
 
-Row = Number | Gap | Line | Page | Picture | Frames | Pose | Bubble
+Row = (
+    Curve
+    | CurvePoint
+    | Cleared
+    | LogLine
+    | TextPage
+    | ShownPicture
+    | FaceFrames
+    | LinkPose
+    | SpeechBubble
+)
 """What a message becomes."""
+
+# The curves.
+
+VALENCE = Curve(f"{MOOD}/valence", "valence", (79, 195, 247))
+AROUSAL = Curve(f"{MOOD}/arousal", "arousal", (255, 138, 101))
+LARGEST = Curve(f"{LATENCY}/largest", "largest", (255, 170, 60), 1.5)
+MEDIAN = Curve(f"{LATENCY}/median", "median", (120, 220, 140))
+IMAGES = Curve(f"{RATE}/images", "images per second", (171, 160, 255))
+
+CURVES = (VALENCE, AROUSAL, LARGEST, MEDIAN, IMAGES)
+"""Those that there always are; beside them there is one for each label of the model."""
+
+
+def expression_curve(label: str) -> Curve:
+    """The curve of the probability of a label."""
+    word = re.sub(r"\W", "_", label)  # what a path may hold
+    return Curve(f"{EXPRESSION}/{word}", label, palette.colour_of(label))

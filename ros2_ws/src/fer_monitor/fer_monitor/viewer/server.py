@@ -1,19 +1,147 @@
-"""The page of the viewer and its data, over HTTP on this machine only."""
+"""The page of the viewer and its data, for each browser that looks; on this machine only."""
 
 from __future__ import annotations
 
 import http.server
 import select
 import socket
-from collections.abc import Mapping
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import resources
-from threading import Event, Thread
-from typing import Any
+from threading import Event, Lock, Thread
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from ec_rfernet.errors import InputError
 from fer_monitor.viewer.assets import Assets
-from fer_monitor.viewer.audience import Audience, Spectator
+from fer_monitor.viewer.rows import Cleared, Curve, LinkPose, LogLine, Row, SpeechBubble, TextPage
+
+# Who looks.
+
+SLOW_S = 1.0
+"""Who has not taken anything for so long gets no pictures, poses and points until it does."""
+
+_LINES = 200
+_LASTING = (Curve, LinkPose, TextPage, SpeechBubble)  # until another one, or `Cleared`
+
+
+class RowStream(Protocol):
+    """What rows become; see `fer_monitor.viewer.stream.RerunStream`."""
+
+    def put(self, time_ns: int, rows: Iterable[Row]) -> None:
+        """Adds rows."""
+
+    def read(self) -> bytes:
+        """What has been added since the last call."""
+        ...
+
+    def close(self) -> None:
+        """Ends it."""
+
+
+class Spectator:
+    """One browser.
+
+    Args:
+        stream: what it is sent.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, stream: RowStream, clock: Callable[[], float]) -> None:
+        self._stream, self._clock = stream, clock
+        self._read = clock()
+
+    def put(self, time_ns: int, rows: Iterable[Row]) -> None:
+        """Shows rows, unless it is too slow for them."""
+        if self._clock() - self._read > SLOW_S:
+            rows = [row for row in rows if isinstance(row, (LogLine, Curve))]
+        self._stream.put(time_ns, rows)
+
+    def read(self) -> bytes:
+        """What to send now."""
+        self._read = self._clock()
+        return self._stream.read()
+
+    def close(self) -> None:
+        """Ends the stream."""
+        self._stream.close()
+
+
+class Audience:
+    """All browsers that look. Thread-safe.
+
+    Who joins late is told the lines of the log so far, and where the robot is.
+
+    Args:
+        open_stream: makes a stream.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self, open_stream: Callable[[], RowStream], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._open, self._clock = open_stream, clock
+        self._lock = Lock()
+        self._spectators: list[Spectator] = []
+        self._lines: deque[tuple[int, LogLine]] = deque(maxlen=_LINES)
+        self._states: dict[tuple[type, str], tuple[int, Row]] = {}
+
+    @property
+    def is_there(self) -> bool:
+        """Whether anybody looks."""
+        return bool(self._spectators)
+
+    @property
+    def size(self) -> int:
+        """How many look."""
+        return len(self._spectators)
+
+    @contextmanager
+    def joined(self) -> Iterator[Spectator]:
+        """Somebody looks."""
+        spectator = Spectator(self._open(), self._clock)
+        try:
+            with self._lock:
+                for time_ns, row in sorted(
+                    [*self._lines, *self._states.values()], key=lambda item: item[0]
+                ):
+                    spectator.put(time_ns, [row])
+                self._spectators.append(spectator)
+            yield spectator
+        finally:
+            with self._lock:
+                if spectator in self._spectators:
+                    self._spectators.remove(spectator)
+                spectator.close()
+
+    def show(self, time_ns: int, rows: list[Row]) -> None:
+        """Shows rows to everybody.
+
+        Args:
+            time_ns: since 1970.
+            rows: may be empty.
+        """
+        if not rows:
+            return
+        with self._lock:
+            for row in rows:
+                self._remember(time_ns, row)
+            for spectator in self._spectators:
+                spectator.put(time_ns, rows)
+
+    def _remember(self, time_ns: int, row: Row) -> None:
+        if isinstance(row, LogLine):
+            self._lines.append((time_ns, row))
+        elif isinstance(row, _LASTING):
+            self._states[type(row), row.path] = (time_ns, row)
+        elif isinstance(row, Cleared):
+            for kind in (LinkPose, TextPage, SpeechBubble):
+                self._states.pop((kind, row.path), None)
+
+
+# The page.
 
 HOST = "127.0.0.1"
 

@@ -8,11 +8,22 @@ from typing import Any
 
 import numpy as np
 import rerun as rr
+import rerun.blueprint as rrb
 
-from fer_monitor.viewer import entities
-from fer_monitor.viewer.blueprint import blueprint
-from fer_monitor.viewer.mesh import Mesh
-from fer_monitor.viewer.rows import Bubble, Frames, Gap, Line, Number, Page, Picture, Pose, Row
+from fer_monitor.viewer import rows
+from fer_monitor.viewer.rows import (
+    Cleared,
+    Curve,
+    CurvePoint,
+    FaceFrames,
+    LinkPose,
+    LogLine,
+    Row,
+    ShownPicture,
+    SpeechBubble,
+    TextPage,
+)
+from fer_monitor.viewer.scene import Mesh
 
 APPLICATION = "robot"
 """The viewer keeps the arrangement of its windows by this name."""
@@ -39,25 +50,24 @@ class RerunStream:
         self._recording = rr.new_recording(APPLICATION)
         self._bytes = self._recording.binary_stream()
         rr.send_blueprint(blueprint(), recording=self._recording)
-        self._log(entities.SCENE, rr.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
-        self._log(entities.ROBOT, _FACING_US, static=True)
-        self._log(f"{entities.SCENE}/room", rr.Points3D(_ROOM, radii=0.0), static=True)
+        self._log(rows.SCENE, rr.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
+        self._log(rows.ROBOT, _FACING_US, static=True)
+        self._log(f"{rows.SCENE}/room", rr.Points3D(_ROOM, radii=0.0), static=True)
         for path, body in bodies.items():
             self._log(path, _surface(body), static=True)
-        for curve in entities.CURVES:
-            line = rr.SeriesLine(color=curve.colour, name=curve.name, width=curve.width)
-            self._log(curve.path, line, static=True)
+        for curve in rows.CURVES:
+            self._log(curve.path, archetype(curve), static=True)
 
-    def put(self, time_ns: int, rows: Iterable[Row]) -> None:
+    def put(self, time_ns: int, shown: Iterable[Row]) -> None:
         """Adds rows.
 
         Args:
             time_ns: since 1970.
-            rows: see `fer_monitor.viewer.rows`.
+            shown: see `fer_monitor.viewer.rows`.
         """
         rr.set_time_nanos(TIMELINE, time_ns, recording=self._recording)
-        for row in rows:
-            self._log(row.path, archetype(row))
+        for row in shown:
+            self._log(row.path, archetype(row), static=isinstance(row, Curve))
 
     def read(self) -> bytes:
         """What has been added since the last call; empty for nothing."""
@@ -77,7 +87,7 @@ def archetype(row: Row) -> Any:
     return _ARCHETYPES[type(row)](row)
 
 
-def _boxes(row: Frames) -> Any:
+def _boxes(row: FaceFrames) -> Any:
     frames = row.frames
     return rr.Boxes2D(
         array=np.array([frame.box for frame in frames], np.float32).reshape(-1, 4),
@@ -90,7 +100,7 @@ def _boxes(row: Frames) -> Any:
     )
 
 
-def _bubble(row: Bubble) -> Any:
+def _bubble(row: SpeechBubble) -> Any:
     return rr.Points3D(
         [row.place], radii=0.008, labels=[row.text], colors=[(255, 235, 160)], show_labels=True
     )
@@ -106,12 +116,82 @@ def _surface(body: Mesh) -> Any:
 
 
 _ARCHETYPES: dict[type, Callable[[Any], Any]] = {
-    Number: lambda row: rr.Scalar(row.value),
-    Gap: lambda row: rr.Clear(recursive=False),
-    Line: lambda row: rr.TextLog(row.text, level=row.level),
-    Page: lambda row: rr.TextDocument(row.text, media_type=rr.MediaType.MARKDOWN),
-    Picture: lambda row: rr.EncodedImage(contents=row.jpeg, media_type="image/jpeg"),
-    Frames: _boxes,
-    Pose: lambda row: rr.Transform3D(translation=row.matrix[:3, 3], mat3x3=row.matrix[:3, :3]),
-    Bubble: _bubble,
+    Curve: lambda row: rr.SeriesLine(color=row.colour, name=row.name, width=row.width),
+    CurvePoint: lambda row: rr.Scalar(row.value),
+    Cleared: lambda row: rr.Clear(recursive=False),
+    LogLine: lambda row: rr.TextLog(row.text, level=row.level),
+    TextPage: lambda row: rr.TextDocument(row.text, media_type=rr.MediaType.MARKDOWN),
+    ShownPicture: lambda row: rr.EncodedImage(contents=row.jpeg, media_type="image/jpeg"),
+    FaceFrames: _boxes,
+    LinkPose: lambda row: rr.Transform3D(translation=row.matrix[:3, 3], mat3x3=row.matrix[:3, :3]),
+    SpeechBubble: _bubble,
 }
+
+
+# How the windows are arranged.
+
+SECONDS = 30.0
+"""The curves show so much of the past."""
+
+_GROUND = (24, 27, 31)
+_FLOOR = (58, 66, 76)
+
+
+def blueprint() -> Any:
+    """Above: camera and robot; below: the log; on the right: the present, and the curves."""
+    return rrb.Blueprint(
+        rrb.Horizontal(
+            rrb.Vertical(
+                rrb.Horizontal(_camera(), _robot(), column_shares=[5, 4]),
+                _log(),
+                row_shares=[7, 3],
+            ),
+            rrb.Vertical(_now(), *_curves(), row_shares=[9, 12, 8, 7, 7]),
+            column_shares=[9, 4],
+        ),
+        rrb.BlueprintPanel(state="collapsed"),
+        rrb.SelectionPanel(state="collapsed"),
+        rrb.TimePanel(state="collapsed"),
+    )
+
+
+def _camera() -> Any:
+    return rrb.Spatial2DView(origin=rows.CAMERA, name="What the robot sees", background=_GROUND)
+
+
+def _now() -> Any:
+    return rrb.TextDocumentView(origin=rows.NOW, name="Now")
+
+
+def _robot() -> Any:
+    return rrb.Spatial3DView(
+        origin=rows.SCENE, name="Where it looks and how it moves", background=_FLOOR
+    )
+
+
+def _log() -> Any:
+    return rrb.TextLogView(origin=rows.LOG, name="What it does, and why")
+
+
+def _curves() -> list[Any]:
+    return [
+        _curve(rows.EXPRESSION, "Expression of the attended face", (0.0, 1.0)),
+        _curve(rows.MOOD, "Valence: how pleasant; arousal: how excited", (-1.0, 1.0)),
+        _curve(rows.LATENCY, "From camera to emotion, ms"),
+        _curve(rows.RATE, "Images per second"),
+    ]
+
+
+def _curve(origin: str, name: str, span: tuple[float, float] | None = None) -> Any:
+    recent = rrb.VisibleTimeRange(
+        "time",
+        start=rrb.TimeRangeBoundary.cursor_relative(seconds=-SECONDS),
+        end=rrb.TimeRangeBoundary.cursor_relative(),
+    )
+    return rrb.TimeSeriesView(
+        origin=origin,
+        name=name,
+        axis_y=rrb.ScalarAxis(range=span, zoom_lock=True) if span else None,
+        plot_legend=rrb.PlotLegend(corner=rrb.Corner2D.LeftTop),
+        time_ranges=recent,
+    )

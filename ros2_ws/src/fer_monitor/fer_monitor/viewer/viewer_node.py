@@ -1,4 +1,7 @@
-"""The ROS node of the viewer: public topics to the browsers that look."""
+"""The ROS node of the viewer: public topics to the browsers that look.
+
+`Pairing` chooses the pictures that are shown, `jpeg` makes them small enough.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ import os
 import sys
 import time
 import webbrowser
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
+import cv2
 from diagnostic_msgs.msg import DiagnosticArray
 from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
 from rclpy.clock import Clock, ClockType
@@ -20,23 +25,40 @@ from std_msgs.msg import String
 from ec_rfernet.errors import InputError
 from fer_common.diagnostics import Report
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
+from fer_common.emotions import face_of, image_of
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, LATCHED, NEWEST
 from fer_common.runner import StartError
-from fer_monitor.viewer import entities
+from fer_common.settings import setting
+from fer_monitor.viewer import rows
 from fer_monitor.viewer.assets import load_assets
-from fer_monitor.viewer.audience import Audience
-from fer_monitor.viewer.figure import Figure
-from fer_monitor.viewer.observer import Face, Observer
-from fer_monitor.viewer.pairing import Pairing
-from fer_monitor.viewer.picture import jpeg
-from fer_monitor.viewer.rows import Picture, Row
-from fer_monitor.viewer.server import ViewerServer
-from fer_monitor.viewer.viewer_parameters import ViewerParameters
+from fer_monitor.viewer.observer import Observer
+from fer_monitor.viewer.rows import Row, ShownPicture
+from fer_monitor.viewer.scene import Figure
+from fer_monitor.viewer.server import Audience, ViewerServer
+from fer_node.nodes.messages import to_bgr
 from fer_node.perception.frame import DecodeError
 from robot_behavior.nodes.robot_files import read_model
 
 _TICK_S = 0.2
+
+
+@dataclass(frozen=True)
+class ViewerParameters:
+    """Parameters of `fer_monitor.viewer.viewer_node.ViewerNode`."""
+
+    port: int = setting(9090, "Port of the page on 127.0.0.1; 0: any.", low=0, high=65535)
+    open_browser: bool = setting(False, "Whether to open the page in a browser.")
+    image_transport: str = setting(
+        "raw",
+        "raw: Image on image; compressed: CompressedImage on image/compressed.",
+        choices=("raw", "compressed"),
+    )
+    image_rate: float = setting(
+        10.0, "Pictures per second in the browser, at most.", low=0.5, high=60.0
+    )
+    jpeg_quality: int = setting(75, "Quality of these pictures.", low=10, high=100)
+    urdf: str = setting("", "Path of the robot's URDF; empty: the installed humanoid.")
 
 
 class ViewerNode(Node):
@@ -128,29 +150,23 @@ class ViewerNode(Node):
         self._picture(self._pairing.image(stamp, message, time.monotonic()))
 
     def _on_emotions(self, message: EmotionArray) -> None:
-        stamp = Time.from_msg(message.header.stamp).nanoseconds
-        latency = 1e-9 * (self.get_clock().now().nanoseconds - stamp)
-        self._show(self._observer.faces([_face(item) for item in message.emotions], latency))
-        now = time.monotonic()
-        image = self._pairing.faces(stamp, now)
+        seen, now = image_of(message), time.monotonic()
+        latency = 1e-9 * (self.get_clock().now().nanoseconds - seen.stamp)
+        self._show(self._observer.seen(seen, latency))
+        image = self._pairing.faces(seen.stamp, now)
         self._picture(image)
         if image is not None or not self._pairing.fits(now):
             self._show([self._observer.frames(self._shrink)])
 
     def _on_emotion(self, message: Emotion) -> None:
-        rows = self._observer.expression(
-            _face(message), message.probabilities, message.valence, message.arousal
-        )
-        self._show(rows)
+        self._show(self._observer.expression(face_of(message)))
 
     def _on_joints(self, message: JointState) -> None:
         self._show(self._observer.joints(dict(zip(message.name, message.position, strict=False))))
 
     def _on_behaviour(self, message: BehaviorState) -> None:
-        rows = self._observer.behaviour(
-            message.state, message.emotion, message.motion, message.reason
-        )
-        self._show(rows)
+        told = (message.state, message.emotion, message.motion, message.reason)
+        self._show(self._observer.behaviour(*told))
 
     def _on_speech(self, message: String) -> None:
         self._show(self._observer.said(message.data))
@@ -168,16 +184,10 @@ class ViewerNode(Node):
         except DecodeError as error:
             self.get_logger().warning(str(error), throttle_duration_sec=5.0)
             return
-        self._show([Picture(entities.PICTURE, file)])
+        self._show([ShownPicture(rows.PICTURE, file)])
 
-    def _show(self, rows: list[Row]) -> None:
-        self._audience.show(self.get_clock().now().nanoseconds, rows)
-
-
-def _face(message: Emotion) -> Face:
-    roi = message.roi
-    box = (roi.x_offset, roi.y_offset, roi.width, roi.height)
-    return Face(message.face_id, message.label, message.confidence, box)
+    def _show(self, shown: list[Row]) -> None:
+        self._audience.show(self.get_clock().now().nanoseconds, shown)
 
 
 def _browser() -> webbrowser.BaseBrowser:
@@ -195,3 +205,101 @@ def _browser() -> webbrowser.BaseBrowser:
         return webbrowser.get()
     except webbrowser.Error as error:
         raise InputError(f"{hint}no browser was found ({error})") from error
+
+
+# Pictures: which of them are shown, and as what.
+
+T = TypeVar("T")
+
+PATIENCE_S = 0.25
+"""So much longer than usual an image is awaited whose faces are known."""
+
+
+class Pairing(Generic[T]):
+    """Prefers images whose faces are known, so that the boxes sit where the faces are.
+
+    Faces become known some time after their image, by a message with the same stamp. Where
+    that never fits (nobody looks for faces, or it takes longer than to the next image), the
+    newest image is shown alone.
+
+    Args:
+        period_s: least time between two images, seconds.
+    """
+
+    def __init__(self, period_s: float) -> None:
+        self._period_s = period_s
+        self._image: T | None = None  # until it is shown
+        self._stamp: int | None = None  # of the newest image
+        self._faces: int | None = None
+        self._shown = self._paired = float("-inf")
+
+    def fits(self, now: float) -> bool:
+        """Whether images and faces have come together lately."""
+        return now - self._paired <= self._period_s + PATIENCE_S
+
+    def image(self, stamp: int, image: T, now: float) -> T | None:
+        """An image has come.
+
+        Args:
+            stamp: of the image, nanoseconds.
+            image: kept until the next one.
+            now: monotonic, seconds.
+
+        Returns:
+            The image if it is to be shown now.
+        """
+        self._stamp, self._image = stamp, image
+        if self._faces == stamp:
+            return self._pair(now)
+        return self._take(now, self._period_s + PATIENCE_S * self.fits(now))
+
+    def faces(self, stamp: int, now: float) -> T | None:
+        """The faces of an image are known; see `image`."""
+        self._faces = stamp
+        return self._pair(now) if self._stamp == stamp else None
+
+    def _pair(self, now: float) -> T | None:
+        self._paired = now
+        return self._take(now, self._period_s)
+
+    def _take(self, now: float, pause_s: float) -> T | None:
+        if self._image is None or now - self._shown < pause_s:
+            return None
+        image, self._image, self._shown = self._image, None, now
+        return image
+
+
+LARGEST_PX = 1280
+"""Wider or higher pictures are made smaller."""
+
+LARGEST_BYTES = 250_000
+"""A camera's own JPEG is passed on as it is, unless it is larger."""
+
+_JPEG_BEGINS = b"\xff\xd8\xff"
+
+
+def jpeg(message: Image | CompressedImage, quality: int) -> tuple[bytes, int]:
+    """The picture of a message.
+
+    Args:
+        message: see `fer_node.nodes.messages.to_bgr`.
+        quality: 1..100.
+
+    Returns:
+        The file, and how many pixels of the message became one, per side.
+
+    Raises:
+        DecodeError: the message is no picture.
+    """
+    if isinstance(message, CompressedImage):
+        data = bytes(message.data)
+        if data.startswith(_JPEG_BEGINS) and len(data) <= LARGEST_BYTES:
+            return data, 1
+    image = to_bgr(message)
+    height, width = image.shape[:2]
+    shrink = -(-max(height, width) // LARGEST_PX)
+    if shrink > 1:
+        size = (max(1, width // shrink), max(1, height // shrink))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    _, file = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return file.tobytes(), shrink

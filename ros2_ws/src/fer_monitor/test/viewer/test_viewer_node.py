@@ -3,6 +3,7 @@
 import http.client
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,10 +20,12 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CompressedImage, Image, JointState, RegionOfInterest
 from std_msgs.msg import Header, String
 
+from ec_rfernet.labels import LABELS
 from fer_common.qos import EVENTS, LATCHED, STREAM
 from fer_common.runner import StartError
 from fer_common.testing import spin_until, spinning
-from fer_monitor.viewer import entities, viewer_node
+from fer_monitor.viewer import rows as entities
+from fer_monitor.viewer import viewer_node
 from fer_monitor.viewer.assets import Assets
 from fer_monitor.viewer.server import HOST
 from fer_monitor.viewer.viewer_node import ViewerNode
@@ -31,6 +34,7 @@ from robot_behavior.nodes.robot_files import read_model
 
 dataframe = pytest.importorskip("rerun.dataframe", reason="needs rerun-sdk")
 
+EIGHT = (*LABELS, "contempt")
 PICTURE = np.full((48, 64, 3), (20, 200, 20), np.uint8)
 
 
@@ -51,6 +55,7 @@ class Visitor:
     def __init__(self, url: str) -> None:
         connection = http.client.HTTPConnection(HOST, int(url.rstrip("/").rsplit(":", 1)[1]))
         connection.request("GET", "/live.rrd", headers={"Host": "localhost"})
+        self._socket = connection.sock
         self._answer = connection.getresponse()
         self.data = b""
         self._thread = Thread(target=self._collect, daemon=True)
@@ -62,8 +67,7 @@ class Visitor:
                 self.data += piece
 
     def leave(self) -> None:
-        # The thread waits in a read; the socket's end wakes it.
-        self._answer.fp.raw._sock.shutdown(2)  # type: ignore[attr-defined, union-attr]
+        self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread, which waits in a read
         self._thread.join(5.0)
 
     def rows(self, file: Path) -> dict[str, int]:
@@ -113,10 +117,22 @@ def happy(header: Header) -> Emotion:
         face_id="anna",
         label="happy",
         confidence=0.9,
-        probabilities=[0.0, 0.0, 0.0, 0.9, 0.0, 0.0, 0.1],
+        labels=EIGHT,
+        probabilities=[0.0, 0.0, 0.0, 0.8, 0.0, 0.0, 0.1, 0.1],
         valence=0.7,
         arousal=0.4,
         roi=RegionOfInterest(x_offset=10, y_offset=10, width=20, height=20),
+    )
+
+
+def image_of(header: Header) -> EmotionArray:
+    return EmotionArray(
+        header=header,
+        image_width=64,
+        image_height=48,
+        labels=EIGHT,
+        attended="anna",
+        emotions=[happy(header)],
     )
 
 
@@ -137,6 +153,7 @@ def test_all_that_is_published_reaches_the_browser(tmp_path: Path) -> None:
             "/camera/picture",
             "/camera/faces",
             "/expression/happy",
+            "/expression/contempt",
             "/mood/valence",
             "/latency/median",
             "/rate/images",
@@ -153,7 +170,7 @@ def test_all_that_is_published_reaches_the_browser(tmp_path: Path) -> None:
             step += 1
             header = Header(stamp=robot.get_clock().now().to_msg(), frame_id="camera")
             publishers["image"].publish(to_message(PICTURE, header))
-            publishers["emotions"].publish(EmotionArray(header=header, emotions=[happy(header)]))
+            publishers["emotions"].publish(image_of(header))
             publishers["emotion"].publish(happy(header))
             positions = JointState(name=["head_yaw_joint"], position=[0.01 * (step % 80)])
             publishers["joints"].publish(positions)
@@ -236,10 +253,19 @@ def test_ctrl_c_ends_it_and_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def run(*parameters: str, home: Path | None = None) -> subprocess.Popen[str]:
-    program = "import sys; from fer_monitor.viewer.executable import viewer_node; "
+    program = "import sys; from fer_monitor.executables import viewer_node; "
     command = [sys.executable, "-c", program + "sys.exit(viewer_node())", "--ros-args"]
     for parameter in parameters:
         command += ["-p", parameter]
     environment = {**os.environ, **({"HOME": str(home)} if home else {})}
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
+
+
+def test_the_node_can_be_loaded_without_it() -> None:
+    """So that it can tell what to install."""
+    program = "import fer_monitor.viewer.viewer_node, sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert "rerun" not in done.stdout.split()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from ec_rfernet.errors import InputError
-from fer_node.camera.source import Pace, Wait, quiet_opencv
+from fer_node.camera.source import FrameSettings, Pace, SourceTools, quiet_opencv
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 
@@ -19,34 +18,21 @@ class Pictures:
 
     Args:
         path: the folder, or a single picture.
-        loop: whether to begin again after the last one.
-        rate: frames per second.
-        period_s: for how long each picture is shown.
-        clock: monotonic, seconds.
-        wait: interruptible.
-        warn: told about each file that cannot be read; such a file is left out.
+        frames: how fast, for how long each, and whether to begin again after the last one.
+        tools: see there; told about each file that cannot be read; such a file is left out.
 
     Raises:
         InputError: there is no readable picture.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        loop: bool,
-        rate: float,
-        period_s: float,
-        clock: Callable[[], float],
-        wait: Wait,
-        warn: Callable[[str], object],
-    ) -> None:
+    def __init__(self, path: Path, frames: FrameSettings, tools: SourceTools) -> None:
+        self.name = f"pictures in {path}"
         files = sorted(path.iterdir()) if path.is_dir() else [path]
         self._files = [file for file in files if file.suffix.lower() in SUFFIXES]
-        self._path = path
-        self._loop = loop
-        self._warn = warn
-        self._pace = Pace(rate, clock, wait)
-        self._frames_each = max(1, round(rate * period_s))
+        self._loop = frames.loop
+        self._log = tools.log
+        self._pace = Pace(frames.rate, tools.clock, tools.wait)
+        self._frames_each = max(1, round(frames.rate * frames.period))
         self._next = 0
         self._left = 0
         self._picture = self._load()
@@ -81,6 +67,14 @@ class Pictures:
             if picture is not None:
                 self._next += 1
                 return picture
-            self._warn(f"'{file}' is not a readable picture, left out")
+            self._log(f"'{file}' is not a readable picture, left out")
             del self._files[self._next]
         return None
+
+
+def open_pictures(text: str, frames: FrameSettings, tools: SourceTools) -> Pictures | None:
+    """The picture or the folder of pictures that a text names; None where it names none."""
+    path = Path(text).expanduser()
+    if not text or not (path.is_dir() or (path.exists() and path.suffix.lower() in SUFFIXES)):
+        return None
+    return Pictures(path, frames, tools)

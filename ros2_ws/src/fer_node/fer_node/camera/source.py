@@ -3,19 +3,60 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
 import numpy as np
 
+from fer_common.settings import setting
+
 Wait = Callable[[float], bool]
 """Waits some seconds; returns at once, and true, when everything is to stop."""
 
 
+@dataclass(frozen=True)
+class FrameSettings:
+    """How frames are asked of a source."""
+
+    width: int = setting(640, "Asked of a webcam, pixels; 0: its own.", low=0, high=8192)
+    height: int = setting(480, "Asked of a webcam, pixels; 0: its own.", low=0, high=8192)
+    rate: float = setting(
+        30.0,
+        "Frames per second of webcams and pictures; videos have their own.",
+        low=0.1,
+        high=240.0,
+    )
+    period: float = setting(3.0, "How long each picture is shown, s.", low=0.01, high=3600.0)
+    loop: bool = setting(False, "Whether videos and pictures begin again at their end.")
+
+
+@dataclass(frozen=True)
+class SourceTools:
+    """What a source is given besides.
+
+    Attributes:
+        wait: interruptible.
+        log: told what goes wrong later on, in one line.
+        clock: monotonic, seconds.
+    """
+
+    wait: Wait
+    log: Callable[[str], object]
+    clock: Callable[[], float] = time.monotonic
+
+
 class Source(Protocol):
-    """A webcam, a video or a folder of pictures, in real time."""
+    """A webcam, a video, a folder of pictures or a recording, in real time.
+
+    Attributes:
+        name: what it is, in words.
+    """
+
+    name: str
 
     def read(self) -> np.ndarray | None:
         """Waits until the next frame is due.
@@ -66,15 +107,15 @@ class Pace:
         return late
 
 
-# ----------------------------------------------------------------------
-# Keeps OpenCV's own messages away from the user, who gets one clear line instead.
-
 _FFMPEG_QUIET = "-8"
 
 
 @contextmanager
 def quiet_opencv() -> Iterator[None]:
-    """Silences OpenCV and its FFmpeg while files and devices are opened."""
+    """Silences OpenCV and its FFmpeg while files and devices are opened.
+
+    The user gets one clear line instead.
+    """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _FFMPEG_QUIET)
     level = cv2.getLogLevel()
     cv2.setLogLevel(0)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from ec_rfernet.errors import InputError
-from fer_node.camera.source import Pace, Wait, quiet_opencv
+from fer_node.camera.source import FrameSettings, Pace, SourceTools, quiet_opencv
 
 _FASTEST = 240.0  # frames per second; a file that claims more is mistaken
 
@@ -20,27 +19,25 @@ class Video:
 
     Args:
         path: the file.
-        loop: whether to begin again at the end.
-        rate: frames per second of a file that does not tell its own.
-        clock: monotonic, seconds.
-        wait: interruptible.
+        frames: whether to begin again at the end, and the rate of a file that does not tell
+            its own.
+        tools: see there.
 
     Raises:
         InputError: the file is missing or is no video.
     """
 
-    def __init__(
-        self, path: Path, loop: bool, rate: float, clock: Callable[[], float], wait: Wait
-    ) -> None:
+    def __init__(self, path: Path, frames: FrameSettings, tools: SourceTools) -> None:
         if not path.is_file():
             raise InputError(f"video '{path}' does not exist")
         self._path = path
-        self._loop = loop
+        self._loop = frames.loop
         self._capture = self._open()
         self._first: np.ndarray | None = self._grab_first()
         own = self._capture.get(cv2.CAP_PROP_FPS)
-        self.rate = own if math.isfinite(own) and 0 < own <= _FASTEST else rate
-        self._pace = Pace(self.rate, clock, wait)
+        self.rate = own if math.isfinite(own) and 0 < own <= _FASTEST else frames.rate
+        self.name = f"video {path} at {self.rate:.3g} frames/s"
+        self._pace = Pace(self.rate, tools.clock, tools.wait)
 
     def read(self) -> np.ndarray | None:
         """See `Source`."""
@@ -75,3 +72,9 @@ class Video:
         if not found:
             raise InputError(f"'{self._path}' is not a readable video")
         return frame
+
+
+def open_video(text: str, frames: FrameSettings, tools: SourceTools) -> Video | None:
+    """The video that a text names; None where it names no file."""
+    path = Path(text).expanduser()
+    return Video(path, frames, tools) if path.is_file() else None

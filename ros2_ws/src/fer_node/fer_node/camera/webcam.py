@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 import cv2
 import numpy as np
 
 from ec_rfernet.errors import InputError
-from fer_node.camera.source import Wait, quiet_opencv
+from fer_node.camera.source import FrameSettings, SourceTools, quiet_opencv
 
 _FIRST_RETRY_S = 0.5
 _LAST_RETRY_S = 5.0
+_DEVICE = re.compile(r"(?:/dev/video)?(\d+)")
 _MISSES = 5  # frames in a row that may fail before the device counts as gone
 
 
@@ -61,30 +64,26 @@ class Webcam:
     """Reads a webcam, and finds it again after it was unplugged.
 
     Args:
-        name: for messages, such as ``/dev/video0``.
+        device: for messages, such as ``/dev/video0``.
         connect: opens the device; returns None while that is not possible.
-        wait: interruptible.
-        log: told when the device is lost.
+        tools: see there; told when the device is lost.
 
     Raises:
         InputError: the device does not answer at the start.
     """
 
     def __init__(
-        self,
-        name: str,
-        connect: Callable[[], Device | None],
-        wait: Wait,
-        log: Callable[[str], object],
+        self, device: str, connect: Callable[[], Device | None], tools: SourceTools
     ) -> None:
-        self._name = name
+        self.name = f"webcam {device}"
+        self._where = device
         self._connect = connect
-        self._wait = wait
-        self._log = log
+        self._wait = tools.wait
+        self._log = tools.log
         self._device = connect()
         if self._device is None:
             raise InputError(
-                f"camera {name} does not answer: is it plugged in, and used by nobody else?"
+                f"camera {device} does not answer: is it plugged in, and used by nobody else?"
             )
 
     def read(self) -> np.ndarray | None:
@@ -96,7 +95,7 @@ class Webcam:
                 found, frame = self._device.read() if self._device else (False, None)
                 if found:
                     return frame
-            self._log(f"camera {self._name} is gone, waiting for it to come back")
+            self._log(f"camera {self._where} is gone, waiting for it to come back")
             self.close()
         return None
 
@@ -114,3 +113,32 @@ class Webcam:
                 return True
             delay = min(2 * delay, _LAST_RETRY_S)
         return False
+
+
+def open_webcam(text: str, frames: FrameSettings, tools: SourceTools) -> Webcam | None:
+    """The webcam of an index or of ``/dev/videoN``; None where the text is neither.
+
+    Raises:
+        InputError: it does not answer.
+    """
+    named = _DEVICE.fullmatch(text)
+    if named is None:
+        return None
+    wishes = (int(named[1]), frames.width, frames.height, frames.rate)
+    return Webcam(f"/dev/video{wishes[0]}", lambda: open_device(*wishes), tools)
+
+
+def first_webcam(frames: FrameSettings, tools: SourceTools) -> Webcam | None:
+    """The first webcam of this machine that answers; None when none does."""
+    for index in device_indices():
+        try:
+            return open_webcam(str(index), frames, tools)
+        except InputError as error:
+            tools.log(str(error))
+    return None
+
+
+def device_indices() -> list[int]:
+    """The numbers N of the devices ``/dev/videoN`` of this machine."""
+    found = (_DEVICE.fullmatch(str(path)) for path in Path("/dev").glob("video*"))
+    return sorted(int(match[1]) for match in found if match)

@@ -1,4 +1,4 @@
-"""The ROS node of the camera: frames from a webcam, a video or pictures."""
+"""The ROS node of the camera: frames from a webcam, a video, pictures or a recording."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from ec_rfernet.errors import InputError
+from fer_common.camera import FOV_DEG
 from fer_common.diagnostics import (
-    Finding,
     Limits,
     Mishaps,
     Report,
@@ -31,36 +31,45 @@ from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.graph_watch import OutputWatch
 from fer_common.parameters import declare
 from fer_common.qos import STREAM
+from fer_common.reason import Finding
 from fer_common.runner import StartError
-from fer_common.settings import setting
-from fer_node.camera.choice import CameraChoice, open_source
-from fer_node.camera.source import Source, Wait
+from fer_common.settings import part, setting
+from fer_node.camera import CameraSettings, open_source
+from fer_node.camera.source import FrameSettings, Source, SourceTools
 from fer_node.nodes.messages import camera_info, to_message
 
-# ----------------------------------------------------------------------
-# How the camera is doing.
+_STOP_S = 2.0  # a webcam that was just unplugged may block for longer
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What was asked of a camera.
+class CameraLimits:
+    """From where on the camera is not well."""
 
-    Attributes:
-        size: such as ``640x480``.
-        rate: frames per second.
-    """
+    warn_rate: float = setting(
+        10.0, "Diagnostics warns of fewer frames per second.", low=0.0, high=240.0
+    )
+    warn_silence_s: float = setting(
+        1.0, "Diagnostics warns when there is no frame for so long, s.", low=0.1, high=3600.0
+    )
+    error_silence_s: float = setting(3.0, "After so long it is an error, s.", low=0.1, high=3600.0)
 
-    size: str
-    rate: float
+
+@dataclass(frozen=True)
+class CameraParameters:
+    """Parameters of `CameraNode`."""
+
+    source: CameraSettings = part(CameraSettings)
+    frame_id: str = setting("camera_optical_frame", "Frame of the images.")
+    fov_deg: float = setting(FOV_DEG, "Horizontal field of view, degrees.", low=1.0, high=179.0)
+    limits: CameraLimits = part(CameraLimits)
 
 
 class CameraHealth:
     """Counts frames and failures; frames are counted in one thread, the report made in another.
 
     Args:
-        wish: what was asked for.
-        rate: of the frames, per second.
-        silence: since the last frame, seconds.
+        asked: size and rate that were asked for.
+        limits: see there.
         clock: monotonic seconds.
 
     Attributes:
@@ -69,15 +78,16 @@ class CameraHealth:
 
     def __init__(
         self,
-        wish: Wish,
-        rate: Limits,
-        silence: Limits,
+        asked: FrameSettings,
+        limits: CameraLimits,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.device = "the camera"
-        self._mishaps, self._why = Mishaps(clock), ""
-        self._wish, self._rate, self._silence, self._clock = wish, rate, silence, clock
-        self._frames, self._last, self._size = Statistics(), clock(), ""
+        self._asked, self._limits, self._clock = asked, limits, clock
+        self._mishaps = Mishaps(clock)
+        self._why: str | None = None
+        self._size: str | None = None
+        self._frames, self._last = Statistics(), clock()
 
     def failed(self, text: str) -> None:
         """A frame could not be read."""
@@ -96,8 +106,8 @@ class CameraHealth:
             For how long there had been none, seconds.
         """
         now = self._clock()
-        gap = now - self._last if self._size else 0.0
-        self._last, self._why = now, ""
+        gap = now - self._last if self._size is not None else 0.0
+        self._last, self._why = now, None
         self._frames.add(took_s, self._last)
         self._size = f"{width}x{height}"
         return gap
@@ -108,14 +118,15 @@ class CameraHealth:
         Args:
             ended: whether a recording is over.
         """
-        now, wish = self._clock(), self._wish
+        now, asked = self._clock(), self._asked
         frames = self._frames.summary(now)
+        own = not (asked.width and asked.height)
         values = {
             "state": "ended" if ended else "active",
             "camera": self.device,
-            "size, asked": wish.size,
+            "size, asked": "its own" if own else f"{asked.width}x{asked.height}",
             "size, got": self._size or "none yet",
-            "rate, asked [1/s]": f"{wish.rate:g}",
+            "rate, asked [1/s]": f"{asked.rate:g}",
             **figures(frames),
             "frames read": frames.count,
             "age of the newest frame [s]": age(frames.age_s),
@@ -125,57 +136,25 @@ class CameraHealth:
         return Report(f"{frames.rate:.1f} frames/s", values, found, self.device)
 
     def _findings(self, frames: Summary, now: float) -> list[Finding | None]:
-        silent_s = now - self._last
+        limits, silent_s = self._limits, now - self._last
         why = self._why or f"{self.device} does not answer"
-        silence = self._silence.above(silent_s, f"no frame for {silent_s:.0f} s: {why}")
+        silence = Limits(limits.warn_silence_s, limits.error_silence_s).above(
+            silent_s, f"no frame for {silent_s:.0f} s: {why}"
+        )
         if silence is not None:
             return [silence]
-        slow = slowness(frames, self._rate, "frames", "is it dark?")
+        slow = slowness(frames, Limits(limits.warn_rate), "frames", "is it dark?")
         return [slow, warn(self._mishaps.recent)]
 
 
-# ----------------------------------------------------------------------
-
-_STOP_S = 2.0  # a webcam that was just unplugged may block for longer
-
-Opener = Callable[[CameraChoice, Wait, Callable[[str], object]], tuple[Source, str]]
-
-
-@dataclass(frozen=True)
-class CameraParameters:
-    """Parameters of `CameraNode`."""
-
-    camera: str = setting(
-        "auto",
-        "auto, clip, a device index, the path of a video, a picture or a folder, or bag:FILE.",
-    )
-    clip: str = setting("", "Path of the built-in clip, for camera auto and clip.")
-    width: int = setting(640, "Asked of a webcam, pixels; 0: its own.", low=0, high=8192)
-    height: int = setting(480, "Asked of a webcam, pixels; 0: its own.", low=0, high=8192)
-    rate: float = setting(
-        30.0,
-        "Frames per second of webcams and pictures; videos have their own.",
-        low=0.1,
-        high=240.0,
-    )
-    period: float = setting(3.0, "How long each picture is shown, s.", low=0.01, high=3600.0)
-    loop: bool = setting(False, "Whether videos and pictures begin again at their end.")
-    frame_id: str = setting("camera_optical_frame", "Frame of the images.")
-    fov_deg: float = setting(60.0, "Horizontal field of view, degrees.", low=1.0, high=179.0)
-    warn_rate: float = setting(
-        10.0, "Diagnostics warns of fewer frames per second.", low=0.0, high=240.0
-    )
-    warn_silence_s: float = setting(
-        1.0, "Diagnostics warns when there is no frame for so long, s.", low=0.1, high=3600.0
-    )
-    error_silence_s: float = setting(3.0, "After so long it is an error, s.", low=0.1, high=3600.0)
+Opener = Callable[[CameraSettings, SourceTools], Source]
 
 
 class CameraNode(Node):
     """Publishes ``image_raw`` (bgr8) and ``camera_info`` in real time.
 
     Args:
-        opener: opens the source; see `open_source`.
+        opener: opens the source; see `fer_node.camera.open_source`.
         options: for `rclpy.node.Node`.
 
     Raises:
@@ -188,15 +167,16 @@ class CameraNode(Node):
         self._params = declare(self, CameraParameters)
         self._stop = Event()
         self._ended = Event()
-        self._health = self._watched()
+        source = self._params.source
+        self._health = CameraHealth(source.frames, self._params.limits)
         try:
-            self._source, what = opener(self._choice(), self._stop.wait, self._warn)
+            self._source = opener(source, SourceTools(self._stop.wait, self._warn))
         except InputError as error:
             raise StartError(str(error)) from error
         self._images = self.create_publisher(Image, "image_raw", STREAM)
         self._infos = self.create_publisher(CameraInfo, "camera_info", STREAM)
-        self.get_logger().info(f"showing {what} on {self._images.topic_name}")
-        self._health.device = what
+        self.get_logger().info(f"showing {self._source.name} on {self._images.topic_name}")
+        self._health.device = self._source.name
         self._watch = OutputWatch(self, self._images)
         DiagnosticsPublisher(self, "camera", self._report)
         self._thread = Thread(target=self._capture, name="camera", daemon=True)
@@ -212,27 +192,6 @@ class CameraNode(Node):
         if hasattr(self, "_thread"):
             self._thread.join(_STOP_S)
         super().destroy_node()
-
-    def _choice(self) -> CameraChoice:
-        params = self._params
-        return CameraChoice(
-            camera=params.camera,
-            clip=params.clip,
-            width=params.width,
-            height=params.height,
-            rate=params.rate,
-            period_s=params.period,
-            loop=params.loop,
-        )
-
-    def _watched(self) -> CameraHealth:
-        params = self._params
-        size = f"{params.width}x{params.height}" if params.width and params.height else "its own"
-        return CameraHealth(
-            Wish(size, params.rate),
-            Limits(params.warn_rate),
-            Limits(params.warn_silence_s, params.error_silence_s),
-        )
 
     def _report(self) -> Report:
         return self._health.report(self.has_ended()).plus(self._watch.findings())
@@ -264,5 +223,5 @@ class CameraNode(Node):
         self._images.publish(to_message(frame, header))
         self._infos.publish(camera_info(width, height, self._params.fov_deg, header))
         gap = self._health.read(width, height, time.monotonic() - began)
-        if gap > self._params.warn_silence_s:
+        if gap > self._params.limits.warn_silence_s:
             self.get_logger().info(f"frames come again after {gap:.1f} s")

@@ -12,4 +12,4 @@ def camera_node() -> int:
 
 def fer_node() -> int:
     """Runs `fer_node.nodes.fer_node.FerNode`; exit code 2 when it cannot start."""
-    return execute("fer_node.nodes.fer_node:FerNode", brisk=True)
+    return execute("fer_node.nodes.fer_node:FerNode", fast=True)

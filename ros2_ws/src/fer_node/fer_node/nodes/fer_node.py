@@ -1,9 +1,9 @@
-"""The ROS node that sees expressions: lifecycle, topics and the switch."""
+"""The ROS node that sees expressions: parameters, lifecycle, topics and the switch."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -18,9 +18,10 @@ from rclpy.lifecycle import (
     LifecycleState,
     TransitionCallbackReturn,
 )
+from rclpy.serialization import deserialize_message
 from rclpy.subscription import Subscription
 from rclpy.time import Time
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 from visualization_msgs.msg import MarkerArray
@@ -28,37 +29,205 @@ from visualization_msgs.msg import MarkerArray
 from ec_rfernet import bundle as bundles
 from ec_rfernet.bundle import Bundle
 from ec_rfernet.errors import InputError
+from ec_rfernet.faces import DETECTORS
 from ec_rfernet.faces.face import FaceDetector
-from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
-from ec_rfernet.labels import LABELS
 from ec_rfernet.runtimes import open_classifier
-from ec_rfernet.runtimes.classifier import PRECISIONS, RUNTIMES
-from fer_common.diagnostics import Finding, Limits, Mishaps, Report, Statistics
+from ec_rfernet.runtimes.classifier import PRECISIONS
+from fer_common.camera import focal_px
+from fer_common.diagnostics import (
+    Limits,
+    Mishaps,
+    Report,
+    Statistics,
+    Summary,
+    age,
+    error,
+    figures,
+    slowness,
+    warn,
+)
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.graph_watch import InputWatch, OutputWatch
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, NEWEST, STREAM
-from fer_common.settings import setting
+from fer_common.reason import Finding
+from fer_common.settings import part, setting
+from fer_common.topic_words import Remedies
 from fer_node.nodes import messages
-from fer_node.nodes.health import Health, remedies, report
 from fer_node.nodes.messages import to_frame, to_message
 from fer_node.nodes.ros4hri import open_humans
-from fer_node.perception.finder import Interval
-from fer_node.perception.frame import DecodeError, Frame
+from fer_node.perception.frame import DecodeError, Frame, Stages, table
 from fer_node.perception.pipeline import (
     ExpressionClassifier,
     Perceived,
     Perception,
     PerceptionSettings,
 )
-from fer_node.perception.smoother import Smoothing
-from fer_node.perception.stages import Stages, table
 from fer_node.perception.worker import AgeGate, Worker
 from fer_node.show.markers import FaceMarkers, Viewpoint
 from fer_node.show.overlay import draw
 
 # ----------------------------------------------------------------------
-# The parameters of ``fer_node``.
+# How the perception is doing: what happens to the images, and what is wrong.
+
+RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+
+
+@dataclass(frozen=True)
+class PerceptionLimits:
+    """From where on the perception is not well."""
+
+    warn_rate: float = setting(
+        10.0, "Diagnostics warns of fewer images per second.", low=0.0, high=240.0
+    )
+    warn_latency_s: float = setting(
+        0.25, "Diagnostics warns of a longer time from image to answer, s.", low=0.0, high=60.0
+    )
+    warn_silence_s: float = setting(
+        3.0, "Diagnostics warns when no image comes for so long, s.", low=0.1, high=3600.0
+    )
+    error_silence_s: float = setting(10.0, "After so long it is an error, s.", low=0.1, high=3600.0)
+
+
+class PerceptionHealth:
+    """Counts what happens to the images. Images come in one thread and are processed in another.
+
+    Args:
+        limits: see there.
+        clock: monotonic seconds.
+
+    Attributes:
+        state: of the lifecycle.
+        enabled: whether `~/enable` lets the node look.
+        bundle: the model; None while there is none.
+        runtime: what computes it, and its precision; None until then.
+        topic: where images are expected.
+        mishaps: what went wrong.
+        arrivals: of images.
+        processed: images, and their latency.
+        stages: where the time of an image goes.
+        size: width and height of the last image, pixels; None before the first.
+        faces: in the last image.
+        dropped_busy: images that newer ones replaced.
+        dropped_old: images that were older than allowed.
+        undecodable: images that could not be decoded or processed.
+        complaint: about the stamps of the images; None when they are good.
+    """
+
+    def __init__(
+        self, limits: PerceptionLimits, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._limits, self._clock = limits, clock
+        self.state, self.enabled, self.topic = "unconfigured", True, ""
+        self.bundle: Bundle | None = None
+        self.runtime: str | None = None
+        self.mishaps = Mishaps(clock)
+        self.begin()
+
+    def begin(self) -> None:
+        """Counts from the start."""
+        self.arrivals, self.processed, self.stages = Statistics(), Statistics(), Stages()
+        self.dropped_busy = self.dropped_old = self.undecodable = self.faces = 0
+        self.size: tuple[int, int] | None = None
+        self.complaint: str | None = None
+        self._last_image = self._clock()
+
+    def arrived(self, now: float) -> None:
+        """An image came."""
+        self._last_image = now
+        self.arrivals.add(0.0, now)
+
+    @property
+    def silent_s(self) -> float:
+        """Since an image came, or since the node began to wait for one, seconds."""
+        return self._clock() - self._last_image
+
+    def report(self, wiring: Sequence[Finding], readers: Sequence[Finding]) -> Report:
+        """How the perception is doing.
+
+        Args:
+            wiring: what is wrong with the topic of the images.
+            readers: who cannot hear what is told.
+        """
+        now = self._clock()
+        arrivals, processed = self.arrivals.summary(now), self.processed.summary(now)
+        values = {
+            "state": self.state,
+            "enabled": "yes" if self.enabled else "no",
+            "model": self.bundle.name if self.bundle else "none",
+            "model hash": (self.bundle.short_hash if self.bundle else None) or "none",
+            "runtime": self.runtime or "none",
+            "image topic": self.topic,
+            "image size": "{}x{}".format(*self.size) if self.size else "unknown",
+            "images received [1/s]": f"{arrivals.rate:.1f}",
+            "images processed": processed.count,
+            **figures(processed),
+            **{f"{row.stage} [ms]": f"{1e3 * row.median_s:.2f}" for row in self.stages.figures()},
+            "age of the newest image [s]": age(arrivals.age_s),
+            "dropped, busy": self.dropped_busy,
+            "dropped, too old": self.dropped_old,
+            "not decodable": self.undecodable,
+            "faces": self.faces,
+            **self.mishaps.values,
+        }
+        text = f"{processed.rate:.1f} images/s, {self.faces} faces"
+        found = [error(self.mishaps.recent)]
+        if self.state != "active":
+            found.append(warn(self.state))
+        else:
+            found += [*wiring, *readers, warn(self.complaint)]
+            if self.enabled and not wiring:
+                found += [self._slowness(arrivals, processed), self._lateness(processed)]
+        return Report(text if self.enabled else "disabled: not looking", values, found)
+
+    def _slowness(self, arrivals: Summary, processed: Summary) -> Finding | None:
+        rate, question = Limits(self._limits.warn_rate), "is the camera slow, or in the dark?"
+        slow = slowness(arrivals, rate, "images", question)
+        if slow is not None:
+            return slow
+        question = f"{arrivals.rate:.1f} images/s come, is the machine busy?"
+        return slowness(processed, rate, "processed images", question)
+
+    def _lateness(self, processed: Summary) -> Finding | None:
+        took_s, allowed_s = processed.median_s, self._limits.warn_latency_s
+        return Limits(allowed_s).above(
+            took_s,
+            f"expressions are known {1e3 * took_s:.0f} ms after the image, "
+            f"expected at most {1e3 * allowed_s:g}",
+        )
+
+
+def remedies(topic: str, transport: str) -> Remedies:
+    """What to do when the images that are expected on a topic come elsewhere.
+
+    Args:
+        topic: full name of the images, without ``/compressed``.
+        transport: parameter ``image_transport``.
+    """
+
+    def raw(other: str) -> str | None:
+        switch = "set image_transport to raw" if transport != "raw" else None
+        return _both(switch, _remap(other) if other != topic else None)
+
+    def compressed(other: str) -> str | None:
+        switch = "set image_transport to compressed" if transport != "compressed" else None
+        where = other.removesuffix("/compressed")
+        if where == other:
+            return _both(switch, f"remap {topic}/compressed:={other}")
+        return _both(switch, _remap(where) if where != topic else None)
+
+    return {RAW: raw, COMPRESSED: compressed}
+
+
+def _remap(topic: str) -> str:
+    return f"remap with image_topic:={topic}"
+
+
+def _both(first: str | None, second: str | None) -> str | None:
+    return " and ".join(part for part in (first, second) if part is not None) or None
+
+
+# ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -72,36 +241,18 @@ class FerParameters:
         choices=("raw", "compressed"),
     )
     autostart: bool = setting(True, "Whether to configure and activate at start.")
+    detector: str = setting(
+        "mediapipe", "What finds the faces: mediapipe, or what another package registers."
+    )
     detection_score: float = setting(
         0.5, "Faces that the detector is less sure of are ignored.", low=0.0, high=1.0
     )
-    detect_every_s: float = setting(
-        0.2, "Between two detections faces are followed, for so long, s.", low=0.0, high=2.0
-    )
-    search_every_s: float = setting(
-        0.1, "Time between two detections while there is nobody, s.", low=0.0, high=2.0
-    )
-    min_face_px: float = setting(
-        32.0, "Faces narrower than that are not judged, pixels.", low=8.0, high=4096.0
-    )
+    perception: PerceptionSettings = part(PerceptionSettings)
     max_age_s: float = setting(0.5, "Older images are dropped, s.", low=0.01, high=60.0)
-    attend_after_s: float = setting(
-        0.5, "How long a face must be seen before it is attended to, s.", low=0.0, high=60.0
-    )
-    forget_after_s: float = setting(
-        1.0, "How long a face may be lost before it is forgotten, s.", low=0.0, high=60.0
-    )
-    smoothing_s: float = setting(
-        0.4, "Time constant of the smoothing, s; 0: none.", low=0.0, high=10.0
-    )
-    hysteresis: float = setting(
-        0.08, "By how much a new label must beat the present one.", low=0.0, high=1.0
-    )
-    dwell_s: float = setting(0.15, "For how long it must beat it, s.", low=0.0, high=10.0)
     runtime: str = setting(
         "auto",
-        "What computes the network; auto: what was chosen for this machine.",
-        choices=("auto", *RUNTIMES),
+        "What computes the network: native (our own kernels), onnxruntime, openvino, torch, or "
+        "what another package registers; auto: what was chosen for this machine.",
     )
     precision: str = setting(
         "auto",
@@ -113,60 +264,52 @@ class FerParameters:
     ros4hri: bool = setting(
         False, "Whether to publish the faces on /humans as well (REP-155); needs hri_msgs."
     )
-    fov_deg: float = setting(
-        60.0, "Horizontal field of view, degrees; places the markers.", low=1.0, high=179.0
-    )
-    markers_frame: str = setting(
-        "base_link", "Frame of the markers; empty: that of the images, if tf knows it."
-    )
-    camera_x: float = setting(
-        0.14, "Where the camera is in markers_frame, forward, m.", low=-10.0, high=10.0
-    )
-    camera_z: float = setting(
-        1.15, "Where the camera is in markers_frame, up, m.", low=-10.0, high=10.0
-    )
-    warn_rate: float = setting(
-        10.0, "Diagnostics warns of fewer images per second.", low=0.0, high=240.0
-    )
-    warn_latency_s: float = setting(
-        0.25, "Diagnostics warns of a longer time from image to answer, s.", low=0.0, high=60.0
-    )
-    warn_silence_s: float = setting(
-        3.0, "Diagnostics warns when no image comes for so long, s.", low=0.1, high=3600.0
-    )
-    error_silence_s: float = setting(10.0, "After so long it is an error, s.", low=0.1, high=3600.0)
-
-    @property
-    def viewpoint(self) -> Viewpoint:
-        """Where the camera is, for the markers."""
-        return Viewpoint(self.markers_frame, self.camera_x, self.camera_z)
-
-    def settings(self) -> PerceptionSettings:
-        """The part that the perception needs."""
-        return PerceptionSettings(
-            min_face_px=self.min_face_px,
-            attend_after_s=self.attend_after_s,
-            forget_after_s=self.forget_after_s,
-            smoothing=Smoothing(self.smoothing_s, self.hysteresis, self.dwell_s),
-            interval=Interval(self.detect_every_s, self.search_every_s),
-        )
+    viewpoint: Viewpoint = part(Viewpoint)
+    limits: PerceptionLimits = part(PerceptionLimits)
 
 
-# ----------------------------------------------------------------------
-# What `fer_node` publishes of an image.
+class CameraInfoReader:
+    """Knows how wide the camera sees. Messages are read only when somebody asks.
+
+    Args:
+        node: that subscribes.
+        topic: of the ``camera_info``.
+    """
+
+    def __init__(self, node: LifecycleNode, topic: str) -> None:
+        self._newest = self._read = b""
+        self._info: CameraInfo | None = None
+        node.create_subscription(CameraInfo, topic, self._keep, NEWEST, raw=True)
+
+    def focal_px(self, width: int) -> float:
+        """Focal length in pixels of an image that wide."""
+        newest = self._newest
+        if newest is not self._read:
+            self._read, self._info = newest, deserialize_message(newest, CameraInfo)
+        return focal_px(width, self._info)
+
+    def _keep(self, message: bytes) -> None:
+        self._newest = message
 
 
 class Outputs:
-    """The publishers; what is only for looking at is made while someone looks.
+    """The publishers of `FerNode`; what is only for looking at is made while someone looks.
 
     Args:
         node: that publishes.
         faces: makes the markers.
+        camera: that sees the faces.
         ros4hri: whether to publish the faces after REP-155 as well.
     """
 
-    def __init__(self, node: LifecycleNode, faces: FaceMarkers, ros4hri: bool = False) -> None:
-        self._faces = faces
+    def __init__(
+        self,
+        node: LifecycleNode,
+        faces: FaceMarkers,
+        camera: CameraInfoReader,
+        ros4hri: bool = False,
+    ) -> None:
+        self._faces, self._camera = faces, camera
         self._humans = open_humans(node) if ros4hri else None
         self._emotion = node.create_lifecycle_publisher(Emotion, "emotion", EVENTS)
         self._emotions = node.create_lifecycle_publisher(EmotionArray, "emotions", EVENTS)
@@ -174,7 +317,7 @@ class Outputs:
         self._markers = node.create_lifecycle_publisher(MarkerArray, "~/markers", EVENTS)
 
     @property
-    def told(self) -> tuple[LifecyclePublisher, LifecyclePublisher]:
+    def emotions(self) -> tuple[LifecyclePublisher, LifecyclePublisher]:
         """The publishers of the emotions."""
         return self._emotion, self._emotions
 
@@ -188,22 +331,36 @@ class Outputs:
             latency_s: from the image's stamp until now, seconds.
         """
         width, height = frame.width, frame.height
-        if perceived.focus is not None:
-            self._emotion.publish(messages.emotion(perceived.focus, header, width, height))
-        self._emotions.publish(messages.emotions(perceived.estimates, header, width, height))
+        focus, labels = perceived.focus, perceived.labels
+        if focus is not None:
+            self._emotion.publish(messages.emotion(focus, labels, header, width, height))
+        self._emotions.publish(messages.emotions(perceived, header, width, height))
         if self._humans is not None:
             self._humans.publish(perceived, header, frame)
         if self._markers.get_subscription_count():
-            self._markers.publish(self._faces.update(perceived, header, width, height))
+            self._show_markers(perceived, header, width, height)
         if self._overlay.get_subscription_count():
             self._overlay.publish(to_message(draw(frame.bgr(), perceived, latency_s), header))
 
-    def publish_nobody(self, header: Header) -> None:
-        """Tells that nobody is looked at any more."""
-        self._emotions.publish(EmotionArray(header=header))
+    def publish_nobody(
+        self, header: Header, labels: tuple[str, ...], size: tuple[int, int]
+    ) -> None:
+        """Tells that nobody is looked at any more.
+
+        Args:
+            header: of the last image.
+            labels: of the model.
+            size: of the last image, width and height, pixels.
+        """
+        nobody = Perceived(labels=labels)
+        self._emotions.publish(messages.emotions(nobody, header, *size))
         if self._markers.get_subscription_count():
-            self._markers.publish(self._faces.update(Perceived(), header, 0, 0))
+            self._show_markers(nobody, header, *size)
         self.close_faces(header)
+
+    def _show_markers(self, perceived: Perceived, header: Header, width: int, height: int) -> None:
+        focal = self._camera.focal_px(width)
+        self._markers.publish(self._faces.update(perceived, header, width, height, focal))
 
     def close_faces(self, header: Header) -> None:
         """Ends the topics of single faces; no other thread may publish meanwhile."""
@@ -211,31 +368,18 @@ class Outputs:
             self._humans.publish_nobody(header)
 
 
-# ----------------------------------------------------------------------
-# Finds the model that the robot sees with.
-
-
 def load_bundle(model: str) -> Bundle:
     """A bundle by path, or by its name in the package ``fer_models``.
 
     Raises:
-        InputError: there is none, it is damaged, or it knows other expressions than the
-            messages do.
+        InputError: there is none, or it is damaged.
     """
     try:
         folders = [Path(get_package_share_directory("fer_models"))]
     except PackageNotFoundError:
         folders = []
-    bundle = bundles.load(bundles.find(model, folders))
-    if bundle.labels != LABELS:
-        raise InputError(
-            f"{bundle.folder}: this model tells {', '.join(bundle.labels)}; "
-            f"the robot needs {', '.join(LABELS)}, in this order"
-        )
-    return bundle
+    return bundles.load(bundles.find(model, folders))
 
-
-# ----------------------------------------------------------------------
 
 Arrival = tuple["Image | CompressedImage", float]
 """A message, and when it came on the monotonic clock."""
@@ -255,7 +399,7 @@ class FerNode(LifecycleNode):
 
     Args:
         bundle: finds and reads the model named by the parameter.
-        detector: makes a face detector for a least score.
+        detector: makes a face detector for a least score; None: what the parameter names.
         classifier: makes a classifier of a bundle for a number of threads, a runtime and a
             precision; see `ec_rfernet.runtimes.open_classifier`.
         options: for `rclpy.node.Node`.
@@ -267,105 +411,103 @@ class FerNode(LifecycleNode):
     def __init__(
         self,
         bundle: Callable[[str], Bundle] = load_bundle,
-        detector: Callable[[float], FaceDetector] = MediaPipeDetector,
+        detector: Callable[[float], FaceDetector] | None = None,
         classifier: Callable[[Bundle, int, str, str], ExpressionClassifier] = open_classifier,
         **options: Any,
     ) -> None:
         super().__init__("fer_node", **options)
         self._params = declare(self, FerParameters)
         self._load_bundle, self._make_detector, self._make_classifier = bundle, detector, classifier
-        self._bundle: Bundle | None = None
         self._detector: FaceDetector | None = None
         self._perception: Perception | None = None
         self._worker: Worker[Arrival] | None = None
         self._images: Subscription | None = None
-        self._looking = Lock()  # held while an image is processed, or the switch turned
-        self._enabled = True
-        self._state = "unconfigured"
-        self._complaint_told = self._runtime = self._size = ""
-        self._mishaps = Mishaps(time.monotonic)
         self._watch: InputWatch | None = None
-        self._clear()
-        faces = FaceMarkers(self._params.viewpoint, self._params.fov_deg)
-        self._outputs = Outputs(self, faces, self._params.ros4hri)
+        self._looking = Lock()  # held while an image is processed, or the switch turned
+        self._gate = AgeGate(self._params.max_age_s)
+        self._header = Header()
+        self._last_complaint: str | None = None
+        self._health = PerceptionHealth(self._params.limits)
+        self._health.topic = self._input()[1]
+        beside = self.resolve_topic_name("image").rpartition("/")[0]
+        self._outputs = Outputs(
+            self,
+            FaceMarkers(self._params.viewpoint),
+            CameraInfoReader(self, f"{beside}/camera_info"),
+            self._params.ros4hri,
+        )
         self.create_service(SetBool, "~/enable", self._on_enable)
         if self._params.profile:
             steady = Clock(clock_type=ClockType.STEADY_TIME)
-            self.create_timer(_PROFILE_S, self._tell_profile, clock=steady)
-        self._readers = [OutputWatch(self, publisher) for publisher in self._outputs.told]
-        DiagnosticsPublisher(self, "expressions", self._diagnose)
-
-    def _clear(self) -> None:
-        self._gate = AgeGate(self._params.max_age_s)
-        self._statistics, self._arrivals, self._stages = Statistics(), Statistics(), Stages()
-        self._dropped_busy = self._undecodable = self._faces = 0
-        self._last_image = time.monotonic()
-        self._header = Header()
+            self.create_timer(_PROFILE_S, self._log_profile, clock=steady)
+        self._readers = [OutputWatch(self, publisher) for publisher in self._outputs.emotions]
+        DiagnosticsPublisher(self, "expressions", self._report)
 
     # Lifecycle
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Reads and verifies the bundle."""
+        """Reads and verifies the bundle, and finds the detector."""
         try:
-            self._bundle = self._load_bundle(self._params.model)
+            self._health.bundle = self._load_bundle(self._params.model)
+            if self._make_detector is None:
+                self._make_detector = DETECTORS.get(self._params.detector)
         except InputError as error:
             self._fail(str(error))
             return TransitionCallbackReturn.FAILURE
-        self._state = "inactive"
+        self._health.state = "inactive"
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Loads the model and begins to look."""
-        if self._bundle is None:
+        bundle, params, health = self._health.bundle, self._params, self._health
+        if bundle is None or self._make_detector is None:
             return TransitionCallbackReturn.FAILURE
         try:
             classifier = self._make_classifier(
-                self._bundle, self._params.threads, self._params.runtime, self._params.precision
+                bundle, params.threads, params.runtime, params.precision
             )
-            self._detector = self._make_detector(self._params.detection_score)
+            self._detector = self._make_detector(params.detection_score)
         except InputError as error:
             self._fail(str(error))
             return TransitionCallbackReturn.FAILURE
-        self._clear()
         if classifier.warning:
             self.get_logger().warning(classifier.warning)
-        self._runtime = f"{classifier.runtime} {classifier.precision}"
-        self._perception = Perception(
-            self._detector, classifier, self._params.settings(), self._stages
-        )
+        health.begin()
+        health.runtime = f"{classifier.runtime} {classifier.precision}"
+        self._gate, self._header = AgeGate(params.max_age_s), Header()
+        self._perception = Perception(self._detector, classifier, params.perception, health.stages)
         self._worker = Worker(self._process, self._broken)
         result = super().on_activate(state)
         kind, topic = self._input()
         self._images = self.create_subscription(kind, topic, self._on_image, NEWEST)
         self._watch = self._watched(self._images)
-        self._state = "active"
-        self.get_logger().info(
-            f"looking at {self._images.topic_name} with model {self._model()} ({self._runtime})"
-        )
+        health.state, health.topic = "active", self._images.topic_name
+        model = f"{bundle.name} {bundle.short_hash}"
+        self.get_logger().info(f"looking at {health.topic} with model {model} ({health.runtime})")
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stops looking and frees the model."""
         self._release()
-        self._state = "inactive"
+        self._health.state = "inactive"
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Forgets the bundle."""
         self._release()
-        self._bundle, self._state = None, "unconfigured"
+        self._health.bundle, self._health.state = None, "unconfigured"
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stops for good."""
         self._release()
-        self._bundle, self._state = None, "finalized"
+        self._health.bundle, self._health.state = None, "finalized"
         return super().on_shutdown(state)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Back to the beginning after a transition went wrong."""
         self._release()
-        self._bundle, self._state = None, "unconfigured"
+        self._health.bundle, self._health.state = None, "unconfigured"
         super().on_error(state)
         return TransitionCallbackReturn.SUCCESS
 
@@ -379,12 +521,13 @@ class FerNode(LifecycleNode):
             self.destroy_subscription(self._images)
         if self._worker is not None:
             self._worker.stop()
-            self._dropped_busy = self._worker.dropped
+            self._health.dropped_busy = self._worker.dropped
         if self._detector is not None:
             self._detector.close()
         now = self.get_clock().now().to_msg()
         self._outputs.close_faces(Header(stamp=now, frame_id=self._header.frame_id))
         self._images = self._worker = self._detector = self._perception = None
+        self._watch = None
 
     def _input(self) -> tuple[type, str]:
         topic = self.resolve_topic_name("image")
@@ -394,72 +537,77 @@ class FerNode(LifecycleNode):
 
     def _watched(self, images: Subscription) -> InputWatch:
         topic, transport = self.resolve_topic_name("image"), self._params.image_transport
+        limits = self._params.limits
         return InputWatch(
             self,
             images,
             "images",
             "is the camera running?",
-            silence=Limits(self._params.warn_silence_s, self._params.error_silence_s),
+            silence=Limits(limits.warn_silence_s, limits.error_silence_s),
             single=True,
             remedies=remedies(topic, transport),
         )
 
-    def _model(self) -> str:
-        return f"{self._bundle.name} {self._bundle.short_hash}" if self._bundle else ""
-
     # Images
 
     def _on_image(self, message: Image | CompressedImage) -> None:
-        self._last_image = time.monotonic()
-        self._arrivals.add(0.0, self._last_image)
+        arrived = time.monotonic()
+        self._health.arrived(arrived)
         self._header.frame_id = message.header.frame_id
-        if self._worker is not None and self._enabled:
-            self._worker.put((message, self._last_image))
+        if self._worker is not None and self._health.enabled:
+            self._worker.put((message, arrived))
 
     def _process(self, arrival: Arrival) -> None:
         message, arrived = arrival
+        health, stages = self._health, self._health.stages
         stamp, waited = _seconds(message.header), time.monotonic() - arrived
-        if not self._gate.admits(stamp, self._now(), arrived):
+        admitted = self._gate.admits(stamp, self._now(), arrived)
+        health.dropped_old, health.complaint = self._gate.dropped, self._gate.complaint
+        if not admitted:
             return
-        self._stages.begin()
-        self._stages.add("wait", waited)
+        stages.begin()
+        stages.add("wait", waited)
         with self._looking:
-            if not self._enabled or self._perception is None:
+            if not health.enabled or self._perception is None:
                 return
             try:
-                frame = to_frame(message, self._stages)
-                self._size = f"{frame.width}x{frame.height}"
+                frame = to_frame(message, stages)
+                health.size = (frame.width, frame.height)
                 perceived = self._perception.process(frame, arrived)
-                with self._stages("publish"):
+                with stages("publish"):
                     latency = self._latency(stamp, arrived)
                     self._outputs.publish(perceived, message.header, frame, latency)
             except DecodeError as error:
-                self._undecodable += 1
+                health.undecodable += 1
                 self._fail(str(error))
                 return
-        self._faces = len(perceived.estimates)
+        health.faces = len(perceived.estimates)
         self._count(stamp, arrived)
 
     def _count(self, stamp: float, arrived: float) -> None:
         now, latency = time.monotonic(), self._latency(stamp, arrived)
-        if not self._gate.complaint:
-            self._stages.add("receive", latency - (now - arrived))
-        self._stages.finish()
-        self._statistics.add(latency, now)
+        if self._health.complaint is None:
+            self._health.stages.add("receive", latency - (now - arrived))
+        self._health.stages.finish()
+        self._health.processed.add(latency, now)
 
     def _latency(self, stamp: float, arrived: float) -> float:
         """Seconds since an image was taken; since it came where its stamp is of no use."""
-        return time.monotonic() - arrived if self._gate.complaint else self._now() - stamp
+        if self._health.complaint is not None:
+            return time.monotonic() - arrived
+        return self._now() - stamp
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        health = self._health
         with self._looking:
-            if self._enabled and not request.data:
+            if health.enabled and not request.data:
                 self._header.stamp = self.get_clock().now().to_msg()
-                self._outputs.publish_nobody(self._header)
-                self._faces = 0
+                labels = health.bundle.labels if health.bundle is not None else ()
+                self._outputs.publish_nobody(self._header, labels, health.size or (0, 0))
+                health.faces = 0
             if self._perception is not None:
                 self._perception.reset()
-            self._enabled = request.data
+            health.enabled = request.data
         response.success, response.message = True, "looking" if request.data else "not looking"
         self.get_logger().info(response.message)
         return response
@@ -470,55 +618,30 @@ class FerNode(LifecycleNode):
         return self.get_clock().now().nanoseconds * 1e-9
 
     def _fail(self, text: str) -> None:
-        self._mishaps.note(text)
+        self._health.mishaps.note(text)
         self.get_logger().error(text, throttle_duration_sec=_SAY_AGAIN_S)
 
     def _broken(self, error: Exception) -> None:
-        self._undecodable += 1
+        self._health.undecodable += 1
         self._fail(f"an image could not be processed: {type(error).__name__}: {error}")
 
-    def _health(self) -> Health:
-        now = time.monotonic()
-        silent_s, bundle = now - self._last_image, self._bundle
-        wiring: list[Finding] = []
-        if self._watch is not None and self._images is not None:
-            wiring = self._watch.findings(silent_s)
-        readers = [finding for watch in self._readers for finding in watch.findings()]
-        return Health(
-            state=self._state,
-            enabled=self._enabled,
-            model=bundle.name if bundle else "",
-            model_hash=bundle.short_hash if bundle else "",
-            runtime=self._runtime,
-            topic=self._images.topic_name if self._images else self._input()[1],
-            size=self._size,
-            arrivals=self._arrivals.summary(now),
-            summary=self._statistics.summary(now),
-            stages=self._stages.figures(),
-            dropped_busy=self._worker.dropped if self._worker else self._dropped_busy,
-            dropped_old=self._gate.dropped,
-            undecodable=self._undecodable,
-            faces=self._faces,
-            complaint=self._gate.complaint,
-            wiring=wiring,
-            readers=readers,
-            error=self._mishaps.recent,
-            mishaps=self._mishaps.values,
-        )
-
     def profile(self) -> str:
-        """Where the time of the last images went, for people; see `fer_node.perception.stages`."""
-        return table(self._stages.figures())
+        """Where the time of the last images went, for people; see `fer_node.perception.frame`."""
+        return table(self._health.stages.figures())
 
-    def _diagnose(self) -> Report:
-        health, params = self._health(), self._params
-        if health.complaint and health.complaint != self._complaint_told:
+    def _report(self) -> Report:
+        health = self._health
+        if self._worker is not None:
+            health.dropped_busy = self._worker.dropped
+        if health.complaint is not None and health.complaint != self._last_complaint:
             self.get_logger().warning(health.complaint)
-        self._complaint_told = health.complaint
-        return report(health, Limits(params.warn_rate), Limits(params.warn_latency_s))
+        self._last_complaint = health.complaint
+        wiring = self._watch.findings(health.silent_s) if self._watch is not None else []
+        readers = [finding for watch in self._readers for finding in watch.findings()]
+        return health.report(wiring, readers)
 
-    def _tell_profile(self) -> None:
-        if self._state == "active":
+    def _log_profile(self) -> None:
+        if self._health.state == "active":
             self.get_logger().info(f"where the time of an image goes:\n{self.profile()}")
 
 

@@ -1,9 +1,8 @@
-"""Image messages to arrays, and back."""
+"""Messages of images to arrays and back, and what was perceived as messages."""
 
 from __future__ import annotations
 
 import array
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,16 +11,18 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
 from ec_rfernet.faces.face import Box
+from fer_common.camera import focal_px
 from fer_node.perception.frame import (
     DecodeError,
     Frame,
     RawFrame,
+    Timed,
     UnknownEncodingError,
     open_compressed,
     open_raw,
+    untimed,
 )
-from fer_node.perception.pipeline import EmotionEstimate
-from fer_node.perception.stages import Timed, untimed
+from fer_node.perception.pipeline import EmotionEstimate, Perceived
 
 
 def to_frame(message: Image | CompressedImage, timed: Timed = untimed) -> Frame:
@@ -90,7 +91,7 @@ def camera_info(width: int, height: int, fov_deg: float, header: Header) -> Came
         fov_deg: horizontal field of view, degrees.
         header: of the image.
     """
-    focal, x, y = focal_px(width, fov_deg), width / 2, height / 2
+    focal, x, y = focal_px(width, fov_deg=fov_deg), width / 2, height / 2
     return CameraInfo(
         header=header,
         width=width,
@@ -103,20 +104,14 @@ def camera_info(width: int, height: int, fov_deg: float, header: Header) -> Came
     )
 
 
-def focal_px(width: int, fov_deg: float) -> float:
-    """Focal length in pixels for a horizontal field of view in degrees."""
-    return width / (2 * math.tan(math.radians(fov_deg) / 2))
-
-
-# ----------------------------------------------------------------------
-# What was perceived, as messages.
-
-
-def emotion(estimate: EmotionEstimate, header: Header, width: int, height: int) -> Emotion:
+def emotion(
+    estimate: EmotionEstimate, labels: Sequence[str], header: Header, width: int, height: int
+) -> Emotion:
     """The message of one estimate.
 
     Args:
         estimate: see there.
+        labels: of the model, in its order.
         header: of the source image.
         width: of the source image, pixels.
         height: of the source image, pixels.
@@ -126,20 +121,24 @@ def emotion(estimate: EmotionEstimate, header: Header, width: int, height: int) 
         face_id=estimate.face_id,
         label=estimate.label,
         confidence=estimate.confidence,
-        probabilities=estimate.probabilities,
+        labels=list(labels),
+        probabilities=array.array("f", estimate.probabilities.astype("f4").tobytes()),
         valence=estimate.valence,
         arousal=estimate.arousal,
         roi=_region(estimate.box, width, height),
     )
 
 
-def emotions(
-    estimates: Sequence[EmotionEstimate], header: Header, width: int, height: int
-) -> EmotionArray:
+def emotions(perceived: Perceived, header: Header, width: int, height: int) -> EmotionArray:
     """The message of all estimates of one image, see `emotion`."""
+    labels = perceived.labels
     return EmotionArray(
         header=header,
-        emotions=[emotion(estimate, header, width, height) for estimate in estimates],
+        image_width=width,
+        image_height=height,
+        labels=list(labels),
+        attended=perceived.attended or "",
+        emotions=[emotion(each, labels, header, width, height) for each in perceived.estimates],
     )
 
 

@@ -5,6 +5,7 @@
     /humans/faces/<id>/cropped      sensor_msgs/Image                      while someone subscribes
     /humans/faces/<id>/expression   hri_msgs/Expression                    what it shows, if known
 
+A label that hri_msgs has no word for, such as contempt, is told by valence and arousal alone.
 There is no frame ``face_<id>`` in tf: REP-155 asks for it where the pose of the head is estimated,
 and here it is not.
 """
@@ -34,6 +35,37 @@ FACES = "/humans/faces"
 
 CROP_PX = 128
 """Side of the cropped faces: REP-155's default of ``/humans/faces/width`` and ``height``."""
+
+WORDS = frozenset(
+    {
+        "neutral",
+        "angry",
+        "sad",
+        "happy",
+        "surprised",
+        "disgusted",
+        "scared",
+        "pleading",
+        "vulnerable",
+        "despaired",
+        "guilty",
+        "disappointed",
+        "embarrassed",
+        "horrified",
+        "skeptical",
+        "annoyed",
+        "furious",
+        "suspicious",
+        "rejected",
+        "bored",
+        "tired",
+        "asleep",
+        "confused",
+        "amazed",
+        "excited",
+    }
+)
+"""The expressions of ``hri_msgs/Expression``, which takes no others."""
 
 MISSING = (
     "parameter 'ros4hri' is true, but hri_msgs is not installed: nothing is published on /humans; "
@@ -161,11 +193,12 @@ def expression(messages: Any, estimate: EmotionEstimate, header: Header) -> Any:
         header: of the image.
 
     Returns:
-        ``hri_msgs/Expression``; valence and arousal are derived, see `EmotionEstimate`.
+        ``hri_msgs/Expression``; valence and arousal are derived, see `EmotionEstimate`. The
+        word is empty for a label that is none of `WORDS`.
     """
     return messages.Expression(
         header=header,
-        expression=estimate.label,
+        expression=estimate.label if estimate.label in WORDS else "",
         valence=estimate.valence,
         arousal=estimate.arousal,
         confidence=estimate.confidence,

@@ -1,9 +1,10 @@
-"""From an image to the expressions of the people in it."""
+"""From an image to the expressions of the people in it, steady over time."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -11,16 +12,144 @@ import numpy as np
 from ec_rfernet.bundle import Bundle
 from ec_rfernet.faces.face import KEYPOINTS, Box, Face, FaceDetector
 from ec_rfernet.faces.framing import placement
-from ec_rfernet.labels import valence_arousal
-from fer_node.perception.attention import Attention
-from fer_node.perception.finder import Finder, Interval
-from fer_node.perception.frame import Frame
-from fer_node.perception.smoother import NO_IDEA, Smoother, Smoothing
-from fer_node.perception.stages import Timed, untimed
-from fer_node.perception.tracker import Track, Tracker
+from ec_rfernet.labels import LABELS, UNKNOWN, valence_arousal
+from fer_common.settings import part, setting
+from fer_node.perception.frame import Frame, Timed, untimed
+from fer_node.perception.tracker import Attention, Finder, Interval, Track, Tracker
 
 # ----------------------------------------------------------------------
-# What the robot knows about one face in one image.
+# Steady expressions from jittering ones.
+
+
+def no_idea(labels: Sequence[str] = LABELS) -> np.ndarray:
+    """What to feed for a face that could not be judged: it fades into `UNKNOWN`.
+
+    Returns:
+        float32 [K], all labels alike.
+    """
+    return np.full(len(labels), 1 / len(labels), dtype=np.float32)
+
+
+def least_probability(labels: Sequence[str]) -> float:
+    """Below it no label is an answer, whatever the model says.
+
+    That is twice as likely as by chance; of two or three labels, half-way from chance to
+    certainty.
+    """
+    chance = 1 / len(labels)
+    return min(2 * chance, (1 + chance) / 2)
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """How steady the expressions are.
+
+    Attributes:
+        smoothing_s: time constant of the exponential average; 0 switches it off.
+        hysteresis: by how much a new label must beat the present one, and by how
+            much the reject threshold must be passed to leave `UNKNOWN`; 0..1.
+        dwell_s: for how long a new label must beat the present one.
+    """
+
+    smoothing_s: float = setting(
+        0.4, "Time constant of the smoothing, s; 0: none.", low=0.0, high=10.0
+    )
+    hysteresis: float = setting(
+        0.08, "By how much a new label must beat the present one.", low=0.0, high=1.0
+    )
+    dwell_s: float = setting(0.15, "For how long it must beat it, s.", low=0.0, high=10.0)
+
+
+class Smoother:
+    """Smooths the probabilities of one face and holds on to its label.
+
+    A single-image classifier jumps from one frame to the next; averaging over time
+    raises its accuracy (Savchenko, ECCV Workshops 2024), and a robot must not twitch
+    between two answers.
+
+    Args:
+        smoothing: see there.
+        reject_threshold: a label less probable than that is `UNKNOWN`, 0..1.
+        labels: of the model, in its order.
+    """
+
+    def __init__(
+        self,
+        smoothing: Smoothing,
+        reject_threshold: float,
+        labels: tuple[str, ...] = LABELS,
+    ) -> None:
+        self._smoothing = smoothing
+        self._labels = labels
+        self._threshold = max(reject_threshold, least_probability(labels))
+        self._mean = no_idea(labels)
+        self._updated: float | None = None
+        self._label: int | None = None
+        self._rival: int | None = None
+        self._rival_since = 0.0
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """The average, float32 [K], in the order of the labels, summing to 1."""
+        return self._mean
+
+    @property
+    def label(self) -> str:
+        """One of the model's labels, or `UNKNOWN`."""
+        return UNKNOWN if self._label is None else self._labels[self._label]
+
+    @property
+    def confidence(self) -> float:
+        """Probability of the label; of the likeliest one when that is `UNKNOWN`."""
+        return float(self._mean.max() if self._label is None else self._mean[self._label])
+
+    def update(self, probabilities: np.ndarray, now: float) -> None:
+        """Takes in one image.
+
+        Args:
+            probabilities: float [K], in the order of the labels, summing to 1.
+            now: when it was taken, seconds; intervals may be irregular.
+        """
+        first = self._updated is None
+        self._mean = self._average(probabilities, now)
+        self._updated = now
+        self._reject()
+        if self._label is None:
+            # The first image of a face has nothing yet to flicker against.
+            self._accept(0.0 if first else self._smoothing.hysteresis)
+        else:
+            self._challenge(now)
+
+    def _average(self, probabilities: np.ndarray, now: float) -> np.ndarray:
+        tau = self._smoothing.smoothing_s
+        sample = np.asarray(probabilities, dtype=np.float64)
+        if self._updated is not None and tau > 0:
+            weight = -math.expm1(-max(0.0, now - self._updated) / tau)
+            sample = (1 - weight) * self._mean + weight * sample
+        return (sample / sample.sum()).astype(np.float32)
+
+    def _reject(self) -> None:
+        if self._label is not None and self._mean[self._label] < self._threshold:
+            self._label, self._rival = None, None
+
+    def _accept(self, margin: float) -> None:
+        best = int(self._mean.argmax())
+        if self._mean[best] >= self._threshold + margin:
+            self._label = best
+
+    def _challenge(self, now: float) -> None:
+        best = int(self._mean.argmax())
+        ahead = self._mean[best] - self._mean[self._label]
+        if best == self._label or ahead < self._smoothing.hysteresis:
+            self._rival = None
+            return
+        if self._rival != best:
+            self._rival, self._rival_since = best, now
+        if now - self._rival_since >= self._smoothing.dwell_s:
+            self._label, self._rival = best, None
+
+
+# ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,13 +158,14 @@ class EmotionEstimate:
 
     Attributes:
         face_id: of its `Track`.
-        label: one of `ec_rfernet.labels.LABELS`, or `UNKNOWN`.
+        label: one of the model's, or `UNKNOWN`.
         confidence: probability of the label, 0..1; when `UNKNOWN`, of the likeliest.
-        probabilities: float32 [7], smoothed, in the order of `LABELS`, summing to 1.
+        probabilities: float32 [K], smoothed, in the order of the model's labels (see
+            `Perceived.labels`), summing to 1.
         valence: derived from the probabilities, -1..1.
         arousal: derived from the probabilities, -1..1.
         box: of the face, pixels of the image.
-        flaw: why this view of the face could not be judged; empty when it could.
+        flaw: why this view of the face could not be judged; None when it could.
         score: how sure the detector was that this is a face, 0..1.
     """
 
@@ -46,11 +176,10 @@ class EmotionEstimate:
     valence: float
     arousal: float
     box: Box
-    flaw: str = ""
+    flaw: str | None = None
     score: float = 1.0
 
 
-# ----------------------------------------------------------------------
 # Whether a view of a face is good enough to be judged.
 
 _RIGHT_EYE, _LEFT_EYE, _NOSE = (KEYPOINTS.index(k) for k in ("right_eye", "left_eye", "nose"))
@@ -64,8 +193,8 @@ _LEAST_CONTRAST = 8.0
 images has less than 17; flattened to 8, they are judged right ten points less often."""
 
 
-def view_flaw(face: Face, min_face_px: float) -> str:
-    """Why the face is too small, or turned away too far; empty when it is neither.
+def view_flaw(face: Face, min_face_px: float) -> str | None:
+    """Why the face cannot be judged: too small, or turned away too far; None when it can.
 
     Args:
         face: with its key points.
@@ -75,12 +204,12 @@ def view_flaw(face: Face, min_face_px: float) -> str:
         return "too small"
     if abs(turn(face)) > _MOST_TURNED:
         return "turned away"
-    return ""
+    return None
 
 
-def crop_flaw(crop: np.ndarray) -> str:
-    """Why an aligned crop, uint8 [S, S], shows no expression; empty when it does."""
-    return "too dark" if crop.std() < _LEAST_CONTRAST else ""
+def crop_flaw(crop: np.ndarray) -> str | None:
+    """Why an aligned crop, uint8 [S, S], shows no expression; None when it does."""
+    return "too dark" if crop.std() < _LEAST_CONTRAST else None
 
 
 def turn(face: Face) -> float:
@@ -98,19 +227,34 @@ def turn(face: Face) -> float:
     return float((face.keypoints[_NOSE] - (right + left) / 2) @ across) / length
 
 
-# ----------------------------------------------------------------------
+# The way of an image.
 
 
 class ExpressionClassifier(Protocol):
     """What `ec_rfernet.runtimes.classifier.Classifier` offers; see there."""
 
-    bundle: Bundle
-    runtime: str
-    precision: str
-    warning: str
+    @property
+    def bundle(self) -> Bundle:
+        """What it was made of, with the labels."""
+        ...
+
+    @property
+    def runtime(self) -> str:
+        """What computes."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """Of the arithmetic."""
+        ...
+
+    @property
+    def warning(self) -> str | None:
+        """Why what runs is not what the user chose."""
+        ...
 
     def probabilities(self, crops: np.ndarray) -> np.ndarray:
-        """Calibrated float32 [N, 7] of aligned grey crops uint8 [N, S, S]."""
+        """Calibrated float32 [N, K] of aligned grey crops uint8 [N, S, S]."""
         ...
 
 
@@ -124,15 +268,19 @@ class PerceptionSettings:
             at 20 seven points.
         attend_after_s: see `Attention`.
         forget_after_s: see `Attention` and `Tracker`.
-        smoothing: see there.
-        interval: see there.
     """
 
-    min_face_px: float = 32.0
-    attend_after_s: float = 0.5
-    forget_after_s: float = 1.0
-    smoothing: Smoothing = field(default_factory=Smoothing)
-    interval: Interval = field(default_factory=Interval)
+    interval: Interval = part(Interval)
+    min_face_px: float = setting(
+        32.0, "Faces narrower than that are not judged, pixels.", low=8.0, high=4096.0
+    )
+    attend_after_s: float = setting(
+        0.5, "How long a face must be seen before it is attended to, s.", low=0.0, high=60.0
+    )
+    forget_after_s: float = setting(
+        1.0, "How long a face may be lost before it is forgotten, s.", low=0.0, high=60.0
+    )
+    smoothing: Smoothing = part(Smoothing)
 
 
 @dataclass(frozen=True)
@@ -143,11 +291,13 @@ class Perceived:
         estimates: one for each face in the image.
         attended: id of the attended face, also while it is lost for a moment.
         followed: ids of all faces that are followed, also of those lost for a moment; sorted.
+        labels: of the model, in its order.
     """
 
     estimates: tuple[EmotionEstimate, ...] = ()
     attended: str | None = None
     followed: tuple[str, ...] = ()
+    labels: tuple[str, ...] = LABELS
 
     @property
     def focus(self) -> EmotionEstimate | None:
@@ -178,6 +328,8 @@ class Perception:
         self._classifier = classifier
         self._settings = settings
         self._timed = timed
+        self._labels = classifier.bundle.labels
+        self._no_idea = no_idea(self._labels)
         self._finder = Finder(detector, settings.interval, timed)
         self.reset()
 
@@ -213,22 +365,23 @@ class Perception:
             )
             known = self._tracker.ids
             self._smoothers = {id_: s for id_, s in self._smoothers.items() if id_ in known}
-        return Perceived(estimates, attended, tuple(sorted(known)))
+        return Perceived(estimates, attended, tuple(sorted(known)), self._labels)
 
     def _classify(
         self, frame: Frame, tracks: Sequence[Track]
-    ) -> tuple[list[np.ndarray], list[str]]:
-        """The probabilities [7] of each face, and why it could not be judged or ''."""
+    ) -> tuple[list[np.ndarray], list[str | None]]:
+        """The probabilities [K] of each face, and why it could not be judged."""
         bundle, size = self._classifier.bundle, self._classifier.bundle.input_size
-        probabilities, flaws = [NO_IDEA] * len(tracks), [""] * len(tracks)
+        probabilities = [self._no_idea] * len(tracks)
+        flaws: list[str | None] = [None] * len(tracks)
         crops, judged = [], []
         with self._timed("align"):
             for index, track in enumerate(tracks):
                 flaw = view_flaw(track.face, self._settings.min_face_px)
-                if not flaw:
+                if flaw is None:
                     crop = frame.cut(placement(track.face, bundle.framing, size), size)
                     flaw = crop_flaw(crop)
-                    if not flaw:
+                    if flaw is None:
                         crops.append(crop)
                         judged.append(index)
                 flaws[index] = flaw
@@ -240,14 +393,15 @@ class Perception:
         return probabilities, flaws
 
     def _estimate(
-        self, track: Track, probabilities: np.ndarray, flaw: str, now: float
+        self, track: Track, probabilities: np.ndarray, flaw: str | None, now: float
     ) -> EmotionEstimate:
         smoother = self._smoothers.get(track.id)
         if smoother is None:
             threshold = self._classifier.bundle.reject_threshold
-            smoother = self._smoothers[track.id] = Smoother(self._settings.smoothing, threshold)
+            smoother = Smoother(self._settings.smoothing, threshold, self._labels)
+            self._smoothers[track.id] = smoother
         smoother.update(probabilities, now)
-        valence, arousal = valence_arousal(smoother.probabilities)
+        valence, arousal = valence_arousal(smoother.probabilities, self._labels)
         return EmotionEstimate(
             face_id=track.id,
             label=smoother.label,

@@ -1,13 +1,13 @@
-"""A thread that works on the newest item only."""
+"""What keeps perception up to date.
+
+A thread works on the newest image only; a gate turns away images that are too old to act upon.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Condition, Thread
 from typing import Generic, TypeVar
-
-# ----------------------------------------------------------------------
-# A place for the newest item only.
 
 T = TypeVar("T")
 
@@ -56,9 +56,6 @@ class Mailbox(Generic[T]):
             self._changed.notify_all()
 
 
-# ----------------------------------------------------------------------
-
-
 class Worker(Generic[T]):
     """Calls a function with the newest item, one at a time, in a thread of its own.
 
@@ -97,10 +94,6 @@ class Worker(Generic[T]):
                 self._failed(error)
 
 
-# ----------------------------------------------------------------------
-# Which images are too old to act upon.
-
-
 class AgeGate:
     """Turns away stale images, unless the camera's clock cannot be trusted.
 
@@ -118,13 +111,13 @@ class AgeGate:
         self._max_age_s = max_age_s
         self._patience_s = patience_s
         self._old_since: float | None = None
-        self._complaint = ""
+        self._complaint: str | None = None
         self.dropped = 0
         """How many images were turned away."""
 
     @property
-    def complaint(self) -> str:
-        """What is wrong with the stamps of the images; empty when they are good."""
+    def complaint(self) -> str | None:
+        """What is wrong with the stamps of the images; None when they are good."""
         return self._complaint
 
     def admits(self, stamp_s: float, now_s: float, arrived: float) -> bool:
@@ -137,20 +130,20 @@ class AgeGate:
         """
         age = now_s - stamp_s
         if stamp_s <= 0:
-            return self._trust_not("images have no stamp")
+            return self._distrust("images have no stamp")
         if age < -self._max_age_s:
-            return self._trust_not(f"images are stamped {-age:.1f} s in the future")
+            return self._distrust(f"images are stamped {-age:.1f} s in the future")
         if age <= self._max_age_s:
-            self._old_since, self._complaint = None, ""
+            self._old_since = self._complaint = None
             return True
         if self._old_since is None:
             self._old_since = arrived
         if arrived - self._old_since >= self._patience_s:
-            return self._trust_not(f"all images are stamped {age:.1f} s or so ago")
+            return self._distrust(f"all images are stamped {age:.1f} s or so ago")
         self.dropped += 1
         return False
 
-    def _trust_not(self, complaint: str) -> bool:
-        if not self._complaint:
+    def _distrust(self, complaint: str) -> bool:
+        if self._complaint is None:
             self._complaint = f"{complaint}; their age is not checked"
         return True

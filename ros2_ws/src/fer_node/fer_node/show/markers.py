@@ -11,44 +11,45 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from ec_rfernet.faces.face import Box
 from ec_rfernet.labels import UNKNOWN
-from fer_node.nodes.messages import focal_px
+from fer_common.settings import setting
 from fer_node.perception.pipeline import EmotionEstimate, Perceived
-from fer_node.show.palette import COLOURS
-
-# ----------------------------------------------------------------------
-# Where the camera is in the frame in which things are drawn.
+from fer_node.show.palette import colour_of
 
 
 @dataclass(frozen=True)
 class Viewpoint:
     """A camera that looks ahead, along x of a frame (x forward, y left, z up: REP-103).
 
-    Attributes:
-        frame: in which to draw; empty for the camera's own optical frame (x right, y down,
-            z forward), whose place in the world is then told by tf.
-        x: of the camera in the frame, metres.
-        z: of the camera in the frame, metres.
+    Without a frame things are drawn in the camera's own optical frame (x right, y down, z
+    forward), whose place in the world is then told by tf.
     """
 
-    frame: str = ""
-    x: float = 0.0
-    z: float = 0.0
+    markers_frame: str = setting(
+        "", "Frame of the markers; empty: that of the images, if tf knows it."
+    )
+    camera_x: float = setting(
+        0.0, "Where the camera is in markers_frame, forward, m.", low=-10.0, high=10.0
+    )
+    camera_y: float = setting(
+        0.0, "Where the camera is in markers_frame, to the left, m.", low=-10.0, high=10.0
+    )
+    camera_z: float = setting(
+        0.0, "Where the camera is in markers_frame, up, m.", low=-10.0, high=10.0
+    )
 
     def place(self, seen: Point) -> Point:
         """A point of the camera's optical frame, in the frame in which to draw."""
-        if not self.frame:
+        if not self.markers_frame:
             return seen
-        return Point(x=self.x + seen.z, y=-seen.x, z=self.z - seen.y)
+        return Point(x=self.camera_x + seen.z, y=self.camera_y - seen.x, z=self.camera_z - seen.y)
 
     @property
     def upright(self) -> Quaternion:
         """The turn of something that stands, facing along x, in the frame in which to draw."""
-        if self.frame:
+        if self.markers_frame:
             return Quaternion(w=1.0)
         return Quaternion(x=0.5, y=-0.5, z=0.5, w=0.5)
 
-
-# ----------------------------------------------------------------------
 
 FACE_WIDTH_M = 0.15
 """Of an adult, between the cheeks; a distance is estimated from it."""
@@ -71,15 +72,16 @@ class FaceMarkers:
 
     Args:
         viewpoint: where the camera is, and in which frame to draw.
-        fov_deg: horizontal field of view of the camera, degrees.
     """
 
-    def __init__(self, viewpoint: Viewpoint, fov_deg: float) -> None:
-        self._viewpoint, self._fov_deg = viewpoint, fov_deg
+    def __init__(self, viewpoint: Viewpoint) -> None:
+        self._viewpoint = viewpoint
         self._numbers: dict[str, int] = {}
         self._shown: set[tuple[str, int]] = set()
 
-    def update(self, perceived: Perceived, header: Header, width: int, height: int) -> MarkerArray:
+    def update(
+        self, perceived: Perceived, header: Header, width: int, height: int, focal: float
+    ) -> MarkerArray:
         """The markers of one image, and the deletion of those that are no longer there.
 
         Args:
@@ -87,12 +89,14 @@ class FaceMarkers:
             header: of the image.
             width: of the image, pixels.
             height: of the image, pixels.
+            focal: length of the camera, pixels of the image.
         """
-        placed = Header(stamp=header.stamp, frame_id=self._viewpoint.frame or header.frame_id)
+        frame = self._viewpoint.markers_frame or header.frame_id
+        placed = Header(stamp=header.stamp, frame_id=frame)
         self._renumber([estimate.face_id for estimate in perceived.estimates])
         markers: list[Marker] = []
         for estimate in perceived.estimates:
-            seen = position(estimate.box, width, height, self._fov_deg)
+            seen = position(estimate.box, width, height, focal)
             attended = estimate.face_id == perceived.attended
             number = self._numbers[estimate.face_id]
             markers += self._person(estimate, placed, number, seen, attended)
@@ -116,7 +120,7 @@ class FaceMarkers:
         opacity = 0.95 if attended else 0.35
 
         def part(space: str, above_m: float, scale: Vector3, alpha: float) -> Marker:
-            red, green, blue = (value / 255 for value in COLOURS[estimate.label])
+            red, green, blue = (value / 255 for value in colour_of(estimate.label))
             marker = Marker(header=header, ns=space, id=number, type=Marker.SPHERE)
             # Down is y in an optical frame.
             place = Point(x=seen.x, y=seen.y - above_m, z=seen.z)
@@ -148,9 +152,15 @@ def caption(estimate: EmotionEstimate) -> str:
     return f"{estimate.label} {estimate.confidence:.0%}"
 
 
-def position(box: Box, width: int, height: int, fov_deg: float) -> Point:
-    """Where the face of a box is, in metres in the camera's optical frame (REP-103)."""
-    focal = focal_px(width, fov_deg)
+def position(box: Box, width: int, height: int, focal: float) -> Point:
+    """Where the face of a box is, in metres in the camera's optical frame (REP-103).
+
+    Args:
+        box: of the face, pixels.
+        width: of the image, pixels.
+        height: of the image, pixels.
+        focal: length of the camera, pixels.
+    """
     distance = min(focal * FACE_WIDTH_M / max(box.width, 1.0), FARTHEST_M)
     x, y = box.center
     return Point(

@@ -1,4 +1,4 @@
-"""Draws what was perceived into the image."""
+"""Draws what was perceived into the image: boxes, captions, and a panel with bars."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from ec_rfernet.labels import LABELS, UNKNOWN
+from ec_rfernet.labels import UNKNOWN
 from fer_node.perception.pipeline import EmotionEstimate, Perceived
-from fer_node.show.palette import BLACK, COLOURS, WHITE, Colour, ink
+from fer_node.show.palette import BLACK, WHITE, Colour, colour_of, ink
 
 if TYPE_CHECKING:
     from PIL import ImageFont
 
 
-# ----------------------------------------------------------------------
 # Text and plates in a picture, in place; what lies outside of it is cut off.
 
 
@@ -98,7 +97,8 @@ def _letters(text: str, size: int) -> np.ndarray:
     font = _font(size)
     ascent, descent = font.getmetrics()
     width = max(1, round(font.getlength(text)))
-    mask, (x, y) = font.getmask2(text, mode="L")
+    mask, start = font.getmask2(text, mode="L")
+    x, y = (max(0, round(offset)) for offset in start)  # a j begins left of where it is written
     wide, high = mask.size
     drawn = np.asarray(mask, np.uint8).reshape(high, wide)
     letters = np.zeros((ascent + descent, width), np.uint8)
@@ -114,17 +114,16 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.load_default(size)  # type: ignore[return-value]
 
 
-# ----------------------------------------------------------------------
-# The panel with a bar for each of the seven probabilities.
+# The panel with a bar for each probability.
 
 _FAINT: Colour = (190, 194, 200)
 _EMPTY: Colour = (84, 88, 94)
 
 
-def panel_size(size: int) -> tuple[int, int]:
-    """Width and height of a panel for a text size, pixels."""
-    name, line = _columns(size)
-    return name + 3 * _gap(size) + _bar(size), len(LABELS) * line + 2 * _gap(size)
+def panel_size(labels: Sequence[str], size: int) -> tuple[int, int]:
+    """Width and height of a panel of these labels for a text size, pixels."""
+    name, line = _columns(labels, size)
+    return name + 3 * _gap(size) + _bar(size), len(labels) * line + 2 * _gap(size)
 
 
 def place(
@@ -152,20 +151,23 @@ def place(
     return min(inside, key=lambda spot: _hidden(spot, own, others))
 
 
-def draw_bars(canvas: np.ndarray, estimate: EmotionEstimate, area: Area, size: int) -> None:
+def draw_bars(
+    canvas: np.ndarray, estimate: EmotionEstimate, labels: Sequence[str], area: Area, size: int
+) -> None:
     """Draws the panel of an estimate.
 
     Args:
         canvas: BGR uint8 [H, W, 3].
-        estimate: its label is drawn strong; ``unknown`` is none of the seven.
+        estimate: its label is drawn strong; ``unknown`` is none of the model's.
+        labels: of the model, in its order.
         area: of `panel_size`.
         size: of the letters, pixels.
     """
     shade(canvas, area, BLACK, 0.85)
-    name, line = _columns(size)
+    name, line = _columns(labels, size)
     gap = _gap(size)
     start = area.left + name + 2 * gap
-    for index, label in enumerate(LABELS):
+    for index, label in enumerate(labels):
         top = area.top + gap + index * line
         ink = WHITE if label == estimate.label else _FAINT
         write(canvas, label, area.left + gap, top, size, ink)
@@ -175,12 +177,12 @@ def draw_bars(canvas: np.ndarray, estimate: EmotionEstimate, area: Area, size: i
         share = min(max(float(estimate.probabilities[index]), 0.0), 1.0)
         full = start + round(share * _bar(size))
         if full > start:
-            cv2.rectangle(canvas, (start, upper), (full, lower), COLOURS[label][::-1], -1)
+            cv2.rectangle(canvas, (start, upper), (full, lower), colour_of(label)[::-1], -1)
 
 
-def _columns(size: int) -> tuple[int, int]:
+def _columns(labels: Sequence[str], size: int) -> tuple[int, int]:
     """Width of the longest name, and height of a row."""
-    sizes = [text_size(label, size) for label in LABELS]
+    sizes = [text_size(label, size) for label in labels]
     return max(width for width, _ in sizes), max(height for _, height in sizes)
 
 
@@ -196,11 +198,12 @@ def _hidden(spot: Area, own: Sequence[Area], others: Sequence[Area]) -> int:
     return 4 * sum(map(spot.overlap, own)) + sum(map(spot.overlap, others))
 
 
-# ----------------------------------------------------------------------
+# The whole picture.
 
 _REFERENCE = (480, 640)  # height and width that everything is sized for
-_LETTERS, _SMALLEST = 16, 11
-"""Size of the letters for the reference, and for pictures however small; pixels."""
+_LETTERS, _SMALLEST, _TINIEST = 16, 11, 7
+"""Size of the letters for the reference, for pictures however small, and for panels of labels
+that are too many for a picture; pixels."""
 
 
 def draw(image: np.ndarray, perceived: Perceived, latency_s: float) -> np.ndarray:
@@ -208,7 +211,7 @@ def draw(image: np.ndarray, perceived: Perceived, latency_s: float) -> np.ndarra
 
     Each face has its box, label, confidence and id, and says why it could not be judged
     where that is so. The attended one has thick corners, a caption on a coloured ground,
-    and a bar for each of the seven probabilities beside it. A line at the bottom tells how
+    and a bar for each of its probabilities beside it. A line at the bottom tells how
     many faces there are and how old the image was.
 
     Args:
@@ -230,18 +233,27 @@ def draw(image: np.ndarray, perceived: Perceived, latency_s: float) -> np.ndarra
     taken = [_footer(canvas, len(perceived.estimates), latency_s, letters)]
     own = [_area(focus), _plate(focus, letters, taken, picture)] if focus is not None else []
     for estimate in others:
-        _frame(canvas, _area(estimate), COLOURS[estimate.label], max(2, letters // 9))
+        _frame(canvas, _area(estimate), colour_of(estimate.label), max(2, letters // 9))
     for estimate in others:
         plate = _plate(estimate, small, [*taken, *own], picture)
         _caption(canvas, estimate, plate, small, strong=False)
         taken.append(plate)
     if focus is not None:
-        _brackets(canvas, own[0], COLOURS[focus.label], max(3, letters // 4))
+        _brackets(canvas, own[0], colour_of(focus.label), max(3, letters // 4))
         _caption(canvas, focus, own[1], letters, strong=True)
         taken += map(_area, others)
-        spot = place(own[0], panel_size(letters), own, taken, picture)
-        draw_bars(canvas, focus, spot, letters)
+        labels = perceived.labels
+        size = _panel_letters(labels, letters, picture)
+        spot = place(own[0], panel_size(labels, size), own, taken, picture)
+        draw_bars(canvas, focus, labels, spot, size)
     return canvas
+
+
+def _panel_letters(labels: Sequence[str], letters: int, picture: Area) -> int:
+    """The size of the letters with which the panel of many labels fits into the picture."""
+    while letters > _TINIEST and panel_size(labels, letters)[1] > picture.height:
+        letters -= 1
+    return letters
 
 
 def _footer(canvas: np.ndarray, faces: int, latency_s: float, letters: int) -> Area:
@@ -271,7 +283,7 @@ def _plate(estimate: EmotionEstimate, letters: int, taken: Sequence[Area], pictu
 def _caption(
     canvas: np.ndarray, estimate: EmotionEstimate, plate: Area, letters: int, strong: bool
 ) -> None:
-    colour = COLOURS[estimate.label]
+    colour = colour_of(estimate.label)
     shade(canvas, plate, colour if strong else BLACK, 1.0 if strong else 0.7)
     shown, pad = ink(colour) if strong else WHITE, max(2, letters // 4)
     write(canvas, _words(estimate), plate.left + pad, plate.top + pad // 2, letters, shown)

@@ -1,12 +1,17 @@
 """A colour for each expression, the same wherever the project shows one.
 
 Okabe and Ito, "Color Universal Design" (2008): told apart by people with any of the common
-kinds of colour blindness. Each is used for what it stands for in most people's minds.
+kinds of colour blindness. Each is used for what it stands for in most people's minds. Contempt
+has the colour that is farthest from all of them.
 """
 
 from __future__ import annotations
 
-from ec_rfernet.labels import UNKNOWN
+import colorsys
+from functools import lru_cache
+from zlib import crc32
+
+from ec_rfernet.labels import CONTEMPT, UNKNOWN
 
 Colour = tuple[int, int, int]
 
@@ -18,11 +23,22 @@ COLOURS: dict[str, Colour] = {
     "sad": (0, 114, 178),
     "surprised": (230, 159, 0),
     "neutral": (86, 180, 233),
+    CONTEMPT: (168, 84, 252),
     UNKNOWN: (200, 200, 200),
 }
-"""RGB, 0..255."""
+"""Of the labels that we know, RGB, 0..255; see `colour_of` for any label."""
 
 BLACK, WHITE = (18, 18, 18), (250, 250, 250)
+
+
+@lru_cache(maxsize=64)
+def colour_of(label: str) -> Colour:
+    """The colour of a label, RGB, 0..255; one that `COLOURS` lacks always has the same."""
+    if label in COLOURS:
+        return COLOURS[label]
+    hue = crc32(label.encode()) / 2**32
+    red, green, blue = (round(255 * part) for part in colorsys.hls_to_rgb(hue, 0.7, 0.6))
+    return red, green, blue
 
 
 def ink(ground: Colour) -> Colour:

@@ -1,4 +1,4 @@
-"""Stand-ins for the networks, for tests and for trying things out without a model."""
+"""Stand-ins for the networks and for time, for tests and for trying things out without a model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ec_rfernet.bundle import Bundle
 from ec_rfernet.faces.face import Box, Face
 from ec_rfernet.faces.framing import FER2013
 from ec_rfernet.labels import LABELS
+from fer_node.camera.source import SourceTools
 
 FAKE_BUNDLE = Bundle(
     folder=Path("nowhere"),
@@ -40,10 +41,10 @@ def frontal_face(x: float, y: float, size: float, turn: float = 0.0) -> Face:
     return Face(Box(x - size / 2, y - size / 2, size, size), 0.9, keypoints)
 
 
-def surely(label: str, probability: float = 0.94) -> np.ndarray:
-    """Probabilities [7] of which one stands out."""
-    row = np.full(len(LABELS), (1 - probability) / (len(LABELS) - 1), dtype=np.float32)
-    row[LABELS.index(label)] = probability
+def surely(label: str, probability: float = 0.94, labels: tuple[str, ...] = LABELS) -> np.ndarray:
+    """Probabilities [K] of labels of which one stands out."""
+    row = np.full(len(labels), (1 - probability) / (len(labels) - 1), dtype=np.float32)
+    row[labels.index(label)] = probability
     return row
 
 
@@ -74,7 +75,7 @@ class FakeClassifier:
     """Judges every face alike.
 
     Args:
-        row: probabilities [7].
+        row: probabilities [K] of the bundle's labels.
         bundle: what to say of itself.
     """
 
@@ -82,7 +83,8 @@ class FakeClassifier:
         self.row = row
         """What the next faces will be judged; may be replaced."""
         self.bundle = bundle
-        self.runtime, self.precision, self.warning = "fake", "fp32", ""
+        self.runtime, self.precision = "fake", "fp32"
+        self.warning: str | None = None
         self.batches: list[int] = []
         """How many faces each call had."""
 
@@ -90,3 +92,60 @@ class FakeClassifier:
         """See `ec_rfernet.runtimes.classifier.Classifier`."""
         self.batches.append(len(crops))
         return np.tile(self.row, (len(crops), 1))
+
+
+class SimulatedTime:
+    """A clock that waiting moves on.
+
+    Args:
+        stop_after: when everything is to stop, seconds.
+
+    Attributes:
+        now: seconds.
+        waits: for how long it was waited, each time.
+    """
+
+    def __init__(self, stop_after: float = 1e9) -> None:
+        self.now = 1000.0
+        self.waits: list[float] = []
+        self._stop = self.now + stop_after
+
+    def clock(self) -> float:
+        """What it shows."""
+        return self.now
+
+    def wait(self, seconds: float) -> bool:
+        """See `fer_node.camera.source.Wait`."""
+        self.waits.append(seconds)
+        self.now += seconds
+        return self.now >= self._stop
+
+    def tools(self, log: Callable[[str], object] = lambda text: None) -> SourceTools:
+        """For a source of frames that lives in this time."""
+        return SourceTools(self.wait, log, self.clock)
+
+
+class FakeDevice:
+    """A webcam that gives some frames and is then unplugged; see `fer_node.camera.webcam.Device`.
+
+    Args:
+        frames: how many.
+
+    Attributes:
+        released: whether it was closed.
+    """
+
+    def __init__(self, frames: int) -> None:
+        self.frames = frames
+        self.released = False
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        """Whether a frame came, and the frame."""
+        if self.released:
+            raise RuntimeError("the device was used after it was closed")
+        self.frames -= 1
+        return (True, np.zeros((4, 4, 3), np.uint8)) if self.frames >= 0 else (False, None)
+
+    def release(self) -> None:
+        """Closes it."""
+        self.released = True

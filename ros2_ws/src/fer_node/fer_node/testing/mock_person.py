@@ -71,7 +71,7 @@ class PicturedPerson(Node):
         message = self.last("/diagnostics")
         return message.status[0] if message else None
 
-    def complaint(self) -> str:
+    def diagnosis(self) -> str:
         """What it says; empty while there is none."""
         status = self.status()
         return status.message if status else ""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -12,9 +13,11 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image
 
 from fer_common.qos import NEWEST, STREAM
+from fer_common.reason import Level
 from fer_common.runner import StartError
-from fer_common.testing import spin_until, spinning
-from fer_node.nodes.camera_node import CameraNode
+from fer_common.testing import DiagnosticsListener, FakeClock, spin_until, spinning
+from fer_node.camera.source import FrameSettings
+from fer_node.nodes.camera_node import CameraHealth, CameraLimits, CameraNode
 from fer_node.nodes.messages import to_bgr
 
 
@@ -106,3 +109,80 @@ def test_ctrl_c_ends_it_cleanly(make_video):
     child.send_signal(signal.SIGINT)
     _, errors = child.communicate(timeout=10)
     assert (child.returncode, errors) == (0, "")
+
+
+# What the camera says of itself.
+
+CAMERA = "/camera_node"
+
+
+def watched(clock: FakeClock) -> CameraHealth:
+    health = CameraHealth(FrameSettings(), CameraLimits(), clock)
+    health.device = "webcam /dev/video0"
+    return health
+
+
+def test_a_camera_that_is_unplugged_and_comes_back() -> None:
+    clock = FakeClock()
+    health = watched(clock)
+    for _ in range(120):
+        clock.now += 1 / 30
+        assert health.read(320, 240, 0.002) < 0.1
+    told = health.report(ended=False)
+    assert (told.level, told.hardware) == (Level.OK, "webcam /dev/video0")
+    assert told.values["size, got"] == "320x240"
+    assert told.values["frames read"] == 120
+    health.failed("camera /dev/video0 is gone, waiting for it to come back")
+    clock.now += 2
+    told = health.report(ended=False)
+    assert told.level == Level.WARN
+    clock.now += 2
+    told = health.report(ended=False)
+    assert told.level == Level.ERROR
+    assert told.message == (
+        "no frame for 4 s: camera /dev/video0 is gone, waiting for it to come back"
+    )
+    clock.now += 60
+    assert health.read(320, 240, 0.002) == pytest.approx(64)
+    assert "no frame" not in health.report(ended=False).message
+
+
+def test_a_dark_camera_and_a_silent_one() -> None:
+    clock = FakeClock()
+    health = watched(clock)
+    clock.now += 5
+    text = "no frame for 5 s: webcam /dev/video0 does not answer"
+    assert health.report(ended=False).message == text
+    for _ in range(100):
+        clock.now += 0.2
+        health.read(640, 480, 0.002)
+    told = health.report(ended=False)
+    assert told.level == Level.WARN
+    assert told.message == "only 5.0 frames/s, expected at least 10: is it dark?"
+    assert health.report(ended=True).message == "no more frames come"
+
+
+def test_a_slow_camera_is_a_warning(make_video) -> None:
+    with spinning(DiagnosticsListener, camera(camera=str(make_video(20, fps=4)), loop=True)) as (
+        executor,
+        (physician, _),
+    ):
+        text = "frames/s, expected at least 10: is it dark?"
+        assert spin_until(executor, lambda: physician.message(CAMERA).endswith(text))
+        values = physician.values(CAMERA)
+        assert values["size, got"] == "64x48"
+        assert float(values["rate [1/s]"]) == pytest.approx(4, abs=1.5)
+        assert physician.statuses[CAMERA].hardware_id == values["camera"]
+
+
+def test_the_end_of_a_video_is_a_warning(make_video) -> None:
+    with spinning(DiagnosticsListener, camera(camera=str(make_video(3)))) as (
+        executor,
+        nodes,
+    ):
+        physician, _ = nodes
+        assert spin_until(executor, lambda: physician.message(CAMERA) == "no more frames come")
+        values = physician.values(CAMERA)
+        assert values["state"] == "ended"
+        assert 1 <= int(values["frames read"]) <= 3  # a busy machine leaves frames out
+        assert math.isfinite(float(values["age of the newest frame [s]"]))

@@ -1,24 +1,37 @@
 from __future__ import annotations
 
+import json
+import shutil
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 from visualization_msgs.msg import MarkerArray
 
+from ec_rfernet.errors import InputError
+from ec_rfernet.faces import DETECTORS
 from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
-from fer_common.qos import EVENTS, NEWEST
+from ec_rfernet.labels import CONTEMPT, LABELS
+from ec_rfernet.registry import Registry
+from ec_rfernet.runtimes import open_classifier
+from ec_rfernet.testing import scene, tiny_bundle
+from fer_common.camera import focal_px
+from fer_common.qos import EVENTS, NEWEST, STREAM
 from fer_common.runner import start
 from fer_common.settings import ParameterError
 from fer_common.testing import spin_until, spinning
+from fer_node.nodes import fer_node as fer_node_module
 from fer_node.nodes.fer_node import FerNode, load_bundle
-from fer_node.nodes.messages import to_message
-from fer_node.show.markers import FaceMarkers
+from fer_node.nodes.messages import camera_info, to_bgr, to_message
+from fer_node.show.markers import FACE_WIDTH_M, FaceMarkers
+from fer_node.show.palette import colour_of
 from fer_node.testing.fakes import FAKE_BUNDLE, FakeClassifier, FakeDetector, frontal_face, surely
 from fer_node.testing.mock_person import PicturedPerson
 
@@ -65,7 +78,7 @@ def test_a_face_in_an_image_becomes_emotions():
         assert [e.face_id for e in array.emotions] == [emotion.face_id]
         assert spin_until(executor, lambda: person.heard["fer_node/markers"])
         markers = person.last("fer_node/markers").markers
-        assert {marker.header.frame_id for marker in markers} == {"base_link"}
+        assert {marker.header.frame_id for marker in markers} == {"camera"}
         assert "happy 94%" in [marker.text for marker in markers]
 
 
@@ -154,7 +167,7 @@ def test_compressed_images():
         start(node)
         assert spin_until(executor, lambda: person.heard["emotions"])
         person.message = CompressedImage(format="jpeg", data=data[: len(data) // 2])
-        assert spin_until(executor, lambda: "truncated JPEG" in person.complaint())
+        assert spin_until(executor, lambda: "truncated JPEG" in person.diagnosis())
 
 
 def odd(**changes) -> Image:
@@ -300,7 +313,7 @@ def test_old_images_are_dropped_and_counted():
         assert not person.heard["emotions"]
         # A clock that is always wrong does not blind the robot for ever.
         assert spin_until(executor, lambda: dropped() and person.heard["emotions"])
-        assert spin_until(executor, lambda: "their age is not checked" in person.complaint())
+        assert spin_until(executor, lambda: "their age is not checked" in person.diagnosis())
         assert person.status().level == DiagnosticStatus.WARN
 
 
@@ -308,8 +321,8 @@ def test_silence_is_reported():
     with spinning(someone, fer()) as (executor, (person, node)):
         person.message = None
         start(node)
-        assert spin_until(executor, lambda: "no images on /image for" in person.complaint())
-        assert person.complaint().endswith("is the camera running?")
+        assert spin_until(executor, lambda: "no images on /image for" in person.diagnosis())
+        assert person.diagnosis().endswith("is the camera running?")
 
 
 def test_an_inactive_node_says_so():
@@ -333,3 +346,192 @@ def test_a_wrong_parameter_is_named():
         spinning(fer(hysteresis=3.0)),
     ):
         pass
+
+
+# Which models the robot sees with.
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the shipped bundle, and its manifest to be changed."""
+    folder = tmp_path / "copy"
+    shutil.copytree(load_bundle("ec_rfernet").folder, folder)
+    return folder / "bundle.json", json.loads((folder / "bundle.json").read_text())
+
+
+def test_a_bundle_whose_hash_is_wrong_is_refused(copy):
+    path, manifest = copy
+    manifest["sha256"]["model.onnx"] = "0" * 64
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="damaged or was replaced"):
+        load_bundle(str(path.parent))
+
+
+def test_a_model_of_other_expressions_is_taken_with_its_labels(copy):
+    """CK+ has contempt where the other sets have neutral."""
+    path, manifest = copy
+    manifest["labels"][-1] = "contempt"
+    path.write_text(json.dumps(manifest))
+    assert load_bundle(str(path.parent)).labels == (*LABELS[:-1], "contempt")
+
+
+EIGHT = (*LABELS, CONTEMPT)
+
+
+def scornful(*choice):
+    return FakeClassifier(surely(CONTEMPT, labels=EIGHT), replace(FAKE_BUNDLE, labels=EIGHT))
+
+
+def test_a_model_of_eight_labels_is_told_and_shown():
+    values = {"attend_after_s": 0.1, "make_classifier": scornful}
+    with spinning(someone, fer(**values)) as (executor, (person, node)):
+        overlays: list[Image] = []
+        person.create_subscription(Image, "fer_node/overlay", overlays.append, NEWEST)
+        start(node)
+        assert spin_until(executor, lambda: person.heard["emotion"])
+        emotion, array = person.last("emotion"), person.last("emotions")
+        assert emotion.label == CONTEMPT
+        assert emotion.labels == array.labels == array.emotions[0].labels == list(EIGHT)
+        assert list(emotion.probabilities) == pytest.approx(surely(CONTEMPT, labels=EIGHT))
+        assert emotion.confidence == pytest.approx(0.94, abs=1e-3)
+
+        def violet() -> int:
+            """Pixels in the colour of contempt."""
+            shown = to_bgr(overlays[-1])
+            return int((shown == colour_of(CONTEMPT)[::-1]).all(axis=2).sum())
+
+        assert spin_until(executor, lambda: overlays and violet() > 500)
+
+        def marked() -> list[str]:
+            newest = person.last("fer_node/markers")
+            return [marker.text for marker in newest.markers] if newest else []
+
+        assert spin_until(executor, lambda: "contempt 94%" in marked())
+
+
+def test_emotions_tell_the_size_of_the_image_and_who_is_attended_to():
+    with spinning(someone, fer(attend_after_s=0.1)) as (executor, (person, node)):
+        start(node)
+        assert spin_until(executor, lambda: person.heard["emotion"])
+        assert spin_until(executor, lambda: person.last("emotions").attended)
+        array = person.last("emotions")
+        assert (array.image_width, array.image_height) == (320, 240)
+        assert array.attended == array.emotions[0].face_id
+
+
+# The detector, and where the camera is.
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("mediapip", "expected one of: mediapipe; did you mean 'mediapipe'?"),
+        ("haar", "detector is 'haar', expected one of: mediapipe"),
+    ],
+)
+def test_an_unknown_detector_is_one_clear_line(name, complaint):
+    with spinning(someone, named(name)) as (executor, (person, node)):
+        assert node.trigger_configure() is FAILURE
+        assert spin_until(executor, lambda: complaint in person.diagnosis())
+        assert "\n" not in person.diagnosis()
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Installs a package with two detectors: one that works and one that lacks something."""
+    (tmp_path / "yunet.py").write_text(
+        "from ec_rfernet.errors import InputError\n"
+        "from fer_node.testing.fakes import FakeDetector, frontal_face\n"
+        "def detector(score):\n"
+        "    return FakeDetector(lambda image: [frontal_face(160, 120, 100)])\n"
+        "def lacking(score):\n"
+        "    raise InputError('detector lacking needs its model: pip install it')\n"
+    )
+    info = tmp_path / "yunet-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: yunet\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[ec_rfernet.detectors]\nyunet = yunet:detector\nlacking = yunet:lacking\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    known = Registry(DETECTORS.kind, DETECTORS.group, DETECTORS.built_in)  # looks anew
+    monkeypatch.setattr(fer_node_module, "DETECTORS", known)
+
+
+def named(detector: str):
+    """A factory of nodes that look for a detector by its name."""
+    overrides = [Parameter("detector", value=detector)]
+    return lambda: FerNode(
+        bundle=lambda model: FAKE_BUNDLE,
+        classifier=lambda *choice: FakeClassifier(surely("happy")),
+        parameter_overrides=overrides,
+    )
+
+
+def test_a_detector_of_another_package_is_used(installed):
+    with spinning(someone, named("yunet")) as (executor, (person, node)):
+        start(node)
+        assert spin_until(executor, lambda: person.heard["emotions"])
+        assert len(person.last("emotions").emotions) == 1
+
+
+def test_a_detector_that_lacks_something_says_what(installed):
+    with spinning(someone, named("lacking")) as (executor, (person, node)):
+        assert node.trigger_configure() is SUCCESS
+        assert node.trigger_activate() is FAILURE
+        assert spin_until(executor, lambda: "needs its model: pip install" in person.diagnosis())
+
+
+def shown_distance(executor, person) -> float:
+    """How far away the face is drawn, metres."""
+    person.forget()
+    assert spin_until(executor, lambda: person.heard["fer_node/markers"])
+    return person.last("fer_node/markers").markers[0].pose.position.z
+
+
+def test_the_markers_are_where_the_camera_info_puts_them():
+    with spinning(someone, fer()) as (executor, (person, node)):
+        start(node)
+        usual = focal_px(320) * FACE_WIDTH_M / 100
+        assert shown_distance(executor, person) == pytest.approx(usual, rel=0.05)
+        infos = person.create_publisher(CameraInfo, "camera_info", STREAM)
+        wide = camera_info(640, 480, 120.0, Header())  # at another size than the images
+
+        def nearer() -> bool:
+            infos.publish(wide)
+            return shown_distance(executor, person) < 0.5 * usual
+
+        assert spin_until(executor, nearer)
+        expected = focal_px(320, fov_deg=120.0) * FACE_WIDTH_M / 100
+        assert shown_distance(executor, person) == pytest.approx(expected, rel=0.05)
+
+
+def test_camera_info_lies_beside_the_images():
+    remapped = ["--ros-args", "-r", "image:=/left/color/image_raw"]
+    with spinning(lambda: FerNode(cli_args=remapped)) as (_, (node,)):
+        assert node.count_subscribers("/left/color/camera_info") == 1
+
+
+@pytest.fixture(scope="module")
+def scornful_model(tmp_path_factory):
+    """A bundle of eight labels that was trained: contempt is the last of them."""
+    pytest.importorskip("torch", reason="the bundle is trained")
+    pytest.importorskip("onnx", reason="the bundle is exported")
+    return tiny_bundle(tmp_path_factory.mktemp("models") / "eight", EIGHT).folder
+
+
+@pytest.mark.parametrize("label", [CONTEMPT, "happy"])
+def test_a_trained_model_of_eight_labels_is_told(scornful_model, label):
+    pixels, face = scene(EIGHT.index(label), len(EIGHT))
+    overrides = {"model": str(scornful_model), "attend_after_s": 0.1}
+    values = {"bundle": load_bundle, "make_classifier": open_classifier, **overrides}
+    with spinning(lambda: PicturedPerson(pixels), fer([face], **values)) as (executor, nodes):
+        person, node = nodes
+        start(node)
+        assert spin_until(executor, lambda: person.heard["emotion"])
+        emotion, array = person.last("emotion"), person.last("emotions")
+        assert emotion.label == label
+        assert emotion.labels == array.labels == list(EIGHT)
+        assert len(emotion.probabilities) == 8
+        assert EIGHT[int(np.argmax(emotion.probabilities))] == label
+        assert spin_until(executor, lambda: "images/s, 1 faces" in person.diagnosis())

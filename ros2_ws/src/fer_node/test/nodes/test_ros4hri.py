@@ -15,9 +15,9 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from ec_rfernet.faces.face import Box
-from ec_rfernet.labels import LABELS, UNKNOWN
+from ec_rfernet.labels import CONTEMPT, LABELS, UNKNOWN
 from fer_common.qos import EVENTS, NEWEST
-from fer_common.runner import brisk_executor, start
+from fer_common.runner import fast_executor, start
 from fer_common.testing import spin_until, spinning
 from fer_node.nodes import ros4hri
 from fer_node.nodes.fer_node import FerNode
@@ -189,6 +189,12 @@ def test_every_label_is_a_word_of_hri_msgs_and_the_unknown_is_not_said():
     assert (said[0].valence, said[0].arousal, said[0].confidence) == (0.5, 0.25, 0.8)
 
 
+def test_a_label_without_a_word_is_told_by_valence_and_arousal():
+    said = ros4hri.expression(STAND_IN, estimate("abcde", CONTEMPT), HEADER)
+    assert (said.expression, said.valence, said.arousal) == ("", 0.5, 0.25)
+    assert ros4hri.expression(STAND_IN, estimate("abcde", "bored"), HEADER).expression == "bored"
+
+
 def test_faces_are_cut_out_only_for_those_who_look():
     for watched in (False, True):
         node = FakeNode(watched)
@@ -263,6 +269,7 @@ def test_the_stand_ins_are_like_the_real_messages(name, hri_msgs):
 
 def test_the_labels_are_constants_of_the_real_message(hri_msgs):
     assert {getattr(hri_msgs.Expression, label.upper()) for label in LABELS} == WORDS == {*LABELS}
+    assert {getattr(hri_msgs.Expression, word.upper()) for word in ros4hri.WORDS} == ros4hri.WORDS
 
 
 @pytest.mark.parametrize("qos", [QoSPresetProfiles.SYSTEM_DEFAULT.value, NEWEST, EVENTS])
@@ -306,7 +313,7 @@ def offered(node) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("make_executor", [SingleThreadedExecutor, brisk_executor])
+@pytest.mark.parametrize("make_executor", [SingleThreadedExecutor, fast_executor])
 def test_faces_that_come_and_go_by_the_dozen_do_no_harm(hri_msgs, make_executor):
     calls: list[int] = []
 
@@ -334,6 +341,6 @@ def test_faces_that_come_and_go_by_the_dozen_do_no_harm(hri_msgs, make_executor)
 
         try:
             assert spin_until(executor, many, 40)
-            assert "could not be processed" not in viewer.complaint()
+            assert "could not be processed" not in viewer.diagnosis()
         finally:
             own.shutdown()

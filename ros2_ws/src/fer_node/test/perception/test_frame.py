@@ -1,5 +1,3 @@
-"""What is converted in part is the same as what is converted whole."""
-
 from __future__ import annotations
 
 import cv2
@@ -8,10 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ec_rfernet.faces.face import Similarity
 from ec_rfernet.faces.framing import cut
-from ec_rfernet.faces.similarity import Similarity
-from fer_node.perception.frame import DecodeError, JpegFrame, jpeg_size, open_compressed, open_raw
-from fer_node.perception.stages import Stages
+from fer_node.perception.frame import (
+    ENCODINGS,
+    DecodeError,
+    JpegFrame,
+    Stages,
+    UnknownEncodingError,
+    jpeg_size,
+    open_compressed,
+    open_raw,
+)
 
 
 def smooth(height: int, width: int) -> np.ndarray:
@@ -128,3 +134,176 @@ def test_damage_that_shows_while_decoding_is_a_decode_error():
     with pytest.raises(DecodeError, match="damaged JPEG"):
         for look in (frame.bgr, lambda: frame.cut(square(320, 240, 100), 44)):
             look()
+
+
+# Images as they travel in messages.
+
+
+REPACK = {
+    "bgr8": lambda bgr: bgr,
+    "rgb8": lambda bgr: bgr[..., ::-1],
+    "bgra8": lambda bgr: np.dstack([bgr, np.full(bgr.shape[:2], 7, np.uint8)]),
+    "rgba8": lambda bgr: np.dstack([bgr[..., ::-1], np.full(bgr.shape[:2], 7, np.uint8)]),
+}
+
+
+BT601 = np.array([[24.966, 112.0, -18.214], [128.553, -74.203, -93.786], [65.481, -37.797, 112.0]])
+"""From BGR 0..1 to luma, blue and red difference in studio range (ITU-R BT.601)."""
+
+
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+
+
+def decode(*image) -> np.ndarray:
+    return open_raw(*image).bgr()
+
+
+def decode_compressed(data: bytes) -> np.ndarray:
+    return open_compressed(data).bgr()
+
+
+def padded(rows: np.ndarray, padding: int) -> tuple[int, bytes]:
+    """Rows of bytes [H, B] with rubbish after each."""
+    step = rows.shape[1] + padding
+    data = np.full((rows.shape[0], step), 0xEE, np.uint8)
+    data[:, : rows.shape[1]] = rows
+    return step, data.tobytes()
+
+
+sizes = st.integers(1, 9)
+
+
+@given(sizes, sizes, st.integers(0, 13), st.sampled_from(sorted(REPACK)), st.integers(0, 2**32 - 1))
+def test_colour_images_come_back_whatever_the_padding(height, width, padding, encoding, seed):
+    bgr = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    step, data = padded(REPACK[encoding](bgr).reshape(height, -1), padding)
+
+    assert np.array_equal(decode(height, width, encoding, step, False, data), bgr)
+
+
+@given(sizes, sizes, st.integers(0, 5), st.booleans(), st.integers(0, 2**32 - 1))
+def test_grey_of_16_bits_honours_byte_order_and_padding(height, width, padding, big, seed):
+    grey = np.random.default_rng(seed).integers(0, 2**16, (height, width), dtype=np.uint16)
+    stored = grey.astype(">u2" if big else "<u2").view(np.uint8).reshape(height, -1)
+    step, data = padded(stored, padding)
+
+    image = decode(height, width, "mono16", step, big, data)
+
+    assert np.abs(image[..., 0] - grey / 257).max() <= 0.5
+    assert (image[..., 0] == image[..., 1]).all() and (image[..., 0] == image[..., 2]).all()
+
+
+@given(sizes, sizes, st.integers(0, 5))
+def test_grey_of_8_bits(height, width, padding):
+    grey = np.arange(height * width, dtype=np.uint8).reshape(height, width)
+    step, data = padded(grey, padding)
+    assert np.array_equal(decode(height, width, "mono8", step, True, data)[..., 1], grey)
+
+
+@pytest.mark.parametrize("encoding", ["yuv422_yuy2", "yuyv", "yuv422", "uyvy"])
+def test_yuv_keeps_the_colours(encoding):
+    bgr = np.zeros((4, 6, 3), np.uint8)
+    bgr[:2], bgr[2:] = (40, 60, 200), (190, 120, 30)
+    luma, cb, cr = np.moveaxis(bgr / 255 @ BT601 + (16, 128, 128), -1, 0)
+    chroma = np.where(np.arange(6) % 2, cr, cb)
+    pair = [luma, chroma] if encoding in ("yuv422_yuy2", "yuyv") else [chroma, luma]
+    step, data = padded(np.dstack(pair).reshape(4, -1).astype(np.uint8), 3)
+
+    image = decode(4, 6, encoding, step, False, data)
+
+    assert np.abs(image.astype(int) - bgr).max() <= 3
+
+
+@pytest.mark.parametrize("padding", [0, 7])
+def test_bgr_is_not_copied(padding):
+    step, data = padded(np.zeros((3, 15), np.uint8), padding)
+    buffer = bytearray(data)
+    image = decode(3, 5, "bgr8", step, False, buffer)
+    buffer[step] = 99
+    assert image[1, 0, 0] == 99
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "encoding", "step", "size", "complaint"),
+    [
+        (2, 2, "nv21", 4, 8, "encoding 'nv21' is unknown; expected one of: bgr8"),
+        (2, 2, "", 6, 12, "encoding '' is unknown"),
+        (0, 2, "bgr8", 6, 12, "2x0 pixels; expected at least 1x1"),
+        (2, 0, "bgr8", 6, 12, "0x2 pixels"),
+        (2, 2, "bgr8", 5, 12, "step of the bgr8 image is 5; a row needs 6 bytes"),
+        (2, 2, "bgr8", 6, 11, "has 11 bytes; 2 rows of step 6 need 12"),
+        (2, 2, "bgr8", 6, 0, "has 0 bytes"),
+        (2, 3, "yuv422_yuy2", 6, 12, "3 pixels wide; expected an even width"),
+        (4_000_000_000, 4_000_000_000, "mono8", 4_000_000_000, 12, "has 12 bytes"),
+    ],
+)
+def test_impossible_images_are_refused_with_the_reason(
+    height, width, encoding, step, size, complaint
+):
+    with pytest.raises(DecodeError, match=complaint):
+        decode(height, width, encoding, step, False, bytes(size))
+
+
+def test_an_unknown_encoding_can_be_told_from_damage():
+    with pytest.raises(UnknownEncodingError):
+        decode(1, 1, "bayer_rggb8", 1, False, b"x")
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(sorted(ENCODINGS)),
+    st.integers(0, 2**32 - 1),
+    st.booleans(),
+    st.binary(max_size=200),
+)
+def test_nothing_but_decode_error_is_raised(height, width, encoding, step, big, data):
+    try:
+        image = decode(height, width, encoding, step, big, data)
+    except DecodeError:
+        return
+    assert image.shape == (height, width, 3) and image.dtype == np.uint8
+
+
+@pytest.fixture(scope="module")
+def picture() -> np.ndarray:
+    return cv2.resize(np.random.default_rng(0).integers(0, 255, (6, 8, 3), np.uint8), (80, 60))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_compressed_images(picture, suffix):
+    data = cv2.imencode(suffix, picture)[1].tobytes()
+    assert np.abs(decode_compressed(data).astype(int) - picture).mean() < 8
+    assert decode_compressed(data + bytes(100)).shape == picture.shape, "padding of some cameras"
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+@pytest.mark.parametrize("part", [0.2, 0.6, 0.99])
+def test_truncated_pictures_are_refused(picture, suffix, part):
+    data = cv2.imencode(suffix, picture)[1].tobytes()
+    with pytest.raises(DecodeError, match="truncated"):
+        decode_compressed(data[: int(len(data) * part)])
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (b"", "0 bytes is neither JPEG nor PNG"),
+        (b"GIF89a", "neither JPEG nor PNG"),
+        (b"\xff\xd8\xff" + b"rubbish" * 20 + b"\xff\xd9", "damaged JPEG"),
+        (b"\x89PNG\r\n\x1a\n" + b"rubbish" * 20 + b"IEND\xaeB`\x82", "truncated PNG"),
+        (PNG + bytes(17) + b"\0\0\0\0IEND\xaeB`\x82", "damaged PNG"),
+    ],
+    ids=["empty", "gif", "jpeg", "png with an absurd chunk", "png"],
+)
+def test_rubbish_is_refused(data, complaint):
+    with pytest.raises(DecodeError, match=complaint):
+        decode_compressed(data)
+
+
+@given(st.binary(max_size=300))
+def test_compressed_rubbish_never_raises_anything_else(rubbish):
+    wrapped = (b"\xff\xd8\xff" + rubbish + b"\xff\xd9", PNG + rubbish + b"IEND\xaeB`\x82")
+    for data in (rubbish, *wrapped):
+        with pytest.raises(DecodeError):
+            decode_compressed(data)

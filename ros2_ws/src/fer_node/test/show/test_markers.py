@@ -10,23 +10,26 @@ from visualization_msgs.msg import Marker
 
 from ec_rfernet.faces.face import Box
 from ec_rfernet.labels import UNKNOWN
+from fer_common.camera import focal_px
 from fer_node.perception.pipeline import EmotionEstimate, Perceived
-from fer_node.show.markers import FARTHEST_M, FaceMarkers, Viewpoint, position
+from fer_node.show.markers import FACE_WIDTH_M, FARTHEST_M, FaceMarkers, Viewpoint, position
 from fer_node.show.palette import COLOURS
+from fer_node.testing.fakes import frontal_face
 
 HEADER = Header(stamp=Time(sec=7), frame_id="camera_optical_frame")
-BODY = Viewpoint("base_link", 0.14, 1.15)
+BODY = Viewpoint("base_link", 0.14, 0.02, 1.15)
 WIDTH, HEIGHT = 640, 480
+FOCAL = focal_px(WIDTH, fov_deg=60.0)
 
 
-def estimate(face_id, label="happy", box=(280, 200, 80, 80), flaw=""):
+def estimate(face_id, label="happy", box=(280, 200, 80, 80), flaw=None):
     even = np.full(7, 1 / 7, np.float32)
     return EmotionEstimate(face_id, label, 0.9, even, 0.0, 0.0, Box(*box), flaw)
 
 
 def update(markers, *people, attended=None):
     perceived = Perceived(tuple(people), attended)
-    return markers.update(perceived, HEADER, WIDTH, HEIGHT).markers
+    return markers.update(perceived, HEADER, WIDTH, HEIGHT, FOCAL).markers
 
 
 def shown(markers):
@@ -48,17 +51,17 @@ def head(markers, number=0):
 def test_a_face_is_where_it_is_seen_from_the_robot(middle, left, up):
     """REP-103: x forward, y left, z up; the camera looks along x."""
     x, y = middle
-    found = head(update(FaceMarkers(BODY, 60.0), estimate("a", box=(x - 40, y - 40, 80, 80))))
+    found = head(update(FaceMarkers(BODY), estimate("a", box=(x - 40, y - 40, 80, 80))))
     place = found.pose.position
     focal = 320 / math.tan(math.radians(30))
     assert place.x == pytest.approx(0.14 + focal * 0.15 / 80)
-    assert np.sign(round(place.y, 6)) == left
+    assert np.sign(round(place.y - 0.02, 6)) == left
     assert np.sign(round(place.z - 1.15, 6)) == up
     assert found.header.frame_id == "base_link" and found.header.stamp.sec == 7
 
 
 def test_without_a_frame_of_its_own_it_is_in_the_images_frame():
-    found = head(update(FaceMarkers(Viewpoint(), 60.0), estimate("a")))
+    found = head(update(FaceMarkers(Viewpoint()), estimate("a")))
     place = found.pose.position
     assert found.header.frame_id == "camera_optical_frame"
     assert (place.x, place.y) == (0, 0) and place.z == pytest.approx(1.039, abs=1e-3)
@@ -70,18 +73,18 @@ def test_without_a_frame_of_its_own_it_is_in_the_images_frame():
 
 def test_a_body_stands_below_its_head_in_either_frame():
     for viewpoint, axis in ((BODY, "z"), (Viewpoint(), "y")):
-        markers = update(FaceMarkers(viewpoint, 60.0), estimate("a"))
+        markers = update(FaceMarkers(viewpoint), estimate("a"))
         body = next(m for m in markers if m.ns == "body")
         difference = getattr(body.pose.position, axis) - getattr(head(markers).pose.position, axis)
         assert difference * (1 if axis == "y" else -1) > 0.3
 
 
 def test_a_face_of_one_pixel_is_not_shown_beyond_the_horizon():
-    assert position(Box(0, 0, 0.001, 1), WIDTH, HEIGHT, 60.0).z == FARTHEST_M
+    assert position(Box(0, 0, 0.001, 1), WIDTH, HEIGHT, FOCAL).z == FARTHEST_M
 
 
 def test_the_attended_one_has_a_bubble_and_the_others_are_paler():
-    markers = update(FaceMarkers(BODY, 60.0), estimate("a"), estimate("b", "sad"), attended="b")
+    markers = update(FaceMarkers(BODY), estimate("a"), estimate("b", "sad"), attended="b")
     assert {m.id for m in markers if m.ns == "bubble"} == {1}
     assert head(markers, 1).color.a > 2 * head(markers, 0).color.a
     colour = head(markers, 1).color
@@ -91,14 +94,14 @@ def test_the_attended_one_has_a_bubble_and_the_others_are_paler():
     assert words[1].scale.z > words[0].scale.z
 
 
-@pytest.mark.parametrize(("flaw", "text"), [("", UNKNOWN), ("too small", "unknown (too small)")])
+@pytest.mark.parametrize(("flaw", "text"), [(None, UNKNOWN), ("too small", "unknown (too small)")])
 def test_what_is_unknown_is_called_so(flaw, text):
-    markers = update(FaceMarkers(BODY, 60.0), estimate("a", UNKNOWN, flaw=flaw), attended="a")
+    markers = update(FaceMarkers(BODY), estimate("a", UNKNOWN, flaw=flaw), attended="a")
     assert next(m.text for m in markers if m.ns == "words") == text
 
 
 def test_a_face_keeps_its_ids_when_others_come_and_go():
-    markers = FaceMarkers(BODY, 60.0)
+    markers = FaceMarkers(BODY)
     update(markers, estimate("a"), estimate("b"), estimate("c"))
     again = update(markers, estimate("c"), estimate("b"))
     assert shown(again) == {(ns, n) for ns in ("head", "body", "words") for n in (1, 2)}
@@ -109,7 +112,7 @@ def test_a_face_keeps_its_ids_when_others_come_and_go():
 
 
 def test_the_bubble_goes_when_attention_does():
-    markers = FaceMarkers(BODY, 60.0)
+    markers = FaceMarkers(BODY)
     update(markers, estimate("a"), attended="a")
     assert deleted(update(markers, estimate("a"))) == {("bubble", 0)}
     assert deleted(update(markers)) == {("head", 0), ("body", 0), ("words", 0)}
@@ -120,7 +123,7 @@ def test_the_bubble_goes_when_attention_does():
 def test_rviz_has_nothing_to_complain_about(number):
     """It warns of two markers with one id, of a scale of zero and of a turn that is none."""
     people = [estimate(f"f{index}") for index in range(number)]
-    markers = update(FaceMarkers(BODY, 60.0), *people, attended="f0")
+    markers = update(FaceMarkers(BODY), *people, attended="f0")
     assert len(shown(markers)) == len(markers)
     for marker in markers:
         q, scale = marker.pose.orientation, marker.scale
@@ -130,3 +133,18 @@ def test_rviz_has_nothing_to_complain_about(number):
         assert 0 < marker.color.a <= 1
         assert marker.text.isascii() and bool(marker.text) != solid
         assert marker.lifetime.sec >= 1, "disappears without news, but not between two images"
+
+
+def test_a_label_of_another_model_has_a_colour_of_its_own():
+    colours = [
+        head(update(FaceMarkers(BODY), estimate("a", label))).color for label in ("bored", "amazed")
+    ]
+    assert len({(round(c.r, 3), round(c.g, 3), round(c.b, 3)) for c in colours}) == 2
+
+
+def test_a_face_is_placed_by_its_size_and_the_focal_length():
+    ahead = position(frontal_face(320, 240, 64).box, 640, 480, 320.0)
+    assert (ahead.x, ahead.y) == (0, 0)
+    assert ahead.z == pytest.approx(FACE_WIDTH_M * 320 / 64)
+    aside = position(frontal_face(640, 240, 64).box, 640, 480, 320.0)
+    assert math.degrees(math.atan2(aside.x, aside.z)) == pytest.approx(45)

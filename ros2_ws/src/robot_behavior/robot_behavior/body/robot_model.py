@@ -140,6 +140,14 @@ class RobotModel:
             default=1.0,
         )
 
+    def frame(self, link: str) -> np.ndarray:
+        """[4,4] pose of a link in the root link's frame while every joint is at zero.
+
+        Raises:
+            KeyError: the robot has no such link.
+        """
+        return self.poses({})[link]
+
     def poses(self, positions: Mapping[str, float]) -> dict[str, np.ndarray]:
         """Forward kinematics.
 
@@ -154,6 +162,16 @@ class RobotModel:
             position = positions.get(joint.name, 0.0) if joint.limits is not None else 0.0
             poses[joint.child] = poses[joint.parent] @ joint.transform(position)
         return poses
+
+
+def roll_pitch_yaw(turn: np.ndarray) -> tuple[float, float, float]:
+    """The angles, rad, of a [3,3] rotation, as URDF and tf count them: about the fixed x, y, z."""
+    rows: list[list[float]] = turn.tolist()
+    across = math.hypot(rows[0][0], rows[1][0])
+    pitch = math.atan2(-rows[2][0], across)
+    if across < 1e-9:  # straight up or down, where roll and yaw are one
+        return math.atan2(-rows[1][2], rows[1][1]), pitch, 0.0
+    return math.atan2(rows[2][1], rows[2][2]), pitch, math.atan2(rows[1][0], rows[0][0])
 
 
 def rotation(axis: np.ndarray, angle: float) -> np.ndarray:

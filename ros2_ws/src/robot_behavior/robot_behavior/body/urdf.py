@@ -31,6 +31,22 @@ class UrdfError(ValueError):
     """A URDF is unusable; the message is one line for its author."""
 
 
+def humanoid() -> Path:
+    """The URDF of the humanoid that is installed with ``fer_bringup``.
+
+    Raises:
+        UrdfError: the package is not installed.
+    """
+    from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+
+    try:
+        return Path(get_package_share_directory("fer_bringup")) / "urdf" / "humanoid.urdf"
+    except PackageNotFoundError as error:
+        raise UrdfError("package fer_bringup is not installed, expected the path of a URDF") from (
+            error
+        )
+
+
 def load(file: Path) -> RobotModel:
     """Reads a URDF file.
 

@@ -8,13 +8,22 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
-from ec_rfernet.labels import LABELS
+from ec_rfernet.labels import LABELS, UNKNOWN
+from fer_common.reason import Reason
 from robot_behavior import yaml_file
-from robot_behavior.dialogue.sentences import Sentences
+from robot_behavior.dialogue.sentences import Sentences, Words
+from robot_behavior.prosody import PLAIN
 from robot_behavior.yaml_file import ConfigError, Section
 
 NOTICE, GREETING, FAREWELL = "notice", "greeting", "farewell"
+OCCASIONS = (NOTICE, GREETING, FAREWELL)
 """Names of the behaviours that answer no expression."""
+
+RESTING = "rest"
+"""Name of what the robot does when it ends everything else; no behaviour has it."""
+
+NOT_TOLD, NOT_ANSWERED = "not_told", "not_answered"
+"""Codes of the reasons of `Behaviors.misfits`."""
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 """What a language tag (BCP 47) looks like."""
@@ -38,7 +47,7 @@ class Behavior:
     """When and how one occasion is answered.
 
     Attributes:
-        name: one of `ec_rfernet.labels.LABELS`, or `NOTICE`, `GREETING`, `FAREWELL`.
+        name: a label of the model, or one of `OCCASIONS`.
         dwell_s: how long the expression must last before it is answered.
         cooldown_s: silence about it after the end of an answer.
         priority: 0..255; a strictly higher one interrupts a response.
@@ -108,17 +117,57 @@ class Behaviors:
     sentences: Sentences | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
 
+    def words(self, sentence: str, occasion: str, hour: int) -> Words:
+        """A sentence of the file, with its variables filled in and its prosody.
+
+        Args:
+            sentence: one that a variant names; taken literally unless it was looked up.
+            occasion: name of the behaviour; decides how a literal sentence sounds.
+            hour: of the local day, 0..23.
+        """
+        if self.sentences is None:
+            return Words(sentence, self.locale, PLAIN, sentence)
+        key = self.keys.get(sentence)
+        if key is None:
+            return Words(sentence, self.locale, self.sentences.prosody(occasion), sentence)
+        return self.sentences.words(sentence, key, hour)
+
+    def misfits(self, labels: Collection[str]) -> list[Reason]:
+        """Where the file and the labels of a model do not fit.
+
+        Returns:
+            With the code `NOT_TOLD` for an expression that the model does not tell, and
+            `NOT_ANSWERED` for a label that has no behaviour.
+        """
+        known, misfits = ", ".join(labels), []
+        for name in self.emotions:
+            if name not in labels:
+                hint = did_you_mean(name, labels)
+                untold = f"the behaviours answer {name}, which the model does not tell"
+                misfits.append(Reason(NOT_TOLD, f"{untold}, expected one of {known}{hint}"))
+        for label in labels:
+            if label not in self.emotions:
+                unanswered = f"the model tells {label}, which has no behaviour: it is not answered"
+                misfits.append(Reason(NOT_ANSWERED, unanswered))
+        return misfits
+
 
 # ----------------------------------------------------------------------
 # Reads and checks ``behaviors.yaml``.
 
+NOTICE_RETRY_S = 10.0
+"""A notice that could not be spoken is given again after so long."""
+
 _LONGEST_S = 3600.0
-_NOTICE_RETRY_S = 10.0  # after a notice that could not be spoken
 _MEMORY_S = 60.0
+
+_TYPO = 0.85  # so alike are a word and its misspelling
+_NOUNS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
+"""What other models call the same expressions: no misspellings."""
 
 
 def load(
-    file: Path, motions: Collection[str], sentences: Path | None = None, locale: str = ""
+    file: Path, motions: Collection[str], sentences: Path | None = None, locale: str | None = None
 ) -> Behaviors:
     """Reads and checks a behaviours file.
 
@@ -127,19 +176,19 @@ def load(
         motions: names of the motions that exist.
         sentences: folder with the sentences of each language; None for none, in which
             case the file has to spell out what it says.
-        locale: language tag to use instead of that of the file; empty for the latter.
+        locale: language tag to use instead of that of the file; None for the latter.
 
     Raises:
         ConfigError: names the file, the key, its value and what was expected.
     """
-    return _Reader(file, motions, sentences, locale).behaviors()
+    return _BehaviorsReader(file, motions, sentences, locale).behaviors()
 
 
-class _Reader:
+class _BehaviorsReader:
     """Reads one file."""
 
     def __init__(
-        self, file: Path, motions: Collection[str], folder: Path | None, locale: str
+        self, file: Path, motions: Collection[str], folder: Path | None, locale: str | None
     ) -> None:
         self._root = yaml_file.read(file)
         self._motions, self._folder = motions, folder
@@ -172,10 +221,12 @@ class _Reader:
     def _emotions(self, section: Section) -> dict[str, Behavior]:
         emotions = {}
         for name, entry in section.items():
-            if name not in LABELS:
-                expected = f"one of {', '.join(LABELS)}{_hint(name, LABELS)}"
+            reserved = name in (*OCCASIONS, RESTING, UNKNOWN)
+            if reserved or _is_misspelt(name):
+                expected = f"one of {', '.join(LABELS)}{did_you_mean(name, LABELS)}"
                 raise ConfigError(
-                    f"{entry.file}: {entry.key} is not an expression, expected {expected}"
+                    f"{entry.file}: {entry.key} is not an expression, expected {expected}, "
+                    "or another label of the model"
                 )
             emotions[name] = self._emotion(name, entry)
         return emotions
@@ -220,7 +271,7 @@ class _Reader:
         variant = Variant(self._motion(section), sentences)
         priority = self._priority(section)
         section.close()
-        return Behavior(NOTICE, 0.0, _NOTICE_RETRY_S, priority, 0.0, (variant,))
+        return Behavior(NOTICE, 0.0, NOTICE_RETRY_S, priority, 0.0, (variant,))
 
     def _engagement(self) -> EngagementRules | None:
         if self._root.get("engagement", None) is None:
@@ -283,7 +334,7 @@ class _Reader:
         name = section.text("motion")
         if name not in self._motions:
             known = ", ".join(sorted(self._motions)) or "none at all"
-            expected = f"a motion of the library{_hint(name, self._motions)}; it has {known}"
+            expected = f"a motion of the library{did_you_mean(name, self._motions)}; it has {known}"
             raise section.error("motion", name, expected)
         return name
 
@@ -314,6 +365,17 @@ class _Reader:
         return found
 
 
-def _hint(name: str, known: Collection[str]) -> str:
+def _is_misspelt(label: str) -> bool:
+    """Whether a label is one of the usual seven, but for a slip of the pen.
+
+    Other labels may be those of another model: whether it tells them shows while it runs.
+    """
+    if label in LABELS or label.lower() in _NOUNS:
+        return False
+    return bool(get_close_matches(label.lower(), LABELS, n=1, cutoff=_TYPO))
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """A hint at the known names that are like a wrong one; empty where none is."""
     close = get_close_matches(name, list(known), n=3, cutoff=0.5)
     return f" (did you mean {' or '.join(close)}?)" if close else ""

@@ -1,4 +1,8 @@
-"""The robot's behaviour as a whole, without ROS: policy, choice of words and arbiter."""
+"""The robot's behaviour as a whole, without ROS: from what is seen to a response under way.
+
+`Conductor` asks the policy what is due, chooses motion and sentence, and has the arbiter carry
+them out. It pauses motions that fail, and notices when perception falls silent.
+"""
 
 from __future__ import annotations
 
@@ -7,54 +11,19 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from ec_rfernet.labels import UNKNOWN
+from fer_common.reason import Reason
+from fer_common.settings import part, setting
 from robot_behavior.dialogue.arbiter import MOTION, SPEECH, Arbiter
-from robot_behavior.dialogue.behaviors import Behavior, Behaviors, Variant
-from robot_behavior.dialogue.policy import Policy
-from robot_behavior.dialogue.response import Decision, Finished, Response, rest
-from robot_behavior.dialogue.sentences import Line
-from robot_behavior.dialogue.status import State, Status
-from robot_behavior.motion.library import REST
+from robot_behavior.dialogue.behaviors import RESTING, Behavior, Behaviors, Variant
+from robot_behavior.dialogue.policy import Decision, Policy, PolicySettings
+from robot_behavior.dialogue.response import Activity, BehaviorStatus, Finished, Response, rest
 
-# ----------------------------------------------------------------------
-# From the sentence that was chosen to what is said, in which language and voice.
+SOMEBODY_ELSE, PASSED = "somebody_else", "passed"
+MOTION_FAILED, MOTIONS_PAUSE = "motion_failed", "motions_pause"
+PERCEPTION_IS_SILENT = "perception_is_silent"
+"""Codes of the reasons that are made here."""
 
-
-class Wording:
-    """Fills in the variables of sentences and gives them their prosody.
-
-    Args:
-        behaviors: where the sentences come from.
-        hour: of the local day, 0..23.
-    """
-
-    def __init__(self, behaviors: Behaviors, hour: Callable[[], int] = lambda: 12) -> None:
-        self._behaviors = behaviors
-        self._hour = hour
-        self._lines: dict[str, Line] = {}
-
-    def text(self, sentence: str, occasion: str) -> str:
-        """The words of a sentence.
-
-        Args:
-            sentence: one that the behaviours name; taken literally unless it comes from
-                the sentence files.
-            occasion: name of the behaviour; decides how a literal sentence sounds.
-        """
-        sentences = self._behaviors.sentences
-        line = Line(sentence, self._behaviors.locale)
-        if sentences is not None:
-            key = self._behaviors.keys.get(sentence)
-            if key is not None:
-                line = sentences.line(sentence, key, self._hour())
-            else:
-                line = Line(sentence, line.locale, sentences.prosody(occasion))
-        self._lines[line.text] = line
-        return line.text
-
-    def line(self, text: str) -> Line:
-        """How to say what `text` has given."""
-        return self._lines.get(text) or Line(text, self._behaviors.locale)
-
+NOT_ACTIVE = Reason("not_active", "not active")
 
 # ----------------------------------------------------------------------
 # Chooses among the variants of a behaviour so that the robot does not repeat itself.
@@ -125,10 +94,10 @@ class MotionFaults:
         self._clock = clock
         self._row = 0
         self._at = 0.0
-        self._problem = ""
+        self._problem: Reason | None = None
 
-    def failed(self, problem: str) -> None:
-        """A motion has failed; the problem is one readable clause."""
+    def failed(self, problem: Reason) -> None:
+        """A motion has failed."""
         self._row += 1
         self._at, self._problem = self._clock(), problem
 
@@ -137,15 +106,15 @@ class MotionFaults:
         self._row = 0
 
     @property
-    def pause(self) -> str:
-        """Why no motion may be tried now; empty when one may."""
+    def pause(self) -> Reason | None:
+        """Why no motion may be tried now; None when one may."""
         if not self._row:
-            return ""
+            return None
         length = min(FIRST_PAUSE_S * 2 ** (self._row - 1), LONGEST_PAUSE_S)
         ago = self._clock() - self._at
         if ago >= length:
-            return ""
-        return f"{self._problem} {ago:.1f} s ago: no motion for {length:g} s"
+            return None
+        return Reason(MOTIONS_PAUSE, f"{self._problem} {ago:.1f} s ago: no motion for {length:g} s")
 
 
 # ----------------------------------------------------------------------
@@ -187,33 +156,29 @@ class Watchdog:
         return self._last is not None and self._clock() - self._last > PAUSE_S
 
     @property
-    def alarm(self) -> str:
-        """What is wrong; empty when nothing is."""
+    def alarm(self) -> Reason | None:
+        """What is wrong; None when nothing is."""
         if self._last is None or self._clock() - self._last <= self._timeout_s:
-            return ""
-        return f"perception is silent for {self._clock() - self._last:.0f} s: is fer_node running?"
+            return None
+        silent = f"perception is silent for {self._clock() - self._last:.0f} s"
+        return Reason(PERCEPTION_IS_SILENT, f"{silent}: is fer_node running?")
 
 
 # ----------------------------------------------------------------------
+# The whole.
 
 
 @dataclass(frozen=True)
-class DialogueOptions:
-    """What the person who starts the robot may choose.
+class DialogueSettings:
+    """What the person who starts the robot may choose."""
 
-    Attributes:
-        forget_after_s: see `Policy`.
-        notice: see `Policy`.
-        greet: see `Policy`.
-        perception_timeout_s: see `Watchdog`.
-        hour: of the local day, 0..23; for greetings.
-    """
-
-    forget_after_s: float = 2.0
-    notice: bool = True
-    greet: bool = True
-    perception_timeout_s: float = 3.0
-    hour: Callable[[], int] = lambda: 12
+    policy: PolicySettings = part(PolicySettings)
+    perception_timeout_s: float = setting(
+        3.0,
+        "After so long without any message of perception the robot rests, in seconds.",
+        low=0.5,
+        high=60.0,
+    )
 
 
 class Conductor:
@@ -231,203 +196,202 @@ class Conductor:
     It starts disabled.
 
     Args:
-        policy: decides what is due.
-        chooser: decides how.
+        behaviors: what is answered, and how.
         arbiter: carries it out; outlives the conductor, so that no goal is forgotten.
-        wording: gives the words of the sentences.
-        watchdog: notices that perception has fallen silent.
-        faults: makes the robot pause after a motion that failed.
-        timeout_s: a response that takes longer is cancelled.
+        rest_motion: name of the motion that leads into the rest pose.
+        clock: seconds, monotonic.
+        rng: where chance comes from.
+        settings: None: the defaults.
+        hour: of the local day, 0..23; for greetings.
         started: told of each response that starts.
-        failed: told of each problem that a response has had.
+        ended: told of each response that has ended.
+        dropped: told of what is not going to be done, and why.
     """
 
     def __init__(
         self,
-        policy: Policy,
-        chooser: Chooser,
-        arbiter: Arbiter,
-        wording: Wording,
-        watchdog: Watchdog,
-        faults: MotionFaults,
-        timeout_s: float,
-        started: Callable[[Response], None] = lambda response: None,
-        failed: Callable[[str], None] = lambda problem: None,
-    ) -> None:
-        self.policy = policy
-        self.wording = wording
-        self.watchdog = watchdog
-        self._chooser = chooser
-        self._arbiter = arbiter
-        self._faults = faults
-        self._timeout_s = timeout_s
-        self._started = started
-        self._failed = failed
-        self._disabled = "not active"
-        self._waiting = ""
-
-    @classmethod
-    def of(
-        cls,
         behaviors: Behaviors,
         arbiter: Arbiter,
+        rest_motion: str,
         clock: Callable[[], float],
         rng: random.Random,
-        options: DialogueOptions,
-        **listeners: Callable[..., None],
-    ) -> Conductor:
-        """The conductor of a behaviours file.
+        settings: DialogueSettings | None = None,
+        hour: Callable[[], int] = lambda: 12,
+        started: Callable[[Response], None] = lambda response: None,
+        ended: Callable[[Finished], None] = lambda finished: None,
+        dropped: Callable[[Reason], None] = lambda note: None,
+    ) -> None:
+        settings = settings or DialogueSettings()
+        self._behaviors, self._arbiter, self._rest_motion = behaviors, arbiter, rest_motion
+        self._policy = Policy(behaviors, clock, settings.policy, dropped)
+        self._chooser = Chooser(rng)
+        self._watchdog = Watchdog(clock, settings.perception_timeout_s)
+        self._faults = MotionFaults(clock)
+        self._hour, self._started, self._ended = hour, started, ended
+        self._disabled: Reason | None = NOT_ACTIVE
+        self._waiting: str | None = None
 
-        Args:
-            behaviors: the file.
-            arbiter: see `Conductor`.
-            clock: seconds, monotonic.
-            rng: where chance comes from.
-            options: see there.
-            listeners: ``started`` and ``failed`` of `Conductor`.
-        """
-        return cls(
-            Policy(behaviors, clock, options.forget_after_s, options.notice, options.greet),
-            Chooser(rng),
-            arbiter,
-            Wording(behaviors, options.hour),
-            Watchdog(clock, options.perception_timeout_s),
-            MotionFaults(clock),
-            behaviors.response_timeout_s,
-            **listeners,
-        )
+    @property
+    def alarm(self) -> Reason | None:
+        """That perception has fallen silent; None when it has not."""
+        return self._watchdog.alarm
+
+    @property
+    def note(self) -> Reason | None:
+        """What was dropped lately, and why; None for nothing."""
+        return self._policy.note
+
+    def observe(self, face_id: str, label: str, confidence: float) -> None:
+        """Takes in the expression of the attended face, see `Policy.observe`."""
+        self._watchdog.feed(wake=False)
+        self._policy.observe(face_id, label, confidence)
+
+    def see(self, sizes: Mapping[str, float]) -> None:
+        """Takes in which faces are in an image, see `Policy.see`."""
+        self._watchdog.feed()
+        self._policy.see(sizes)
 
     def enable(self) -> None:
         """Starts to respond."""
-        if self._disabled:
-            self.policy.restart()
-        self._disabled = ""
+        if self._disabled is not None:
+            self._policy.restart()
+        self._disabled = None
 
-    def disable(self, reason: str) -> None:
+    def disable(self, reason: Reason) -> None:
         """Cancels the response under way, rests, and responds no more."""
-        if not self._disabled:
+        if self._disabled is None:
             self.stop(reason)
         self._disabled = reason
 
-    def stop(self, reason: str) -> None:
+    def stop(self, reason: Reason) -> None:
         """Cancels the response under way and rests; then goes on."""
-        self.policy.forget()
+        self._policy.forget()
         latest = self._arbiter.latest
-        if latest is None or latest.name != REST:
-            self._start(rest(reason))
+        if latest is None or latest.name != RESTING:
+            self._start(rest(reason, self._rest_motion))
 
-    def tick(self, available: Mapping[str, bool]) -> Status:
-        """Moves on; to be called many times a second.
-
-        Args:
-            available: whether the server of each action is there.
-        """
-        finished = self._arbiter.update(available)
+    def tick(self) -> BehaviorStatus:
+        """Moves on; to be called many times a second."""
+        finished = self._arbiter.update()
         if finished is not None:
             self._conclude(finished)
-        if self._disabled:
-            return self._status(Decision(State.DISABLED, self._disabled), "")
-        alarm = self.watchdog.alarm
-        if alarm:
+        if self._disabled is not None:
+            return self._status(Decision(Activity.DISABLED, self._disabled), None)
+        alarm = self.alarm
+        if alarm is not None:
             if self._arbiter.latest is not None:
                 self.stop(alarm)
-            self.policy.restart()
-            return self._status(Decision(State.IDLE, alarm), "")
+            self._policy.restart()
+            return self._status(Decision(Activity.IDLE, alarm), None)
         latest = self._arbiter.latest
-        running, is_blind = latest.name if latest else "", self.watchdog.is_blind
-        decision = self.policy.decide(running, available[SPEECH], is_blind)
+        running = latest.name if latest is not None else None
+        decision = self._policy.decide(running, self._arbiter.can_speak, self._watchdog.is_blind)
         refusal = self._refusal(decision)
-        if decision.due is not None and not refusal:
+        if decision.due is not None and refusal is None:
             self._start(self._response(decision, decision.due, latest))
         self._drop_what_passed(decision, refusal)
         return self._status(decision, refusal)
 
     def _conclude(self, finished: Finished) -> None:
-        self.policy.finished(finished)
-        for problem in finished.problems:
-            self._failed(problem)
+        self._policy.finished(finished)
+        self._ended(finished)
         if finished.moved:
             self._faults.succeeded()
-        if finished.fault:
+        if finished.fault is not None:
             self._faults.failed(finished.fault)
-            if finished.response.name != REST and self._arbiter.latest is None:
-                self._start(rest(f"rests because {finished.fault}"))
+            if finished.response.name != RESTING and self._arbiter.latest is None:
+                reason = Reason(MOTION_FAILED, f"rests because {finished.fault}")
+                self._start(rest(reason, self._rest_motion))
 
-    def _refusal(self, decision: Decision) -> str:
-        """Why what is due cannot start now; empty when it can."""
+    def _refusal(self, decision: Decision) -> Reason | None:
+        """Why what is due cannot start now; None when it can."""
         due, latest = decision.due, self._arbiter.latest
         if due is None:
-            return ""
+            return None
         refusal = self._arbiter.refusal(due.priority)
-        if refusal:
+        if refusal is not None:
             return refusal
         if latest is not None and self._is_somebody_else(latest.face_id, decision.face_id):
-            return f"somebody else is being answered ({latest.name})"
-        return "" if self._chooser.has_words(due, self._never(decision)) else self._faults.pause
+            return Reason(SOMEBODY_ELSE, f"somebody else is being answered ({latest.name})")
+        return None if self._chooser.has_words(due, self._never(decision)) else self._faults.pause
 
     def _never(self, decision: Decision) -> set[str]:
         """What must not be said now; above all not the last sentence once more."""
-        return {*decision.never, self._arbiter.said}
+        said = self._arbiter.said
+        return set(decision.never) | (set() if said is None else {said})
 
-    def _is_somebody_else(self, answered: str, face: str) -> bool:
+    def _is_somebody_else(self, answered: str | None, face: str | None) -> bool:
         """Whether a face would interrupt another one that is still in view."""
-        return answered != face and self.policy.sees(answered)
+        return answered is not None and answered != face and self._policy.sees(answered)
 
     def _response(self, decision: Decision, due: Behavior, rival: Response | None) -> Response:
-        reason, pause = decision.reason, self._faults.pause
+        reason, pause = str(decision.reason), self._faults.pause
         if rival is not None:
             reason += f"; outranks {rival.name}, {due.priority} over {rival.priority}"
-        if pause:
+        if pause is not None:
             reason += f"; without a gesture: {pause}"
             worded = tuple(variant for variant in due.variants if variant.say)
             due = replace(due, variants=worded)
         motion, sentence = self._chooser.choose(due, self._never(decision), decision.rather_not)
-        text = None if sentence is None else self.wording.text(sentence, due.name)
+        words = None
+        if sentence is not None:
+            words = self._behaviors.words(sentence, due.name, self._hour())
         return Response(
             due.name,
             decision.face_id,
-            None if pause else motion,
-            text,
+            motion if pause is None else None,
+            words,
             due.priority,
-            self._timeout_s,
-            reason,
-            template=sentence,
+            self._behaviors.response_timeout_s,
+            replace(decision.reason, sentence=reason),
         )
 
     def _start(self, response: Response) -> None:
         self._started(response)
-        self.policy.started(response.name)
+        self._policy.started(response.name)
         self._arbiter.start(response)
 
-    def _drop_what_passed(self, decision: Decision, refusal: str) -> None:
+    def _drop_what_passed(self, decision: Decision, refusal: Reason | None) -> None:
         """Says that something which had to wait is over."""
         if decision.emotion == UNKNOWN:
             return  # a moment of doubt does not end an expression
-        due = decision.due.name if decision.due is not None else ""
-        latest = self._arbiter.latest
-        if self._waiting and self._waiting != due and latest is not None:
-            self.policy.drop(f"{self._waiting} dropped: it passed while {latest.name} went on")
-        self._waiting = due if refusal and latest is not None else ""
+        due = decision.due.name if decision.due is not None else None
+        latest, waiting = self._arbiter.latest, self._waiting
+        if waiting is not None and waiting != due and latest is not None:
+            passed = f"{waiting} dropped: it passed while {latest.name} went on"
+            self._policy.drop(Reason(PASSED, passed))
+        self._waiting = due if refusal is not None and latest is not None else None
 
-    def _status(self, decision: Decision, refusal: str) -> Status:
-        current, note = self._arbiter.current, self.policy.note
+    def _status(self, decision: Decision, refusal: Reason | None) -> BehaviorStatus:
+        current = self._arbiter.current
         if current is None:
-            reason = f"{decision.reason}, but {refusal}" if refusal else decision.reason
-            reason = f"{reason}; {note}" if note else reason
-            return Status(decision.state, reason, decision.face_id, decision.emotion)
+            reason = decision.reason
+            if refusal is not None:
+                reason = replace(reason, sentence=f"{reason}, but {refusal}")
+            return BehaviorStatus(
+                decision.activity,
+                _joined(reason, self.note),
+                decision.face_id,
+                decision.emotion,
+            )
         problems = self._arbiter.problems
         # Disabled and alarmed, the robot only brings to an end what it was doing.
-        ending = decision.state is State.DISABLED or bool(self.watchdog.alarm)
-        clauses = [decision.reason if ending else current.reason, *problems.values()]
-        if refusal and decision.due is not None:
-            clauses.append(f"{decision.due.name} waits: {refusal}")
-        if note:
-            clauses.append(note)
-        return Status(
-            decision.state if ending else State.RESPONDING,
-            "; ".join(clauses),
+        ending = decision.activity is Activity.DISABLED or self.alarm is not None
+        waits = None
+        if refusal is not None and decision.due is not None:
+            waits = f"{decision.due.name} waits: {refusal}"
+        reason = decision.reason if ending else current.reason
+        return BehaviorStatus(
+            decision.activity if ending else Activity.RESPONDING,
+            _joined(reason, *problems.values(), waits, self.note),
             current.face_id,
             current.emotion,
-            "" if MOTION in problems else current.motion or "",
-            "" if SPEECH in problems else current.sentence or "",
+            None if MOTION in problems else current.motion,
+            None if SPEECH in problems else current.sentence,
         )
+
+
+def _joined(reason: Reason, *more: Reason | str | None) -> Reason:
+    """A reason with further clauses; its code stays."""
+    clauses = [str(clause) for clause in (reason, *more) if clause is not None]
+    return replace(reason, sentence="; ".join(clauses))

@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from fer_common.reason import Reason
 from robot_behavior import yaml_file
-from robot_behavior.speech.text import PITCH_ST, PLAIN, RATE, VOLUME_DB, Prosody
+from robot_behavior.prosody import PITCH_ST, PLAIN, RATE, VOLUME_DB, Prosody
 from robot_behavior.yaml_file import ConfigError, Section
+
+NO_SENTENCES = "no_sentences"
+"""Code of the reason why another language is spoken."""
 
 LAST_RESORT = "en"
 """The language for those who speak a language that has no file."""
@@ -26,23 +30,20 @@ _PROSODY = "prosody.yaml"
 
 
 @dataclass(frozen=True)
-class Line:
-    """Something to say.
+class Words:
+    """What is said, ready to be sent to the voice.
 
     Attributes:
-        text: the words.
-        locale: language tag of the words.
-        prosody: how they sound.
+        text: the sentence, with its variables filled in.
+        locale: its language tag (BCP 47).
+        prosody: how it sounds.
+        template: the sentence before its variables were filled in, by which it is known.
     """
 
     text: str
     locale: str
-    prosody: Prosody = PLAIN
-
-    @property
-    def marked(self) -> str:
-        """The text with its prosody, as ``speech_node`` takes it."""
-        return self.prosody.wrap(self.text)
+    prosody: Prosody
+    template: str
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,7 @@ class Sentences:
     Attributes:
         file: where they come from, for messages.
         locale: tag to say them with: the one asked for if the language is the same.
-        fallback: why it is another language than the one asked for, one readable
-            clause; empty if it is not.
+        fallback: why it is another language than the one asked for; None if it is not.
         templates: by key, at least one each.
         prosodies: by key; see `prosody`.
         times: hour and greeting from that hour on, in the order of the day.
@@ -61,7 +61,7 @@ class Sentences:
 
     file: Path
     locale: str
-    fallback: str
+    fallback: Reason | None
     templates: Mapping[str, tuple[str, ...]]
     prosodies: Mapping[str, Prosody]
     times: tuple[tuple[int, str], ...]
@@ -86,7 +86,7 @@ class Sentences:
         times = _times(root)
         templates = _templates(root.section("sentences"), {TIME_OF_DAY} if times else set())
         root.close()
-        spoken = language if fallback else locale
+        spoken = locale if fallback is None else language
         return cls(file, spoken, fallback, templates, _prosodies(folder / _PROSODY), times)
 
     @staticmethod
@@ -95,7 +95,7 @@ class Sentences:
         return _KEY.fullmatch(text) is not None
 
     def of(self, key: str) -> tuple[str, ...]:
-        """The templates of a key; give the chosen one to `line`.
+        """The templates of a key; give the chosen one to `words`.
 
         Raises:
             ConfigError: there is no such key; names those that there are.
@@ -117,7 +117,7 @@ class Sentences:
             key = key.rpartition(".")[0]
         return PLAIN
 
-    def line(self, template: str, key: str, hour: int) -> Line:
+    def words(self, template: str, key: str, hour: int) -> Words:
         """A sentence ready to be said.
 
         Args:
@@ -130,15 +130,15 @@ class Sentences:
         """
         _check(self.file, key, template, {TIME_OF_DAY} if self.times else set())
         text = template.format_map({TIME_OF_DAY: self._greeting(hour)})
-        return Line(text, self.locale, self.prosody(key))
+        return Words(text, self.locale, self.prosody(key), template)
 
     def _greeting(self, hour: int) -> str:
         begun = [greeting for start, greeting in self.times if start <= hour]
         return (begun or [greeting for _, greeting in self.times] or [""])[-1]
 
 
-def _find(folder: Path, locale: str) -> tuple[Path, str]:
-    """The file for a locale, and why it is another language's; empty if it is not."""
+def _find(folder: Path, locale: str) -> tuple[Path, Reason | None]:
+    """The file for a locale, and why it is another language's; None if it is not."""
     there = {file.stem.lower(): file for file in sorted(folder.glob("*.yaml"))}
     there.pop(Path(_PROSODY).stem, None)
     known = ", ".join(there) or "none at all"
@@ -152,10 +152,10 @@ def _find(folder: Path, locale: str) -> tuple[Path, str]:
     for length in range(len(parts), 0, -1):
         file = there.get("-".join(parts[:length]))
         if file is not None:
-            return file, ""
+            return file, None
     if LAST_RESORT in there:
         reason = f"no sentences in '{locale}', using '{LAST_RESORT}'; there are {known}"
-        return there[LAST_RESORT], reason
+        return there[LAST_RESORT], Reason(NO_SENTENCES, reason)
     wanted = " or ".join(f"'{one}'" for one in dict.fromkeys((locale, LAST_RESORT)))
     raise ConfigError(f"{folder}: has no sentences in {wanted}, but in {known}")
 

@@ -9,12 +9,12 @@ from itertools import combinations
 
 import numpy as np
 
+from fer_common.reason import Reason
 from robot_behavior.body.robot_model import Joint, RobotModel, Shape
 from robot_behavior.motion.library import Motion
 from robot_behavior.motion.trajectory import JointStates, Trajectory, plan
 
-# ----------------------------------------------------------------------
-# Primitive shapes as solids: how far a point is from one, and spheres that cover one.
+# Shapes as solids: how far a point is from one, and spheres that cover one.
 
 CELL_M = 0.035
 """A box is covered by spheres around cells of about this size."""
@@ -69,7 +69,6 @@ def _middles(length: float, count: int) -> np.ndarray:
     return (np.arange(count) + 0.5) * length / count - length / 2.0
 
 
-# ----------------------------------------------------------------------
 # Whether a standing robot stays on its feet.
 
 GRAVITY = 9.81
@@ -186,7 +185,6 @@ def _chain(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return chain
 
 
-# ----------------------------------------------------------------------
 # How far apart the robot's own parts are.
 
 SLACK_M = 1e-3
@@ -329,7 +327,6 @@ def _size(model: RobotModel, link: str) -> float:
     return max(shape.radius for shape in model.collisions[link])
 
 
-# ----------------------------------------------------------------------
 # Forward kinematics of a whole trajectory at once.
 
 
@@ -369,7 +366,7 @@ def _motion(joint: Joint, positions: np.ndarray) -> np.ndarray:
     return motion
 
 
-# ----------------------------------------------------------------------
+# The verdict on a motion.
 
 CLEARANCE_M = 0.01
 """Parts that are not joined stay this far apart: servos lag, and cables have a width."""
@@ -408,24 +405,26 @@ class Findings:
     moment_s: float = 0.0
 
     @property
-    def complaint(self) -> str:
-        """What speaks against the motion; empty if nothing does."""
+    def complaint(self) -> Reason | None:
+        """What the motion does that it must not; None if nothing speaks against it."""
         one, other = self.nearest.links
         if self.nearest.metres < CLEARANCE_M:
-            return (
+            return Reason(
+                "collision",
                 f"brings {one} within {1000 * self.nearest.metres:.0f} mm of {other} at "
-                f"{self.nearest_s:.2f} s, expected at least {1000 * CLEARANCE_M:.0f} mm"
+                f"{self.nearest_s:.2f} s, expected at least {1000 * CLEARANCE_M:.0f} mm",
             )
         for what, margin, at, least in (
             ("centre of mass", self.mass_margin, self.mass_s, MASS_MARGIN_M),
             ("zero moment point", self.moment_margin, self.moment_s, MOMENT_MARGIN_M),
         ):
             if margin is not None and margin < least:
-                return (
+                return Reason(
+                    "balance",
                     f"takes the {what} to {1000 * margin:.0f} mm inside of the feet's outline at "
-                    f"{at:.2f} s, expected at least {1000 * least:.0f} mm"
+                    f"{at:.2f} s, expected at least {1000 * least:.0f} mm",
                 )
-        return ""
+        return None
 
 
 class Checker:
@@ -441,8 +440,8 @@ class Checker:
         floor = support(model)
         self._balance = Balance(model, floor) if floor is not None else None
 
-    def __call__(self, motion: Motion, rest: Motion) -> str:
-        """Why the robot cannot play a motion; empty if it can."""
+    def __call__(self, motion: Motion, rest: Motion) -> Reason | None:
+        """Why the robot cannot play a motion; None if it can."""
         return self.examine(motion, rest).complaint
 
     def examine(self, motion: Motion, rest: Motion) -> Findings:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 
 from ec_rfernet.cli import Parser
+from fer_common.reason import Reason
 from robot_behavior.body import figure as robot_figure
 from robot_behavior.body import urdf
 from robot_behavior.body.robot_model import RobotModel
@@ -31,7 +31,6 @@ from robot_behavior.motion.physics import Evidence, Physics, PhysicsError
 from robot_behavior.motion.trajectory import Trajectory
 from robot_behavior.yaml_file import ConfigError
 
-# ----------------------------------------------------------------------
 # Contact sheets: what a motion looks like, as one row of pictures.
 
 FRAMES = 9
@@ -93,7 +92,6 @@ def _write_name(
     return int(cv2.getTextSize(plain, font, scale, 1)[0][0])
 
 
-# ----------------------------------------------------------------------
 # What `motion-check` says about one motion.
 
 TILT_DEG = 2.0
@@ -121,32 +119,40 @@ class Verdict:
     acceleration: float
 
     @property
-    def complaint(self) -> str:
-        """What speaks against the motion; empty if nothing does."""
+    def complaint(self) -> Reason | None:
+        """What the motion does that it must not; None if nothing speaks against it."""
         evidence, nearest = self.evidence, self.evidence.nearest
         one, other = nearest.links
         torque = f"{100 * evidence.torque_share:.0f} % of its effort"
         tilt = math.degrees(evidence.tilt or 0.0)
         found = (
-            (self.findings.complaint != "", self.findings.complaint),
-            (max(self.speed, self.acceleration) > 1.0, "exceeds a limit of speed or acceleration"),
-            (not evidence.within_range, "leaves the range of a joint"),
+            (
+                max(self.speed, self.acceleration) > 1.0,
+                Reason("limits", "exceeds a limit of speed or acceleration"),
+            ),
+            (not evidence.within_range, Reason("range", "leaves the range of a joint")),
             (
                 nearest.metres < CLEARANCE_M,
-                f"brings {one} within {1000 * nearest.metres:.0f} mm of {other}",
+                Reason(
+                    "collision", f"brings {one} within {1000 * nearest.metres:.0f} mm of {other}"
+                ),
             ),
             (
                 _below(evidence.mass_margin, MASS_MARGIN_M),
-                "takes the centre of mass off the feet",
+                Reason("balance", "takes the centre of mass off the feet"),
             ),
             (
                 _below(evidence.moment_margin, MOMENT_MARGIN_M),
-                "takes the zero moment point off the feet",
+                Reason("balance", "takes the zero moment point off the feet"),
             ),
-            (evidence.torque_share > 1.0, f"asks {evidence.torque_joint} for {torque}"),
-            (tilt > TILT_DEG, f"tips the free robot by {tilt:.1f} degrees"),
+            (
+                evidence.torque_share > 1.0,
+                Reason("torque", f"asks {evidence.torque_joint} for {torque}"),
+            ),
+            (tilt > TILT_DEG, Reason("tilt", f"tips the free robot by {tilt:.1f} degrees")),
         )
-        return next((complaint for applies, complaint in found if applies), "")
+        ours = self.findings.complaint
+        return ours or next((complaint for applies, complaint in found if applies), None)
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -192,7 +198,7 @@ def _millimetres(one: float | None, other: float | None) -> str:
     return f"{1000 * min(one, other):.0f}"
 
 
-# ----------------------------------------------------------------------
+# The command.
 
 OVERVIEW = "all_motions"
 """Name of the sheet of all motions."""
@@ -231,7 +237,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(options: argparse.Namespace) -> int:
-    description = options.urdf or _humanoid()
+    description = options.urdf or urdf.humanoid()
     model = urdf.load(description)
     # Without the checks, so that what fails them is measured and drawn, too.
     library = load_motions(options.file, model.limits)
@@ -246,13 +252,6 @@ def _check(options: argparse.Namespace) -> int:
     print(table(verdicts, dict(library.refused)))
     sys.stdout.flush()
     return 1 if library.refused or any(verdict.complaint for verdict in verdicts) else 0
-
-
-def _humanoid() -> Path:
-    try:
-        return Path(get_package_share_directory("fer_bringup")) / "urdf" / "humanoid.urdf"
-    except PackageNotFoundError as error:
-        raise UrdfError("package fer_bringup is not installed, expected --urdf FILE") from error
 
 
 def _draw(folder: Path, model: RobotModel, verdicts: list[Verdict]) -> None:

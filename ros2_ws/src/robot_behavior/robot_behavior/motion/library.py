@@ -8,12 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_common.reason import Reason
 from robot_behavior.body.robot_model import JointLimits
-from robot_behavior.motion.curves import Quintic
+from robot_behavior.motion.trajectory import Quintic
 from robot_behavior.yaml_file import ConfigError, Section, read
 
-# ----------------------------------------------------------------------
-# One gesture of the robot.
+REST = "rest"
+"""The motion whose last pose is the rest pose."""
+
+LONGEST_S = 120.0
+"""Of a motion; a mistyped time must not fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +52,8 @@ class Motion:
         return dict(zip(self.joints, map(float, self.positions[-1]), strict=True))
 
 
-# ----------------------------------------------------------------------
-
-REST = "rest"
-"""The motion whose last pose is the rest pose."""
-
-LONGEST_S = 120.0
-"""Of a motion; a mistyped time must not fill the memory."""
-
-Check = Callable[[Motion, Motion], str]
-"""Why a motion cannot be played, given it and the rest pose; empty if it can."""
+Check = Callable[[Motion, Motion], Reason | None]
+"""Why a motion cannot be played, given it and the rest pose; None if it can."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +75,7 @@ class MotionLibrary:
 
 
 def load_motions(
-    file: Path, limits: Mapping[str, JointLimits], check: Check = lambda _motion, _rest: ""
+    file: Path, limits: Mapping[str, JointLimits], check: Check = lambda _motion, _rest: None
 ) -> MotionLibrary:
     """Reads the motions that a robot can play.
 

@@ -1,4 +1,4 @@
-"""Listens to a robot's joint states and tells whether they can be relied upon."""
+"""Whether a robot can be relied upon: its joint states, and how it follows what it was told."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fer_common.reason import Reason
 from robot_behavior.body.robot_model import JointLimits
-from robot_behavior.motion.course import CourseState
 from robot_behavior.motion.library import Motion
+from robot_behavior.motion.trajectory import CourseState
 
 SILENCE_S = 1.0
 """A robot whose joint states stay away for so long is lost."""
@@ -52,7 +53,7 @@ class JointMonitor:
         positions: Sequence[float],
         velocities: Sequence[float],
         now: float,
-    ) -> str:
+    ) -> str | None:
         """Takes in a message; what makes no sense in it is ignored.
 
         Args:
@@ -62,7 +63,7 @@ class JointMonitor:
             now: monotonic seconds of its arrival.
 
         Returns:
-            What was ignored, in one line; empty when nothing was, or when it was told before.
+            What was ignored, in one line; None for nothing, or for what was told before.
         """
         if len(positions) != len(names):
             return self._once("size", f"has {len(names)} names and {len(positions)} positions")
@@ -83,7 +84,7 @@ class JointMonitor:
             self._history.append((now, self._positions.copy()))
             while self._history[0][0] < now - HISTORY_S:
                 self._history.popleft()
-        return "; ".join(text for text in ignored if text)
+        return "; ".join(text for text in ignored if text) or None
 
     @property
     def is_complete(self) -> bool:
@@ -126,34 +127,34 @@ class JointMonitor:
         earlier, later = self._history[before][1], self._history[after][1]
         return np.asarray(earlier + (later - earlier) * share)
 
-    def problem(self, now: float) -> str:
-        """Why the joint states cannot be relied upon; empty if they can."""
+    def problem(self, now: float) -> Reason | None:
+        """Why the joint states cannot be relied upon; None if they can."""
         if not self.is_complete:
             known = self.positions
             missing = [joint for joint in self.joints if joint not in known]
-            return f"no joint state yet of {_some(missing)}: is the robot running?"
+            text = f"no joint state yet of {_some(missing)}: is the robot running?"
+            return Reason("unknown", text)
         silent = now - self._seen
         if (silent > SILENCE_S).all():
-            return f"no joint states for {silent.min():.1f} s: is the robot running?"
+            text = f"no joint states for {silent.min():.1f} s: is the robot running?"
+            return Reason("silent", text)
         if (silent > SILENCE_S).any():
             lost = [
                 joint for joint, age in zip(self.joints, silent, strict=True) if age > SILENCE_S
             ]
-            return f"no joint state of {_some(lost)} for {silent.max():.1f} s"
+            return Reason("silent", f"no joint state of {_some(lost)} for {silent.max():.1f} s")
         far = (self._positions < self._lower - OUTSIDE_RAD) | (
             self._positions > self._upper + OUTSIDE_RAD
         )
         if far.any():
             i = int(np.argmax(far))
-            return (
-                f"{self.joints[i]} is at {self._positions[i]:.2f} rad, "
-                f"expected {self._lower[i]:g}..{self._upper[i]:g}"
-            )
-        return ""
+            text = f"{self.joints[i]} is at {self._positions[i]:.2f} rad"
+            return Reason("outside", f"{text}, expected {self._lower[i]:g}..{self._upper[i]:g}")
+        return None
 
-    def _once(self, key: str, text: str) -> str:
+    def _once(self, key: str, text: str) -> str | None:
         if key in self._told:
-            return ""
+            return None
         self._told.add(key)
         return text
 
@@ -163,8 +164,7 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + more
 
 
-# ----------------------------------------------------------------------
-# Watches a robot follow a motion.
+# How a robot follows a motion.
 
 TOLERANCE_RAD = 0.05
 """A joint this near to where it should be has arrived."""
@@ -213,20 +213,18 @@ class Playback:
             return False
         return not self.end or farthest(self.end, positions)[1] <= TOLERANCE_RAD
 
-    def failure(self, now: float, positions: Mapping[str, float]) -> str:
-        """Why the robot will not arrive; empty while it still may.
+    def failure(self, now: float, positions: Mapping[str, float]) -> Reason | None:
+        """Why the robot will not arrive; None while it still may.
 
         Args:
             now: monotonic seconds.
             positions: the joints' newest positions, rad.
         """
         if now - self.since < self.duration + MARGIN_S or self.has_arrived(now, positions):
-            return ""
+            return None
         joint, _ = farthest(self.end, positions)
-        return (
-            f"{joint} is at {positions[joint]:.2f} rad after {now - self.since:.1f} s, "
-            f"expected {self.end[joint]:.2f}"
-        )
+        text = f"{joint} is at {positions[joint]:.2f} rad after {now - self.since:.1f} s"
+        return Reason("not_arrived", f"{text}, expected {self.end[joint]:.2f}")
 
 
 @dataclass
@@ -243,8 +241,8 @@ class Tracking:
     _past: deque[tuple[float, np.ndarray]] = field(default_factory=deque)
     _since: float | None = None
 
-    def failure(self, now: float, told: np.ndarray, measured: np.ndarray) -> str:
-        """Which joint has gone astray; empty if none has.
+    def failure(self, now: float, told: np.ndarray, measured: np.ndarray) -> Reason | None:
+        """Which joint has gone astray; None if none has.
 
         Args:
             now: monotonic seconds.
@@ -259,11 +257,12 @@ class Tracking:
         i = int(np.argmax(off))
         if off[i] <= self.tolerance:
             self._since = None
-            return ""
+            return None
         self._since = now if self._since is None else self._since
         if now - self._since < ASTRAY_S:
-            return ""
-        return f"{self.joints[i]} is at {measured[i]:.2f} rad, expected {told[i]:.2f}"
+            return None
+        text = f"{self.joints[i]} is at {measured[i]:.2f} rad, expected {told[i]:.2f}"
+        return Reason("astray", text)
 
     def forget(self) -> None:
         """Begins anew: nothing has been told yet."""

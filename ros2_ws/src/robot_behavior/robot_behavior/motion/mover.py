@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 
-from robot_behavior.body.robot_model import JointLimits
-from robot_behavior.motion.course import Course, CourseState, JointFollower
-from robot_behavior.motion.gaze import Direction, Gaze
+from fer_common.reason import Reason
+from fer_common.settings import part, setting
+from robot_behavior.body.robot_model import JointLimits, rotation
 from robot_behavior.motion.library import Motion
 from robot_behavior.motion.monitor import (
     MARGIN_S,
@@ -23,13 +23,103 @@ from robot_behavior.motion.monitor import (
     Tracking,
     farthest,
 )
-from robot_behavior.motion.trajectory import Trajectory, plan
+from robot_behavior.motion.trajectory import Course, CourseState, JointFollower, Trajectory, plan
+
+# ----------------------------------------------------------------------
+# Where to look: from a face in an image to angles of the head.
+
+DEAD_ZONE = 0.035
+"""A face that moves by less than this (rad, 2 degrees) is not followed: it is noise."""
+
+HOLD_S = 1.5
+"""The head stays where the face was for so long before it returns."""
+
+_UP, _LEFT, _AHEAD = np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0])
+
+
+@dataclass(frozen=True)
+class Direction:
+    """Where something is, or where a head looks.
+
+    Attributes:
+        yaw: rad, positive to the robot's left.
+        pitch: rad, positive down.
+        roll: rad, of a head; positive to the robot's right.
+    """
+
+    yaw: float
+    pitch: float
+    roll: float = 0.0
+
+    def seen_from(self, head: Direction) -> Direction:
+        """This direction, measured in the head, as one of the body that carries the head."""
+        cosine = math.cos(self.pitch)
+        ray = np.array(
+            [cosine * math.cos(self.yaw), cosine * math.sin(self.yaw), -math.sin(self.pitch)]
+        )
+        turn = rotation(_UP, head.yaw) @ rotation(_LEFT, head.pitch) @ rotation(_AHEAD, head.roll)
+        x, y, z = (float(part) for part in turn @ ray)
+        return Direction(math.atan2(y, x), -math.atan2(z, math.hypot(x, y)))
+
+
+def bearing(left_px: float, down_px: float, focal_px: float) -> Direction:
+    """Direction of a pixel, relative to where a camera without distortion looks.
+
+    Args:
+        left_px: of the middle of the image, pixels.
+        down_px: below it, pixels.
+        focal_px: focal length of the camera, pixels.
+    """
+    return Direction(
+        math.atan2(left_px, focal_px), math.atan2(down_px, math.hypot(left_px, focal_px))
+    )
+
+
+@dataclass
+class Gaze:
+    """Follows a face, but not its jitter, and forgets it when it has been gone for a while.
+
+    The head's angles when the image was taken are part of an observation. So a direction
+    does not depend on how the head moves meanwhile, however old the image is, and the
+    loop through the camera cannot oscillate.
+
+    Attributes:
+        dead_zone: rad.
+        hold_s: how long a face is remembered.
+    """
+
+    dead_zone: float = DEAD_ZONE
+    hold_s: float = HOLD_S
+    _goal: Direction | None = None
+    _seen: float = field(default=-math.inf)
+
+    def see(self, bearing: Direction, head: Direction | None, now: float) -> None:
+        """A face was seen.
+
+        Args:
+            bearing: of the face in the image.
+            head: angles of the head when the image was taken; None when the camera
+                does not move with the head.
+            now: monotonic seconds.
+        """
+        face = bearing if head is None else bearing.seen_from(head)
+        last = self.goal(now) or face
+        self._goal = Direction(
+            self._dragged(last.yaw, face.yaw), self._dragged(last.pitch, face.pitch)
+        )
+        self._seen = now
+
+    def goal(self, now: float) -> Direction | None:
+        """Where to look at a monotonic time; None when there is nobody to look at."""
+        return self._goal if now - self._seen <= self.hold_s else None
+
+    def _dragged(self, last: float, face: float) -> float:
+        """The goal is dragged along once the face has left its dead zone."""
+        return min(max(last, face - self.dead_zone), face + self.dead_zone)
+
 
 # ----------------------------------------------------------------------
 # The small movements of a robot that has nothing to do, but is not dead.
-#
-# Everything is a function of time and of a seed: it needs no state, starts anywhere, and is
-# the same in every run.
 
 BREATH_S = 4.4
 """Of one breath; it is slower and faster in turns, over `RHYTHM_S`."""
@@ -64,6 +154,9 @@ STAY_SHARE = 0.25
 
 class Idle:
     """Breathing, sway and glances of a robot.
+
+    Everything is a function of time and of a seed: it needs no state, starts anywhere, and is
+    the same in every run.
 
     Args:
         joints: names of its J joints; what needs a joint that it lacks is left out.
@@ -114,57 +207,67 @@ def _glance(seed: int, slot: int) -> tuple[float, float, float]:
     return (moment, 0.0, 0.0) if ahead else (moment, GLANCE_YAW * yaw, GLANCE_PITCH * pitch)
 
 
-# ----------------------------------------------------------------------
+# Who owns the joints.
 
 CALM_S = 1.0
 """After a fault the joint states must be in order, and the robot still, for so long."""
+
+HEAD_ROLL = "head_roll_joint"
+"""Joint that tilts the head, if there is one: where a camera on the head looks depends on it."""
 
 SETTLED = 1e-4
 """What moves by less than this, in rad or rad/s, is not worth a message."""
 
 
 @dataclass(frozen=True)
+class HeadJoints:
+    """Names of the joints that turn the head; the robot may lack any of them."""
+
+    head_yaw_joint: str = setting("head_yaw_joint", "Joint that turns the head to the left.")
+    head_pitch_joint: str = setting("head_pitch_joint", "Joint that nods the head down.")
+
+
+@dataclass(frozen=True)
 class MoverSettings:
-    """How the robot moves.
+    """How the robot moves; they are parameters of ``motion_player``."""
 
-    Attributes:
-        speed: of motions, as a share, above 0 to 1.
-        idle: size of the idle movements, as a share; 0 switches them off.
-        gaze: whether the head turns to faces.
-        camera_on_head: whether the camera moves with the head.
-        tolerance: rad that a joint may be away from where it should be.
-    """
-
-    speed: float = 1.0
-    idle: float = 1.0
-    gaze: bool = True
-    camera_on_head: bool = False
-    tolerance: float = 0.35
+    speed_scale: float = setting(
+        1.0, "Speed of motions from the next one on, as a share.", low=0.1, high=1.0, live=True
+    )
+    idle: float = setting(
+        1.0,
+        "Size of the small movements while nothing plays, as a share; 0: none.",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    gaze: bool = setting(True, "Whether the head turns to the attended face.", live=True)
+    camera_on_head: bool = setting(
+        False, "Whether the camera turns with the head; a webcam or a video does not."
+    )
+    head: HeadJoints = part(HeadJoints)
+    tolerance_rad: float = setting(
+        0.35,
+        "A joint that is farther from where it should be is at fault, rad.",
+        low=0.06,
+        high=3.2,
+    )
 
 
 @dataclass(frozen=True)
-class Head:
-    """Names of the joints of the head; the robot may lack any of them."""
-
-    yaw: str = "head_yaw_joint"
-    pitch: str = "head_pitch_joint"
-    roll: str = "head_roll_joint"
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What a moment has brought.
+class Moved:
+    """What a `Mover.tick` has brought.
 
     Attributes:
         trajectory: to be told to the robot; None for nothing new.
         arrived: whether a motion has come to its end.
-        failure: what has gone wrong; empty if nothing has.
+        failure: what has gone wrong; None if nothing has.
         recovered: whether a fault is over.
     """
 
     trajectory: Trajectory | None = None
     arrived: bool = False
-    failure: str = ""
+    failure: Reason | None = None
     recovered: bool = False
 
 
@@ -180,14 +283,14 @@ class Mover:
     Args:
         rest: the motion to the rest pose; its joints are those that are moved.
         limits: of all joints of the robot.
-        settings: may be replaced at any time.
-        head: its joints.
+        settings: may be replaced at any time; the head's joints stay those of now.
         seed: of glances.
 
     Attributes:
         settings: see above.
         monitor: takes in the joint states.
-        fault: what is wrong with the robot; empty if nothing is.
+        limits: see above.
+        fault: what is wrong with the robot; None if nothing is.
         held: whether it was stopped; lasts until `release`.
         quiet: whether only motions may move it.
         ending: whether it is brought to rest for the last time. Its driver may do the
@@ -199,21 +302,22 @@ class Mover:
         rest: Motion,
         limits: Mapping[str, JointLimits],
         settings: MoverSettings,
-        head: Head,
         seed: int = 0,
     ) -> None:
-        self.settings, self.fault = settings, ""
+        self.settings, self.limits = settings, limits
+        self.fault: Reason | None = None
         self.held = self.quiet = self.ending = False
         self.monitor = JointMonitor(rest.joints, limits)
-        self._rest, self._limits, self._joints = rest, limits, rest.joints
+        self._rest, self._joints = rest, rest.joints
         self._home = np.array([rest.end[joint] for joint in self._joints])
         self._follower = JointFollower(self._joints, limits)
-        self._idle, self._gaze = Idle(self._joints, head.yaw, head.pitch, seed), Gaze()
-        names = (head.yaw, head.pitch, head.roll)
+        yaw, pitch = settings.head.head_yaw_joint, settings.head.head_pitch_joint
+        self._idle, self._gaze = Idle(self._joints, yaw, pitch, seed), Gaze()
+        names = (yaw, pitch, HEAD_ROLL)
         self._head = tuple(
             self._joints.index(name) if name in self._joints else -1 for name in names
         )
-        self._tracking = Tracking(self._joints, settings.tolerance)
+        self._tracking = Tracking(self._joints, settings.tolerance_rad)
         self._course: Course | None = None
         self._playback: Playback | None = None
         self._calm: float | None = None
@@ -241,9 +345,10 @@ class Mover:
         """Of the motion under way, 0..1."""
         return 0.0 if self._playback is None else self._playback.progress(now)
 
-    def refusal(self, now: float) -> str:
-        """Why the robot cannot be moved; empty if it can."""
-        return self._lost(now) or ("stopped until ~/release is called" if self.held else "")
+    def refusal(self, now: float) -> Reason | None:
+        """Why the robot cannot be moved; None if it can."""
+        held = Reason("held", "stopped until ~/release is called") if self.held else None
+        return self._lost(now) or held
 
     def see(self, bearing: Direction, taken: float, now: float) -> None:
         """A face was seen.
@@ -271,7 +376,7 @@ class Mover:
             gazing: whether the head may follow the gaze although the motion names it.
         """
         state = self._state(now)
-        limits, speed = self._limits, self.settings.speed
+        limits, speed = self.limits, self.settings.speed_scale
         start = state.by_name(self._joints)
         trajectory = plan(motion, self._rest, limits, start, speed, within_s)
         named = () if gazing else motion.joints
@@ -303,11 +408,11 @@ class Mover:
         """Ends the stop: the robot may move again, and goes softly to where it would be."""
         self.held = False
 
-    def tick(self, now: float) -> Turn:
+    def tick(self, now: float) -> Moved:
         """Goes on; to be called every 0.05 s or so."""
         asleep, self._ticked = now - self._ticked > SILENCE_S / 2.0, now
         if asleep or not self.monitor.is_complete:
-            return Turn()  # who has slept has not listened, and cannot tell who was silent
+            return Moved()  # who has slept has not listened, and cannot tell who was silent
         problem = self.monitor.problem(now) or self._astray(now)
         if self.fault:
             return self._recover(problem, now)
@@ -315,12 +420,14 @@ class Mover:
             return self._fail(problem, now)
         if self._playback is not None:
             return self._go_on(self._playback, now)
-        return Turn() if self.held else Turn(self._live(now))
+        return Moved() if self.held else Moved(self._live(now))
 
-    def _lost(self, now: float) -> str:
-        """Why the robot cannot be relied upon; empty if it can."""
+    def _lost(self, now: float) -> Reason | None:
+        """Why the robot cannot be relied upon; None if it can."""
         problem = self.monitor.problem(now)
-        return problem or (f"waits after a fault: {self.fault}" if self.fault else "")
+        if problem is None and self.fault:
+            return Reason("fault", f"waits after a fault: {self.fault}")
+        return problem
 
     def _state(self, now: float) -> CourseState:
         return self.monitor.state(now) if self._course is None else self._course.at(now)
@@ -329,50 +436,50 @@ class Mover:
         self._course = Course(self._state(now), trajectory, now)
         return trajectory
 
-    def _astray(self, now: float) -> str:
+    def _astray(self, now: float) -> Reason | None:
         if self._course is None or self.ending:
-            return ""
+            return None
         told, measured = self._course.at(now).positions, self.monitor.measured()
         if self._playback is None and self._course.is_over(now, MARGIN_S):
             if np.abs(told - measured).max() > TOLERANCE_RAD:
                 self._forget()  # whoever moves a robot by hand that rests may do so
-            return ""
+            return None
         return self._tracking.failure(now, told, measured)
 
     def _forget(self) -> None:
         self._course = None
         self._tracking.forget()
 
-    def _fail(self, problem: str, now: float) -> Turn:
+    def _fail(self, problem: Reason, now: float) -> Moved:
         """Stops commanding, after one last word: to brake."""
         state, over = self._state(now), self._course is None or self._course.is_over(now)
         if not self.monitor.problem(now):  # where it is can be relied upon
             state, over = self.monitor.state(now), False
         self._playback, self._calm, self.fault = None, None, problem
         self._forget()
-        return Turn(None if over else self._follower.stop(state), failure=problem)
+        return Moved(None if over else self._follower.stop(state), failure=problem)
 
-    def _recover(self, problem: str, now: float) -> Turn:
+    def _recover(self, problem: Reason | None, now: float) -> Moved:
         if problem or not self.monitor.is_still:
             self._calm, self.fault = None, problem or self.fault
-            return Turn()
+            return Moved()
         self._calm = now if self._calm is None else self._calm
         if now - self._calm < CALM_S:
-            return Turn()
-        self.fault = ""
-        return Turn(self.rest(now, gazing=True), recovered=True)
+            return Moved()
+        self.fault = None
+        return Moved(self.rest(now, gazing=True), recovered=True)
 
-    def _go_on(self, playback: Playback, now: float) -> Turn:
+    def _go_on(self, playback: Playback, now: float) -> Moved:
         positions = self.monitor.positions
         arrived, failure = (
             playback.has_arrived(now, positions),
             playback.failure(now, positions),
         )
         if not arrived and not failure:
-            return Turn(self._gazing(now))
+            return Moved(self._gazing(now))
         self._playback = None
         after = None if playback.motion is self._rest else self.rest(now, gazing=True)
-        return Turn(after, arrived, failure)
+        return Moved(after, arrived, failure)
 
     def _gazing(self, now: float) -> Trajectory | None:
         """The motion under way, with the head that it does not need turned to the face."""

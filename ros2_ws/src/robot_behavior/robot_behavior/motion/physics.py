@@ -111,7 +111,7 @@ class Physics:
 
     def examine(self, trajectory: Trajectory) -> Evidence:
         """Replays a trajectory, then lets servos follow it."""
-        tilt, lag = self._follow(trajectory)
+        tilt, lag = self.follow(trajectory)
         return self._replayed(trajectory, tilt if self._floor is not None else None, lag)
 
     def nearest(self, joints: Sequence[str], positions: np.ndarray) -> Nearest:
@@ -214,7 +214,7 @@ class Physics:
                 best, reach = Nearest(gap, (one, other), row), gap
         return best
 
-    def _follow(self, trajectory: Trajectory) -> tuple[float, float]:
+    def follow(self, trajectory: Trajectory) -> tuple[float, float]:
         """Largest tilt of the root link and largest lag of a joint, rad."""
         mj, compiled = self._mujoco, self._standing
         data = mj.MjData(compiled)

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from robot_behavior.body.robot_model import JointLimits
-from robot_behavior.motion.curves import Spline
-from robot_behavior.motion.trajectory import BRAKE_S, Approach
+from robot_behavior.motion.trajectory import BRAKE_S, Approach, Spline
 
 HOME_S = 3.0
 """The way home takes no longer than this, unless the limits ask for more."""

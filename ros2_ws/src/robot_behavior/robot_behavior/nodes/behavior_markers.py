@@ -11,7 +11,7 @@ from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
-from robot_behavior.dialogue.status import State, Status
+from robot_behavior.dialogue.response import Activity, BehaviorStatus
 
 # ----------------------------------------------------------------------
 # Text for RViz, whose text markers have one font and draw it byte by byte.
@@ -77,11 +77,11 @@ REASON_WIDTH, REASON_LINES = 46, 4
 
 _WHITE = (1.0, 1.0, 1.0)
 _COLOURS = {
-    State.DISABLED: (0.62, 0.62, 0.62),
-    State.IDLE: (0.75, 0.78, 0.82),
-    State.ATTENDING: (0.34, 0.71, 0.91),
-    State.RESPONDING: (0.94, 0.89, 0.26),
-    State.COOLDOWN: (0.8, 0.47, 0.65),
+    Activity.DISABLED: (0.62, 0.62, 0.62),
+    Activity.IDLE: (0.75, 0.78, 0.82),
+    Activity.ATTENDING: (0.34, 0.71, 0.91),
+    Activity.RESPONDING: (0.94, 0.89, 0.26),
+    Activity.COOLDOWN: (0.8, 0.47, 0.65),
 }
 _SPEECH_M, _STATE_M, _REASON_M = 0.1, 0.09, 0.066  # what RViz takes for their height
 _LINE = 1.25  # height of a line, of that of the letters; so RViz spaces lines
@@ -102,17 +102,17 @@ class BehaviorMarkers:
     frame: str
     top: float
 
-    def draw(self, status: Status, speech: str, stamp: Time) -> MarkerArray:
+    def draw(self, status: BehaviorStatus, speech: str | None, stamp: Time) -> MarkerArray:
         """The markers of one moment; their ids stay the same.
 
         The bubble is round seen from above, so that it looks the same from every side.
 
         Args:
             status: what the robot does and why.
-            speech: what it is saying; empty for nothing, which takes the bubble away.
+            speech: what it is saying; None for nothing, which takes the bubble away.
             stamp: of the moment.
         """
-        words = wrapped(speech, SPEECH_WIDTH, SPEECH_LINES)
+        words = wrapped(speech or "", SPEECH_WIDTH, SPEECH_LINES)
         lines = words.split("\n")
         high = len(lines) * _LINE * _SPEECH_M
         above = self.top + 0.2
@@ -127,15 +127,15 @@ class BehaviorMarkers:
         account = self._account(status, above + 1.25 * high + 0.08, stamp)
         return MarkerArray(markers=markers + account)
 
-    def _account(self, status: Status, bottom: float, stamp: Time) -> list[Marker]:
+    def _account(self, status: BehaviorStatus, bottom: float, stamp: Time) -> list[Marker]:
         """State and reason, above the bubble."""
-        reason = wrapped(status.reason, REASON_WIDTH, REASON_LINES)
+        reason = wrapped(str(status.reason), REASON_WIDTH, REASON_LINES)
         deep = _LINE * _REASON_M * (reason.count("\n") + 1)
-        doing = status.state.value + (f": {status.motion}" if status.motion else "")
+        doing = status.activity.value + (f": {status.motion}" if status.motion else "")
         state = wrapped(doing, REASON_WIDTH, 1)
         high = bottom + deep + 0.5 * _LINE * _STATE_M
         markers = [
-            self._text("state", state, _STATE_M, high, _COLOURS[status.state], stamp),
+            self._text("state", state, _STATE_M, high, _COLOURS[status.activity], stamp),
             self._text("reason", reason, _REASON_M, bottom + deep / 2, _WHITE, stamp),
         ]
         if not reason:

@@ -2,52 +2,59 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from action_msgs.msg import GoalStatus
-from action_msgs.srv import CancelGoal
 from ament_index_python.packages import get_package_share_directory
-from builtin_interfaces.msg import Time as TimeMessage
 from fer_interfaces.action import PlayMotion, Say
 from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
-from rclpy.action import ActionClient
-from rclpy.action.client import ClientGoalHandle
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.node import Node
-from rclpy.qos import qos_profile_sensor_data
-from rclpy.task import Future
 from rclpy.time import Time
-from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 from visualization_msgs.msg import MarkerArray
 
 from ec_rfernet.labels import LABELS, UNKNOWN
-from fer_common.diagnostics import Limits, Report
+from fer_common.diagnostics import Limits, Mishaps, Report, Statistics, age, error, figures, warn
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
+from fer_common.goal_client import GoalClient
+from fer_common.graph_watch import InputWatch, ServerWatch
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, LATCHED
-from fer_common.settings import ParameterError, setting
+from fer_common.reason import Finding, Reason
+from fer_common.settings import ParameterError, part, setting
 from robot_behavior.dialogue import behaviors
-from robot_behavior.dialogue.arbiter import MOTION, SPEECH, Arbiter, Command, GoalSlot, Start
-from robot_behavior.dialogue.behaviors import LANGUAGE
-from robot_behavior.dialogue.conductor import Conductor, DialogueOptions
-from robot_behavior.dialogue.response import Response, rest
-from robot_behavior.dialogue.status import Status, StatusFilter
+from robot_behavior.dialogue.arbiter import MOTION, SPEECH, Arbiter
+from robot_behavior.dialogue.behaviors import LANGUAGE, NOT_TOLD, RESTING, Behaviors
+from robot_behavior.dialogue.conductor import NOT_ACTIVE, Conductor, DialogueSettings
+from robot_behavior.dialogue.response import (
+    Activity,
+    BehaviorStatus,
+    Finished,
+    Response,
+    StatusFilter,
+    rest,
+)
 from robot_behavior.motion.library import REST, motion_names
-from robot_behavior.nodes.behavior_health import BehaviorHealth, BehaviorMoment
 from robot_behavior.nodes.behavior_markers import BehaviorMarkers
+from robot_behavior.prosody import PLAIN
 from robot_behavior.yaml_file import ConfigError
 
-# ----------------------------------------------------------------------
-# The parameters of ``behavior_node``.
+SHUT_DOWN = Reason("shut_down", "shut down")
+SHUTTING_DOWN = Reason("shutting_down", "shutting down")
+SWITCHED_OFF = Reason("switched_off", "switched off by ~/enable")
+STOPPED = Reason("stopped", "stopped by ~/stop")
+"""Why it rests, beside the reasons of `Conductor`."""
+
+_TICK_S = 0.05
+_DRAW_S = 0.1
+_MOST_MODELS = 8  # whose labels are told about: nobody shall fill the log
 
 
 @dataclass(frozen=True)
@@ -62,23 +69,7 @@ class BehaviorParams:
         "", "Folder with the sentences of each language; empty: the installed folder."
     )
     locale: str = setting("", "Language tag of the sentences; empty: that of the behaviours file.")
-    forget_after_s: float = setting(
-        2.0,
-        "A face or an expression that is not observed for so long is over, in seconds.",
-        low=0.2,
-        high=60.0,
-    )
-    perception_timeout_s: float = setting(
-        3.0,
-        "After so long without any message of perception the robot rests, in seconds.",
-        low=0.5,
-        high=60.0,
-    )
-    image_width: int = setting(
-        640, "Width of the images while there is no camera_info, in pixels.", low=16, high=16384
-    )
-    notice: bool = setting(True, "Tell the first face about the camera.")
-    greet: bool = setting(True, "Greet who comes near, and say goodbye to who leaves.")
+    dialogue: DialogueSettings = part(DialogueSettings)
     seed: int = setting(
         -1, "Seed of the choice among variants; -1: another one each time.", low=-1, high=2**31
     )
@@ -100,87 +91,23 @@ class BehaviorParams:
             raise ParameterError(f"parameter 'locale' is {self.locale!r}, expected {expected}")
 
 
-# ----------------------------------------------------------------------
-# Sends the goals of one action and reports what becomes of them.
+def motion_goal(response: Response) -> PlayMotion.Goal:
+    """What the motion player is asked for."""
+    return PlayMotion.Goal(motion=response.motion, priority=response.priority)
 
 
-class GoalClient:
-    """Connects a `GoalSlot` to its action server; never blocks.
-
-    Args:
-        node: the node that owns the action client.
-        action: the action's type.
-        slot: keeps account of the goals; its action is the name.
-        goal: makes the goal message of a `Start`.
-        ended: called when a goal has ended or was rejected, so that nobody has to wait for
-            the next tick to go on.
-    """
-
-    def __init__(
-        self,
-        node: Node,
-        action: type,
-        slot: GoalSlot,
-        goal: Callable[[Start], Any],
-        ended: Callable[[], None],
-    ) -> None:
-        self._slot = slot
-        self._goal = goal
-        self._after = ended
-        self._client = ActionClient(node, action, slot.action)
-        self._sweeper = node.create_client(CancelGoal, f"{slot.action}/_action/cancel_goal")
-        self._handles: dict[int, ClientGoalHandle] = {}
-
-    @property
-    def available(self) -> bool:
-        """Whether the server is there."""
-        return self._client.server_is_ready()
-
-    def destroy(self) -> None:
-        """Takes the client away; ``destroy_node`` would leave it to the garbage collector."""
-        self._client.destroy()
-
-    def carry_out(self, command: Command) -> None:
-        """Sends a goal, or its cancellation."""
-        if isinstance(command, Start):
-            progressed = partial(self._progressed, command.goal)
-            future = self._client.send_goal_async(self._goal(command), progressed)
-            future.add_done_callback(partial(self._answered, command.goal))
-        elif command.goal in self._handles:
-            self._handles.pop(command.goal).cancel_goal_async()
-
-    def cancel_all(self, before: TimeMessage) -> None:
-        """Cancels every goal that the server has accepted until then, whoever sent it."""
-        if self._sweeper.service_is_ready():
-            request = CancelGoal.Request()
-            request.goal_info.stamp = before
-            self._sweeper.call_async(request)
-
-    def _answered(self, goal: int, future: Future) -> None:
-        handle = future.result()
-        if not handle.accepted:
-            self._slot.rejected(goal)
-            self._after()
-            return
-        self._handles[goal] = handle
-        handle.get_result_async().add_done_callback(partial(self._ended, goal))
-        self._slot.accepted(goal)
-
-    def _progressed(self, goal: int, _feedback: Any) -> None:
-        self._slot.progressed(goal)
-
-    def _ended(self, goal: int, future: Future) -> None:
-        self._handles.pop(goal, None)
-        answer = future.result()
-        succeeded = answer.status == GoalStatus.STATUS_SUCCEEDED and answer.result.success
-        self._slot.ended(goal, succeeded, answer.result.message)
-        self._after()
-
-
-# ----------------------------------------------------------------------
-
-_TICK_S = 0.05
-_DRAW_S = 0.1
+def speech_goal(response: Response) -> Say.Goal:
+    """What the voice is asked for."""
+    words = response.words
+    prosody = words.prosody if words is not None else PLAIN
+    return Say.Goal(
+        text=words.text if words is not None else "",
+        locale=words.locale if words is not None else "",
+        rate=prosody.rate,
+        pitch_st=prosody.pitch_st,
+        volume_db=prosody.volume_db,
+        priority=response.priority,
+    )
 
 
 class BehaviorNode(LifecycleNode):
@@ -197,31 +124,32 @@ class BehaviorNode(LifecycleNode):
         super().__init__("behavior_node", **options)
         self._params = declare(self, BehaviorParams)
         self._conductor: Conductor | None = None
-        self._image_width = self._params.image_width
+        self._behaviors: Behaviors | None = None
+        self._vocabularies: set[tuple[str, ...]] = set()  # the labels of each model so far
         self._enabled = True
         self._active = False
         self._missing: set[str] = set()
-        self._arbiter = Arbiter(time.monotonic, self._carry_out)
-        slots = self._arbiter.slots
         self._actions = {
-            MOTION: GoalClient(self, PlayMotion, slots[MOTION], self._motion_goal, self._tick),
-            SPEECH: GoalClient(self, Say, slots[SPEECH], self._speech_goal, self._tick),
+            MOTION: GoalClient(self, PlayMotion, MOTION, motion_goal, self._tick),
+            SPEECH: GoalClient(self, Say, SPEECH, speech_goal, self._tick),
         }
+        self._arbiter = Arbiter(time.monotonic, self._actions[MOTION], self._actions[SPEECH])
         self._filter = StatusFilter(time.monotonic)
         self._state = self.create_publisher(BehaviorState, "behavior_state", LATCHED)
         self._board = BehaviorMarkers(self._params.markers_frame, self._params.head_height)
         self._markers = self.create_publisher(MarkerArray, "~/markers", EVENTS)
-        self._said = ""
-        self._status: Status | None = None
-        self._health = BehaviorHealth(
-            self,
-            self.create_subscription(Emotion, "emotion", self._on_emotion, EVENTS),
-            self.create_subscription(EmotionArray, "emotions", self._on_emotions, EVENTS),
-            Limits(self._params.warn_latency_s),
-            time.monotonic,
-        )
-        self.create_subscription(
-            CameraInfo, "camera_info", self._on_camera_info, qos_profile_sensor_data
+        self._said: str | None = None
+        self._status: BehaviorStatus | None = None
+        self._mishaps, self._seen = Mishaps(time.monotonic), Statistics()
+        self._responses = 0
+        self._last: tuple[str, float] | None = None  # response, and when it began
+        emotion = self.create_subscription(Emotion, "emotion", self._on_emotion, EVENTS)
+        emotions = self.create_subscription(EmotionArray, "emotions", self._on_emotions, EVENTS)
+        self._watches = (
+            InputWatch(self, emotion, "emotions", "is fer_node running?", single=True),
+            InputWatch(self, emotions, "emotions", "", single=True),
+            ServerWatch(self, MOTION, "is motion_player running?"),
+            ServerWatch(self, SPEECH, "is speech_node running?"),
         )
         self.create_subscription(String, "speech", self._on_speech, EVENTS)
         self.create_service(SetBool, "~/enable", self._on_enable)
@@ -240,27 +168,25 @@ class BehaviorNode(LifecycleNode):
         file = Path(params.behaviors_file or share / "behaviors.yaml")
         try:
             folder = Path(params.sentences_dir or share / "sentences")
-            known = behaviors.load(file, motion_names(motions), folder, params.locale)
-        except ConfigError as error:
-            self.get_logger().error(str(error))
+            known = behaviors.load(file, motion_names(motions), folder, params.locale or None)
+        except ConfigError as problem:
+            self.get_logger().error(str(problem))
             return TransitionCallbackReturn.FAILURE
-        if known.sentences is not None and known.sentences.fallback:
-            self.get_logger().warning(known.sentences.fallback)
-        options = DialogueOptions(
-            params.forget_after_s,
-            params.notice,
-            params.greet,
-            params.perception_timeout_s,
-            hour=lambda: time.localtime().tm_hour,
-        )
-        self._conductor = Conductor.of(
+        if known.sentences is not None and known.sentences.fallback is not None:
+            self.get_logger().warning(str(known.sentences.fallback))
+        self._behaviors = known
+        self._vocabularies.clear()
+        self._conductor = Conductor(
             known,
             self._arbiter,
+            REST,
             time.monotonic,
             random.Random(params.seed if params.seed >= 0 else None),
-            options,
-            started=self._log_start,
-            failed=self._log_problem,
+            params.dialogue,
+            hour=lambda: time.localtime().tm_hour,
+            started=self._on_start,
+            ended=self._on_end,
+            dropped=lambda note: self.get_logger().debug(str(note)),
         )
         self.get_logger().info(f"answers {', '.join(known.emotions)} as {file} says")
         return TransitionCallbackReturn.SUCCESS
@@ -273,17 +199,17 @@ class BehaviorNode(LifecycleNode):
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Cancels what the robot does; it rests while the node is inactive already."""
-        self._sleep("not active")
+        self._sleep(NOT_ACTIVE)
         return super().on_deactivate(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """The same as a deactivation."""
-        self._sleep("shut down")
+        self._sleep(SHUT_DOWN)
         return super().on_shutdown(state)
 
     def begin_stop(self) -> None:
         """Cancels what the robot does and brings it to rest; see `is_stopped`."""
-        self._sleep("shutting down")
+        self._sleep(SHUTTING_DOWN)
 
     def is_stopped(self) -> bool:
         """Whether the robot has come to rest."""
@@ -295,34 +221,48 @@ class BehaviorNode(LifecycleNode):
             client.destroy()
         super().destroy_node()
 
-    def _sleep(self, reason: str) -> None:
+    def _sleep(self, reason: Reason) -> None:
         self._active = False
         if self._conductor is not None:
             self._conductor.disable(reason)
 
     def _on_emotion(self, msg: Emotion) -> None:
-        if self._conductor is None:
+        if self._conductor is None or self._behaviors is None:
             return
-        if msg.label not in (*LABELS, UNKNOWN):
+        self._learn(msg.labels, self._behaviors)
+        known = (*(msg.labels or LABELS), *self._behaviors.emotions, UNKNOWN)
+        if msg.label not in known:
+            hint = behaviors.did_you_mean(msg.label, known)
             self.get_logger().warning(
-                f"label {msg.label!r} ignored, expected one of {', '.join(LABELS)}, {UNKNOWN}",
+                f"label {msg.label!r} is not known, expected one of "
+                f"{', '.join(dict.fromkeys(known))}{hint}",
                 throttle_duration_sec=5.0,
             )
-            return
-        self._conductor.watchdog.feed(wake=False)
-        size = msg.roi.width / self._image_width
-        self._conductor.policy.observe(msg.face_id, msg.label, msg.confidence, size)
+        if msg.label:
+            self._conductor.observe(msg.face_id, msg.label, msg.confidence)
 
     def _on_emotions(self, msg: EmotionArray) -> None:
         late = self.get_clock().now() - Time.from_msg(msg.header.stamp)
-        self._health.saw(late.nanoseconds * 1e-9 if msg.header.stamp.sec else 0.0)
-        if self._conductor is not None:
-            self._conductor.watchdog.feed()
-            sizes = {face.face_id: face.roi.width / self._image_width for face in msg.emotions}
-            self._conductor.policy.see(sizes)
+        latency_s = late.nanoseconds * 1e-9 if msg.header.stamp.sec else 0.0
+        self._seen.add(latency_s, time.monotonic())
+        if self._conductor is None or self._behaviors is None:
+            return
+        self._learn(msg.labels, self._behaviors)
+        width = msg.image_width or math.inf  # of an unknown size, a face counts as far away
+        self._conductor.see({face.face_id: face.roi.width / width for face in msg.emotions})
 
-    def _on_camera_info(self, msg: CameraInfo) -> None:
-        self._image_width = msg.width or self._params.image_width
+    def _learn(self, labels: Sequence[str], known: Behaviors) -> None:
+        """Tells once where the labels of a model and the behaviours do not fit."""
+        vocabulary = tuple(labels)
+        news = vocabulary and vocabulary not in self._vocabularies
+        if not news or len(self._vocabularies) >= _MOST_MODELS:
+            return
+        self._vocabularies.add(vocabulary)
+        for misfit in known.misfits(vocabulary):
+            if misfit.code == NOT_TOLD:
+                self.get_logger().warning(str(misfit))
+            else:
+                self.get_logger().info(str(misfit))
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._enabled = request.data
@@ -339,17 +279,17 @@ class BehaviorNode(LifecycleNode):
         if self._enabled:
             self._conductor.enable()
         else:
-            self._conductor.disable("switched off by ~/enable")
+            self._conductor.disable(SWITCHED_OFF)
 
     def _on_stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Works in every state of the node: stopping is never refused."""
         before = self.get_clock().now().to_msg()
         current = self._arbiter.current
-        resting = current is not None and current.name == REST
+        resting = current is not None and current.name == RESTING
         if self._conductor is not None:
-            self._conductor.stop("stopped by ~/stop")
+            self._conductor.stop(STOPPED)
         elif self._arbiter.latest is None:
-            self._arbiter.start(rest("stopped by ~/stop"))
+            self._arbiter.start(rest(STOPPED, REST))
         for name, client in self._actions.items():
             if name != MOTION or not resting:
                 client.cancel_all(before)  # also what others have asked for
@@ -357,77 +297,111 @@ class BehaviorNode(LifecycleNode):
         return response
 
     def _tick(self) -> None:
-        available = {name: client.available for name, client in self._actions.items()}
         if self._conductor is None:
-            self._arbiter.update(available)
+            self._arbiter.update()
             return
-        status = self._conductor.tick(available)
-        self._log_servers(available)
+        status = self._conductor.tick()
+        self._log_servers()
         self._status = status
         if self._filter.is_news(status):
             self._publish(status)
 
     def _on_speech(self, msg: String) -> None:
-        self._said = msg.data
+        self._said = msg.data or None
 
     def _draw(self) -> None:
         """Shows what the robot says and why, while someone looks."""
         if self._status is not None and self._markers.get_subscription_count():
-            said = self._said if self.count_publishers("speech") else ""
+            said = self._said if self.count_publishers("speech") else None
             stamp = self.get_clock().now().to_msg()
             self._markers.publish(self._board.draw(self._status, said, stamp))
 
-    def _publish(self, status: Status) -> None:
+    def _publish(self, status: BehaviorStatus) -> None:
         msg = BehaviorState(
-            state=status.state.value,
-            face_id=status.face_id,
-            emotion=status.emotion,
-            motion=status.motion,
-            speech=status.speech,
-            reason=status.reason,
+            state=status.activity.value,
+            face_id=status.face_id or "",
+            emotion=status.emotion or "",
+            motion=status.motion or "",
+            speech=status.speech or "",
+            reason=str(status.reason),
         )
         msg.header.stamp = self.get_clock().now().to_msg()
         self._state.publish(msg)
 
-    def _carry_out(self, command: Command) -> None:
-        self._actions[command.action].carry_out(command)
-
-    def _motion_goal(self, command: Start) -> PlayMotion.Goal:
-        return PlayMotion.Goal(motion=command.text, priority=command.priority)
-
-    def _speech_goal(self, command: Start) -> Say.Goal:
-        assert self._conductor is not None, "nothing is said before the node is configured"
-        line = self._conductor.wording.line(command.text)
-        return Say.Goal(text=line.marked, locale=line.locale, priority=command.priority)
-
     def _report(self) -> Report:
-        lifecycle, alarm = "unconfigured", ""
-        if self._conductor is not None:
-            lifecycle = "active" if self._active else "inactive"
-            alarm = self._conductor.watchdog.alarm
-        available = {name: client.available for name, client in self._actions.items()}
-        moment = BehaviorMoment(lifecycle, self._enabled, self._status, alarm, available)
-        return self._health.report(moment)
+        now, lifecycle = time.monotonic(), self._lifecycle
+        status = self._status or BehaviorStatus(Activity.DISABLED, lifecycle)
+        responding = status.activity is Activity.RESPONDING
+        seen = self._seen.summary(now)
+        last = "none"
+        if self._last is not None:
+            last = f"{self._last[0]} ({now - self._last[1]:.0f} s ago)"
+        values = {
+            "state": lifecycle,
+            "enabled": "yes" if self._enabled else "no",
+            "behaviour": status.activity.value,
+            "person": status.face_id or "nobody",
+            "emotion": status.emotion or "none",
+            "motion": status.motion or "none",
+            "speech": status.speech or "none",
+            "responses given": self._responses,
+            "last response": last,
+            "withheld": "nothing" if responding else status.reason,
+            **{
+                f"server {name}": "there" if action.available else "missing"
+                for name, action in self._actions.items()
+            },
+            **figures(seen),
+            "age of the newest emotion [s]": age(seen.age_s),
+            **self._mishaps.values,
+        }
+        latency = Limits(self._params.warn_latency_s)
+        late = (
+            f"expressions arrive {1000 * seen.median_s:.0f} ms after the image, "
+            f"expected at most {1000 * latency.warn:g}"
+        )
+        findings = [
+            error(self._mishaps.recent),
+            *self._wiring(),
+            latency.above(seen.median_s, late),
+        ]
+        return Report(f"{status.activity.value}: {status.reason}", values, findings)
 
-    def _log_start(self, response: Response) -> None:
-        self._health.responded(response)
+    @property
+    def _lifecycle(self) -> Reason:
+        if self._conductor is None:
+            return Reason("unconfigured", "unconfigured")
+        return Reason("active", "active") if self._active else Reason("inactive", "inactive")
+
+    def _wiring(self) -> list[Finding | None]:
+        """What is missing around it, once it is active."""
+        found = [finding for watch in self._watches for finding in watch.findings()]
+        if self._conductor is None or not self._active:
+            return [warn(self._lifecycle)]
+        return [warn(self._conductor.alarm), *found]
+
+    def _on_start(self, response: Response) -> None:
         words = f' and "{response.sentence}"' if response.sentence else ""
-        motion = response.motion or "no gesture"
-        text = f"{response.name}: {motion}{words} ({response.reason})"
-        self.get_logger().info(text.removeprefix(f"{REST}: "))
+        text = f"{response.motion or 'no gesture'}{words} ({response.reason})"
+        if response.name != RESTING:
+            text = f"{response.name}: {text}"
+            self._responses += 1
+            self._last = response.name, time.monotonic()
+        self.get_logger().info(text)
 
-    def _log_problem(self, problem: str) -> None:
-        if self._active:
-            self._health.mishaps.note(problem)
-            self.get_logger().warning(problem)
-        else:  # Ctrl-C reaches all processes: the others may stop before they have answered
-            self.get_logger().info(problem)
+    def _on_end(self, finished: Finished) -> None:
+        for problem in finished.problems:
+            if self._active:
+                self._mishaps.note(str(problem))
+                self.get_logger().warning(str(problem))
+            else:  # Ctrl-C reaches all processes: the others may stop before they have answered
+                self.get_logger().info(str(problem))
 
-    def _log_servers(self, available: dict[str, bool]) -> None:
+    def _log_servers(self) -> None:
         for name in self._arbiter.absent:
             if name not in self._missing:
                 self.get_logger().warning(f"no server for {name}: goes on without it")
                 self._missing.add(name)
-        for name in [name for name in self._missing if available[name]]:
+        for name in [name for name in self._missing if self._actions[name].available]:
             self.get_logger().info(f"{name} is available")
             self._missing.remove(name)

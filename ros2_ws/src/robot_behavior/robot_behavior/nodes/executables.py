@@ -11,8 +11,8 @@ def behavior_node() -> int:
 
 
 def mock_person() -> int:
-    """Runs `robot_behavior.testing.mock_person.MockPerson`."""
-    return execute("robot_behavior.testing.mock_person:MockPerson")
+    """Runs `robot_behavior.testing.mocks.MockPerson`."""
+    return execute("robot_behavior.testing.mocks:MockPerson")
 
 
 def mock_server() -> int:

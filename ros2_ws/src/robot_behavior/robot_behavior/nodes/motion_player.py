@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import math
 import time
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from builtin_interfaces.msg import Duration
 from fer_interfaces.action import PlayMotion
-from fer_interfaces.msg import BehaviorState, Emotion
+from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
@@ -19,87 +21,34 @@ from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, JointState
 from std_msgs.msg import ColorRGBA, Header
 from std_srvs.srv import Trigger
-from trajectory_msgs.msg import JointTrajectory
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from visualization_msgs.msg import MarkerArray
 
-from fer_common.diagnostics import Limits, Report
+from fer_common.camera import focal_px
+from fer_common.diagnostics import (
+    Limits,
+    Mishaps,
+    Report,
+    Statistics,
+    age,
+    error,
+    figures,
+    slowness,
+    warn,
+)
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
+from fer_common.exclusive_action import ExclusiveAction
+from fer_common.graph_watch import InputWatch, OutputWatch
 from fer_common.parameters import declare, on_change
 from fer_common.qos import EVENTS, LATCHED, STREAM
-from fer_common.settings import setting
+from fer_common.reason import Reason
+from fer_common.settings import part, setting
 from robot_behavior.body.eyes import light
-from robot_behavior.motion.gaze import Camera
-from robot_behavior.motion.mover import Head, Mover, MoverSettings
+from robot_behavior.motion.mover import Mover, MoverSettings, bearing
 from robot_behavior.motion.trajectory import Trajectory
-from robot_behavior.nodes.commander import BEAT_S, EYES
-from robot_behavior.nodes.exclusive_action import ExclusiveAction
-from robot_behavior.nodes.player_health import PlayerHealth, PlayerMoment
 from robot_behavior.nodes.robot_files import read_model, read_motions
 from robot_behavior.nodes.robot_markers import markers
-from robot_behavior.nodes.trajectory_message import to_message
-
-# ----------------------------------------------------------------------
-# The parameters of the node ``motion_player``.
-
-
-@dataclass(frozen=True)
-class PlayerParams:
-    """The parameters of `robot_behavior.nodes.motion_player.MotionPlayer`."""
-
-    motions_file: str = setting("", "Path of the motions; empty: the installed file.")
-    urdf: str = setting("", "Path of the robot's URDF; empty: the installed humanoid.")
-    speed_scale: float = setting(
-        1.0, "Speed of motions from the next one on, as a share.", low=0.1, high=1.0, live=True
-    )
-    idle: float = setting(
-        1.0,
-        "Size of the small movements while nothing plays, as a share; 0: none.",
-        low=0.0,
-        high=1.0,
-        live=True,
-    )
-    gaze: bool = setting(True, "Whether the head turns to the attended face.", live=True)
-    camera_on_head: bool = setting(
-        False, "Whether the camera turns with the head; a webcam or a video does not."
-    )
-    image_width: int = setting(
-        640, "Width of the images while there is no camera_info, pixels.", low=16, high=8192
-    )
-    image_height: int = setting(
-        480, "Height of the images while there is no camera_info, pixels.", low=16, high=8192
-    )
-    fov_deg: float = setting(
-        60.0,
-        "Horizontal field of view while there is no camera_info, degrees.",
-        low=1.0,
-        high=179.0,
-    )
-    head_yaw_joint: str = setting("head_yaw_joint", "Joint that turns the head to the left.")
-    head_pitch_joint: str = setting("head_pitch_joint", "Joint that nods the head down.")
-    tolerance_rad: float = setting(
-        0.35,
-        "A joint that is farther from where it should be is at fault, rad.",
-        low=0.06,
-        high=3.2,
-    )
-    warn_rate: float = setting(
-        10.0, "Diagnostics warns of fewer joint states per second.", low=0.0, high=1000.0
-    )
-
-    @property
-    def settings(self) -> MoverSettings:
-        """How the robot moves."""
-        return MoverSettings(
-            self.speed_scale, self.idle, self.gaze, self.camera_on_head, self.tolerance_rad
-        )
-
-    @property
-    def head(self) -> Head:
-        """The joints of the head."""
-        return Head(self.head_yaw_joint, self.head_pitch_joint)
-
-
-# ----------------------------------------------------------------------
+from robot_behavior.nodes.sign_of_life import BEAT_S, EYES
 
 RATE_HZ = 20.0
 
@@ -108,6 +57,18 @@ STOP_S = 2.8
 
 OLDEST_S = 1.0
 """An image that says to be older, or to be of the future, has no useful stamp."""
+
+
+@dataclass(frozen=True)
+class PlayerParams:
+    """The parameters of `MotionPlayer`."""
+
+    motions_file: str = setting("", "Path of the motions; empty: the installed file.")
+    urdf: str = setting("", "Path of the robot's URDF; empty: the installed humanoid.")
+    mover: MoverSettings = part(MoverSettings)
+    warn_rate: float = setting(
+        10.0, "Diagnostics warns of fewer joint states per second.", low=0.0, high=1000.0
+    )
 
 
 class MotionPlayer(Node):
@@ -129,17 +90,18 @@ class MotionPlayer(Node):
         self._library = read_motions(params.motions_file, model)
         for name, reason in self._library.refused.items():
             self.get_logger().error(f"cannot play '{name}': {reason}")
-        rest = self._library.rest
-        self._mover = Mover(rest, model.limits, params.settings, params.head)
-        self._camera = Camera.with_view(params.image_width, params.image_height, params.fov_deg)
+        self._mover = Mover(self._library.rest, model.limits, params.mover)
+        self._camera_info: CameraInfo | None = None
         self._light: ColorRGBA | None = None
         self._shone = -math.inf
         self._trajectory = self.create_publisher(JointTrajectory, "joint_trajectory", EVENTS)
         self._eyes = self.create_publisher(ColorRGBA, "eyes", EYES)
         self._markers = self.create_publisher(MarkerArray, "~/markers", STREAM)
         states = self._subscribe()
-        limits = Limits(params.warn_rate)
-        self._health = PlayerHealth(self, states, self._trajectory, limits, clock)
+        self._rate, self._mishaps = Limits(params.warn_rate), Mishaps(clock)
+        self._heard, self._told = Statistics(), Statistics()
+        self._input = InputWatch(self, states, "joint states", "is the robot running?", clock=clock)
+        self._output = OutputWatch(self, self._trajectory)
         self.create_service(Trigger, "~/list_motions", self._list_motions)
         self.create_service(Trigger, "~/stop", self._stop)
         self.create_service(Trigger, "~/release", self._release)
@@ -172,26 +134,31 @@ class MotionPlayer(Node):
         """Subscribes to everything; the subscription of the joint states."""
         stream = qos_profile_sensor_data
         self.create_subscription(CameraInfo, "camera_info", self._on_camera_info, stream)
+        self._faces = self.create_subscription(EmotionArray, "emotions", self._on_emotions, EVENTS)
         self.create_subscription(Emotion, "emotion", self._on_emotion, EVENTS)
         self.create_subscription(BehaviorState, "behavior_state", self._on_behavior, LATCHED)
         return self.create_subscription(JointState, "joint_states", self._on_joint_states, stream)
 
-    def _refusal(self, goal: PlayMotion.Goal) -> str:
-        """Why a goal cannot be carried out; empty if it can."""
+    @property
+    def problem(self) -> Reason | None:
+        """Why the robot cannot be moved; None if it can."""
+        refusal = self._mover.refusal(self._monotonic())
+        if refusal is None and not self._trajectory.get_subscription_count():
+            return Reason("no_robot", "no robot listens to joint_trajectory")
+        return refusal
+
+    def _refusal(self, goal: PlayMotion.Goal) -> Reason | None:
+        """Why a goal cannot be carried out; None if it can."""
         name, known = goal.motion, self._library.motions
         if name in self._library.refused:
-            return f"cannot play '{name}': {self._library.refused[name]}"
+            return Reason("refused", f"cannot play '{name}': {self._library.refused[name]}")
         if name not in known:
             close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-            return f"no motion '{name}', expected one such as {', '.join(close or sorted(known))}"
-        return "the motion player stops" if self._mover.ending else self._unreachable()
-
-    def _unreachable(self) -> str:
-        """Why the robot cannot be moved; empty if it can."""
-        refusal = self._mover.refusal(self._monotonic())
-        if not refusal and not self._trajectory.get_subscription_count():
-            return "no robot listens to joint_trajectory"
-        return refusal
+            expected = ", ".join(close or sorted(known))
+            return Reason("unknown", f"no motion '{name}', expected one such as {expected}")
+        if self._mover.ending:
+            return Reason("ending", "the motion player stops")
+        return self.problem
 
     def _begin(self, goal: PlayMotion.Goal) -> None:
         self.get_logger().info(f"plays '{goal.motion}'")
@@ -204,7 +171,7 @@ class MotionPlayer(Node):
     def _tell(self, trajectory: Trajectory | None) -> None:
         if trajectory is not None:
             self._trajectory.publish(to_message(trajectory))
-            self._health.told()
+            self._told.add(0.0, self._monotonic())
 
     def _tick(self) -> None:
         now = self._monotonic()
@@ -213,12 +180,12 @@ class MotionPlayer(Node):
         turn = self._mover.tick(now)
         self._tell(turn.trajectory)
         if turn.failure:
-            self._health.mishaps.note(turn.failure)
-            self.get_logger().error(turn.failure)
+            self._mishaps.note(str(turn.failure))
+            self.get_logger().error(str(turn.failure))
         if turn.recovered:
             self.get_logger().info("the robot is in order again")
         if turn.arrived or turn.failure:
-            self._action.finish(turn.arrived, turn.failure)
+            self._action.finish(turn.arrived, str(turn.failure or ""))
         self._shine(now)
         if self._markers.get_subscription_count():
             self._draw()
@@ -258,12 +225,10 @@ class MotionPlayer(Node):
         return response
 
     def _on_parameters(self, values: dict[str, Any]) -> None:
-        names = {"speed_scale": "speed"}
-        changes = {names.get(name, name): value for name, value in values.items()}
-        self._mover.settings = replace(self._mover.settings, **changes)
+        self._mover.settings = replace(self._mover.settings, **values)
 
     def _on_joint_states(self, message: JointState) -> None:
-        self._health.heard(self._age(message.header))
+        self._heard.add(self._age(message.header), self._monotonic())
         ignored = self._mover.monitor.update(
             message.name, message.position, message.velocity, self._monotonic()
         )
@@ -271,37 +236,66 @@ class MotionPlayer(Node):
             self.get_logger().warning(f"ignored in joint_states: {ignored}")
 
     def _on_camera_info(self, message: CameraInfo) -> None:
-        focal = float(message.k[0])
-        if message.width and message.height and math.isfinite(focal) and focal > 0.0:
-            self._camera = Camera(message.width, message.height, focal)
+        self._camera_info = message
+
+    def _on_emotions(self, message: EmotionArray) -> None:
+        """Looks at the attended face."""
+        for face in message.emotions:
+            if message.attended and face.face_id == message.attended:
+                self._look(face, message.image_width, message.image_height)
 
     def _on_emotion(self, message: Emotion) -> None:
+        """Looks at the face where nobody publishes `emotions`, and the camera tells its size."""
+        info = self._camera_info
+        if info is not None and not self._faces.get_publisher_count():
+            self._look(message, info.width, info.height)
+
+    def _look(self, message: Emotion, width: int, height: int) -> None:
         roi = message.roi
-        if not roi.width or not roi.height:
-            return  # from the command line: an expression without a face
-        middle = roi.x_offset + roi.width / 2.0, roi.y_offset + roi.height / 2.0
+        if not (roi.width and roi.height and width and height):
+            return  # an expression without a face, or an image of no known size
+        left = width / 2.0 - (roi.x_offset + roi.width / 2.0)
+        down = (roi.y_offset + roi.height / 2.0) - height / 2.0
         now = self._monotonic()
         taken = now - self._age(message.header)
-        self._mover.see(self._camera.bearing(*middle), taken, now)
+        self._mover.see(bearing(left, down, focal_px(width, self._camera_info)), taken, now)
 
     def _age(self, header: Header) -> float:
         """Of a message, seconds; 0 where its stamp is of no use."""
-        age = (self.get_clock().now() - Time.from_msg(header.stamp)).nanoseconds * 1e-9
-        return age if 0.0 <= age <= OLDEST_S else 0.0
+        old = (self.get_clock().now() - Time.from_msg(header.stamp)).nanoseconds * 1e-9
+        return old if 0.0 <= old <= OLDEST_S else 0.0
 
     def _on_behavior(self, message: BehaviorState) -> None:
         self._mover.quiet = self._mover.ending or message.state == BehaviorState.DISABLED
 
     def _report(self) -> Report:
         now, goal, playing = self._monotonic(), self._action.goal, self._mover.playing
-        moment = PlayerMoment(
-            state="playing" if playing else self._mover.mood(now),
-            motion=goal.motion if goal else self._library.rest.name if playing else "",
-            goals=self._action.outcomes,
-            problem=self._unreachable(),
-            refused=self._library.refused,
-        )
-        return self._health.report(moment)
+        states, told = self._heard.summary(now), self._told.summary(now)
+        state = "playing" if playing else self._mover.mood(now)
+        motion = goal.motion if goal else self._library.rest.name if playing else None
+        problem, refused = self.problem, ", ".join(self._library.refused)
+        values = {
+            "state": state,
+            "motion": motion or "none",
+            **self._action.outcomes,
+            "robot": problem or "ready",
+            **figures(states),
+            "age of the newest joint state [s]": age(states.age_s),
+            "joint_trajectory [1/s]": f"{told.rate:.1f}",
+            "motions that cannot be played": refused or "none",
+            **self._mishaps.values,
+        }
+        wiring = self._input.findings()
+        if problem:  # what is wrong with the topic says more
+            found = [error(finding.text) for finding in wiring] or [error(problem)]
+        else:
+            found = [error(self._mishaps.recent), *wiring]
+        found += self._output.findings()
+        if refused:
+            found.append(warn(f"cannot play {refused}: see the start of the log"))
+        if not problem:
+            found.append(slowness(states, self._rate, "joint states"))
+        return Report(f"plays {motion}" if motion else state, values, found)
 
     def _list_motions(
         self, _request: Trigger.Request, response: Trigger.Response
@@ -309,3 +303,20 @@ class MotionPlayer(Node):
         response.success = True
         response.message = ", ".join(self._library.motions)
         return response
+
+
+def to_message(trajectory: Trajectory) -> JointTrajectory:
+    """The message of a trajectory that starts upon receipt (its stamp is zero)."""
+    message = JointTrajectory(joint_names=list(trajectory.joints))
+    rows = zip(trajectory.times, trajectory.positions, trajectory.velocities, strict=True)
+    for seconds, positions, velocities in rows:
+        nanoseconds = round(seconds * 1e9)
+        start = Duration(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
+        message.points.append(
+            JointTrajectoryPoint(
+                positions=array("d", positions),
+                velocities=array("d", velocities),
+                time_from_start=start,
+            )
+        )
+    return message

@@ -1,166 +1,49 @@
-"""The node ``robot_bridge``: brings trajectories to a real robot."""
+"""The node ``robot_bridge``: moves a robot through its driver."""
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.publisher import Publisher
-from rclpy.subscription import Subscription
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from fer_common.diagnostics import (
-    Finding,
-    Limits,
-    Mishaps,
-    Report,
-    Statistics,
-    age,
-    error,
-    figures,
-    warn,
-)
+from ec_rfernet.errors import InputError
+from fer_common.diagnostics import Limits, Mishaps, Report, Statistics, age, error, figures, warn
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.graph_watch import InputWatch, OutputWatch
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, STREAM
+from fer_common.reason import Finding, Reason
+from fer_common.runner import StartError
 from fer_common.settings import setting
+from robot_behavior.body.robot_model import RobotModel
 from robot_behavior.motion.simulation import TrajectoryError
-from robot_behavior.nodes.commander import watch
 from robot_behavior.nodes.robot_files import read_model
-from robot_behavior.robots.backend import Backend, LinkHealth
-
-# ----------------------------------------------------------------------
-# How the bridge to a real robot is doing.
-
-
-class BridgeHealth:
-    """Counts trajectories and joint states, and watches the link.
-
-    Args:
-        node: the bridge.
-        backend: its kind.
-        trajectories: its subscription.
-        states: its publisher of joint states.
-        silence: since the robot's last answer, seconds.
-        damage: share of the frames of the last second that came damaged.
-        clock: monotonic seconds.
-
-    Attributes:
-        mishaps: trajectories that were refused.
-    """
-
-    def __init__(
-        self,
-        node: Node,
-        backend: str,
-        trajectories: Subscription,
-        states: Publisher,
-        silence: Limits,
-        damage: Limits,
-        clock: Callable[[], float],
-    ) -> None:
-        self.mishaps = Mishaps(clock)
-        self._backend, self._clock = backend, clock
-        self._silence, self._damage = silence, damage
-        self._states, self._told = Statistics(), Statistics()
-        self._last: LinkHealth | None = None
-        self._input = InputWatch(
-            node,
-            trajectories,
-            "trajectories",
-            "is motion_player running?",
-            single=True,
-            clock=clock,
-        )
-        self._output = OutputWatch(node, states)
-
-    def told(self) -> None:
-        """A trajectory has come."""
-        self._told.add(0.0, self._clock())
-
-    def stepped(self, took_s: float) -> None:
-        """Joint states were published.
-
-        Args:
-            took_s: to listen to the robot, and to command it.
-        """
-        self._states.add(took_s, self._clock())
-
-    def report(self, link: LinkHealth, problem: str) -> Report:
-        """How the bridge is doing.
-
-        Args:
-            link: to the robot.
-            problem: why the robot cannot be moved; empty if it can.
-        """
-        now = self._clock()
-        states, told = self._states.summary(now), self._told.summary(now)
-        values = {
-            "state": problem or "ready",
-            "backend": self._backend,
-            "link": link.name,
-            "frames sent": link.sent,
-            "frames received": link.received,
-            "frames damaged": link.damaged,
-            "time since the last answer [s]": age(link.silence_s),
-            **link.details,
-            **figures(states),
-            "joint_trajectory [1/s]": f"{told.rate:.1f}",
-            "age of the newest trajectory [s]": age(told.age_s),
-            **self.mishaps.values,
-        }
-        findings = [
-            error(problem),
-            warn(self.mishaps.recent),
-            *self._input.findings(),
-            *self._output.findings(),
-            *([] if problem else self._link(link)),
-        ]
-        return Report(f"moves the robot over {link.name}", values, findings, link.name)
-
-    def _link(self, link: LinkHealth) -> list[Finding | None]:
-        before, self._last = self._last, link
-        found = [
-            self._silence.above(
-                link.silence_s,
-                f"the robot answered {link.silence_s:.1f} s ago, "
-                f"expected at most {self._silence.warn:g}",
-            )
-        ]
-        if before is not None:
-            received, damaged = link.received - before.received, link.damaged - before.damaged
-            frames = received + damaged
-            text = f"{damaged} of {frames} frames were damaged: is the cable good?"
-            found.append(self._damage.above(damaged / max(frames, 1), text))
-        return found
-
-
-# ----------------------------------------------------------------------
+from robot_behavior.nodes.sign_of_life import watch_motion_player
+from robot_behavior.robots import find_robot
+from robot_behavior.robots.backend import JointDriver, JointStream, LinkHealth, TrajectoryDriver
+from robot_behavior.yaml_file import ConfigError
 
 RATE_HZ = 50.0
 LONGEST_STEP_S = 0.1
 """A robot whose computer was busy goes on from where it was, instead of catching up."""
 
-_BACKENDS = {
-    "serial": "robot_behavior.robots.servo_humanoid.driver",
-    "naoqi": "robot_behavior.robots.nao.driver",
-    "trajectory": "robot_behavior.robots.ros2_control.driver",
-}
+FORMER_BACKENDS = {"serial": "servo_humanoid", "naoqi": "nao", "trajectory": "ros2_control"}
+"""Values of the parameter ``backend``, which is called ``robot`` now."""
 
 
 @dataclass(frozen=True)
 class BridgeParams:
-    """The parameters of `RobotBridge`; each backend has more."""
+    """The parameters of `RobotBridge`; each robot has more, see `robot_behavior.robots`."""
 
-    backend: str = setting("serial", "Which kind of robot.", choices=tuple(_BACKENDS))
+    robot: str = setting("servo_humanoid", "Which robot, by its name in robot_behavior.robots.")
     urdf: str = setting("", "Path of the robot's URDF; empty: the installed humanoid.")
     warn_silence_s: float = setting(
         0.25, "Diagnostics warns when the robot's last answer is older, s.", low=0.0, high=60.0
@@ -180,57 +63,92 @@ class RobotBridge(Node):
         options: of `rclpy.node.Node`.
 
     Raises:
-        StartError: the URDF or a file of the backend is unusable, or a package is missing.
+        StartError: the robot is not known, the URDF or a file of the driver is unusable, or a
+            package is missing.
+
+    Attributes:
+        driver: of the robot.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, **options: Any) -> None:
         super().__init__("robot_bridge", **options)
         params = declare(self, BridgeParams)
-        model = read_model(params.urdf)
-        create = importlib.import_module(_BACKENDS[params.backend]).create
-        self._backend: Backend = create(self, model)
+        self._refuse_former_name()
+        self.driver = self._make_driver(params.robot, read_model(params.urdf))
         self._monotonic, self._last = clock, clock()
-        self._problem, self._ending = "", False
+        self._logged: str | None = None
+        self._ending = False
         self._states = self.create_publisher(JointState, "joint_states", STREAM)
-        self._health = BridgeHealth(
-            self,
-            params.backend,
-            self.create_subscription(JointTrajectory, "joint_trajectory", self._follow, EVENTS),
-            self._states,
-            Limits(params.warn_silence_s),
-            Limits(params.warn_damaged),
-            clock,
+        told = self.create_subscription(JointTrajectory, "joint_trajectory", self._follow, EVENTS)
+        self._robot, self._mishaps = params.robot, Mishaps(clock)
+        self._link = LinkVerdict(Limits(params.warn_silence_s), Limits(params.warn_damaged))
+        self._done, self._told = Statistics(), Statistics()
+        self._input = InputWatch(
+            self, told, "trajectories", "is motion_player running?", single=True, clock=clock
         )
+        self._output = OutputWatch(self, self._states)
         DiagnosticsPublisher(self, "robot", self._report)
-        watch(self, self._left_alone)
+        watch_motion_player(self, self._left_alone)
         self.create_service(Trigger, "~/stop", self._on_stop)
         self.create_service(Trigger, "~/release", self._on_release)
         self.create_timer(1.0 / RATE_HZ, self._step, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
+    @property
+    def problem(self) -> Reason | None:
+        """Why the robot cannot be moved; None if it can."""
+        return self.driver.problem
+
     def begin_stop(self) -> None:
         """Starts for the rest pose."""
         self._ending = True
-        self._backend.begin_rest()
+        self.driver.begin_rest()
 
     def is_stopped(self) -> bool:
         """Whether the robot has arrived, or cannot be moved."""
-        return bool(self._backend.problem) or self._backend.is_at_rest()
+        return self.problem is not None or self.driver.is_at_rest()
 
     def destroy_node(self) -> None:
         """Lets the robot go."""
-        self._backend.close()
+        self.driver.close()
         super().destroy_node()
 
+    def _refuse_former_name(self) -> None:
+        """Who still sets ``backend`` would otherwise move a robot that nobody has asked for."""
+        loose = ParameterDescriptor(dynamic_typing=True)
+        backend = self.declare_parameter("backend", "", loose).value
+        self.undeclare_parameter("backend")
+        if backend:
+            name = FORMER_BACKENDS.get(backend, backend)
+            raise StartError(f"parameter 'backend' is now called 'robot': set robot:={name}")
+
+    def _make_driver(self, name: str, model: RobotModel) -> TrajectoryDriver:
+        try:
+            robot = find_robot(name)
+            if robot.driver is None:
+                raise StartError(f"robot '{name}' needs no robot_bridge")
+            driver = robot.make_driver(self, model, declare(self, robot.settings))
+        except (InputError, ConfigError) as error:
+            raise StartError(str(error)) from error
+        if isinstance(driver, JointDriver):
+            driver = JointStream(model.limits, driver)
+            if driver.simulated:
+                lacking = ", ".join(driver.simulated)
+                self.get_logger().info(f"simulates joints that the robot lacks: {lacking}")
+        if not isinstance(driver, TrajectoryDriver):
+            expected = "expected a JointDriver or a TrajectoryDriver"
+            raise StartError(f"the driver of robot '{name}' is {driver!r}, {expected}")
+        return driver
+
     def _left_alone(self) -> None:
-        if not self._ending and self._backend.calm_down():
+        if not self._ending and self.driver.calm_down():
             self.get_logger().error("the motion player is gone: ends what is under way")
 
     def _follow(self, message: JointTrajectory) -> None:
-        self._health.told()
+        self._told.add(0.0, self._monotonic())
         try:
-            unknown = self._backend.follow(message)
+            unknown = self.driver.follow(message)
         except TrajectoryError as error:
-            self._health.mishaps.note(f"refused a trajectory: {error}")
+            self._mishaps.note(f"refused a trajectory: {error}")
             # The idle layer sends several a second.
             self.get_logger().error(f"refused a trajectory: {error}", throttle_duration_sec=2.0)
             return
@@ -239,9 +157,9 @@ class RobotBridge(Node):
 
     def _step(self) -> None:
         now = self._monotonic()
-        states = self._backend.step(min(now - self._last, LONGEST_STEP_S))
+        states = self.driver.step(min(now - self._last, LONGEST_STEP_S))
         self._last = now
-        self._tell(self._backend.problem)
+        self._log(self.problem)
         if states is None:
             return
         message = JointState(
@@ -251,23 +169,21 @@ class RobotBridge(Node):
         )
         message.header.stamp = self.get_clock().now().to_msg()
         self._states.publish(message)
-        self._health.stepped(self._monotonic() - now)
+        self._done.add(self._monotonic() - now, now)
 
-    def _report(self) -> Report:
-        return self._health.report(self._backend.health, self._backend.problem)
-
-    def _tell(self, problem: str) -> None:
-        # The kind of problem, without its figures: a silence grows, which is no news.
-        if problem.rstrip("0123456789. s") == self._problem.rstrip("0123456789. s"):
+    def _log(self, problem: Reason | None) -> None:
+        """Logs a problem of another kind, or that there is none; a growing silence is no news."""
+        code = problem.code if problem else None
+        if code == self._logged:
             return
-        self._problem = problem
+        self._logged = code
         if problem:
-            self.get_logger().warning(problem)
+            self.get_logger().warning(str(problem))
         else:
             self.get_logger().info("the robot is ready")
 
     def _on_stop(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        self._backend.stop()
+        self.driver.stop()
         self.get_logger().warning("stopped; ~/release lets the robot obey again")
         response.success, response.message = True, "stopped"
         return response
@@ -275,6 +191,64 @@ class RobotBridge(Node):
     def _on_release(
         self, _request: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
-        self._backend.release()
+        self.driver.release()
         response.success, response.message = True, "released"
         return response
+
+    def _report(self) -> Report:
+        now, link, problem = self._monotonic(), self.driver.health, self.problem
+        states, told = self._done.summary(now), self._told.summary(now)
+        values = {
+            "state": problem or "ready",
+            "backend": self._robot,
+            "link": link.name,
+            "frames sent": link.sent,
+            "frames received": link.received,
+            "frames damaged": link.damaged,
+            "time since the last answer [s]": age(link.silence_s),
+            **link.details,
+            **figures(states),
+            "joint_trajectory [1/s]": f"{told.rate:.1f}",
+            "age of the newest trajectory [s]": age(told.age_s),
+            **self._mishaps.values,
+        }
+        findings = [
+            error(problem),
+            warn(self._mishaps.recent),
+            *self._input.findings(),
+            *self._output.findings(),
+            *self._link.findings(link, problem),
+        ]
+        return Report(f"moves the robot over {link.name}", values, findings, link.name)
+
+
+class LinkVerdict:
+    """Whether the connection to a robot is good.
+
+    Args:
+        silence: since the robot's last answer, seconds.
+        damage: share of the frames since the last look that came damaged.
+    """
+
+    def __init__(self, silence: Limits, damage: Limits) -> None:
+        self._silence, self._damage = silence, damage
+        self._last: LinkHealth | None = None
+
+    def findings(self, link: LinkHealth, problem: Reason | None) -> list[Finding | None]:
+        """What is wrong with it now; nothing while the robot's ``problem`` says all."""
+        if problem:
+            return []
+        before, self._last = self._last, link
+        found = [
+            self._silence.above(
+                link.silence_s,
+                f"the robot answered {link.silence_s:.1f} s ago, "
+                f"expected at most {self._silence.warn:g}",
+            )
+        ]
+        if before is not None:
+            received, damaged = link.received - before.received, link.damaged - before.damaged
+            frames = received + damaged
+            text = f"{damaged} of {frames} frames were damaged: is the cable good?"
+            found.append(self._damage.above(damaged / max(frames, 1), text))
+        return found

@@ -1,4 +1,4 @@
-"""Finds and reads the files that tell the nodes which robot they move."""
+"""Reads the files that tell the nodes which robot they move, and what it can play."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ament_index_python.packages import PackageNotFoundError, get_package_share_
 
 from fer_common.runner import StartError
 from robot_behavior.body.robot_model import RobotModel
-from robot_behavior.body.urdf import UrdfError, load
+from robot_behavior.body.urdf import UrdfError, humanoid, load
 from robot_behavior.motion.check import Checker
 from robot_behavior.motion.library import MotionLibrary, load_motions
 from robot_behavior.yaml_file import ConfigError
@@ -21,7 +21,7 @@ def read_model(path: str) -> RobotModel:
         StartError: it cannot be read.
     """
     try:
-        return load(_found(path, "urdf", "fer_bringup", "urdf/humanoid.urdf"))
+        return load(Path(path).expanduser() if path else humanoid())
     except UrdfError as error:
         raise StartError(str(error)) from error
 
@@ -30,36 +30,13 @@ def read_motions(path: str, model: RobotModel) -> MotionLibrary:
     """The motions of a file that the robot can play; an empty path is this package's file.
 
     Raises:
-        StartError: the file is unusable.
+        StartError: the file is unusable, or the path is empty and the package not installed.
     """
     try:
-        file = _found(path, "motions_file", "robot_behavior", "config/motions.yaml")
+        if path:
+            file = Path(path).expanduser()
+        else:
+            file = Path(get_package_share_directory("robot_behavior"), "config", "motions.yaml")
         return load_motions(file, model.limits, Checker(model))
-    except ConfigError as error:
+    except (ConfigError, PackageNotFoundError) as error:
         raise StartError(str(error)) from error
-
-
-def config_path(path: str, parameter: str, name: str) -> Path:
-    """A configuration file of a parameter; an empty path is a file of this package.
-
-    Args:
-        path: value of the parameter.
-        parameter: its name, for messages.
-        name: of the file in this package's folder ``config``.
-
-    Raises:
-        StartError: the path is empty and the package is not installed.
-    """
-    return _found(path, parameter, "robot_behavior", f"config/{name}")
-
-
-def _found(path: str, parameter: str, package: str, default: str) -> Path:
-    if path:
-        return Path(path).expanduser()
-    try:
-        return Path(get_package_share_directory(package)) / default
-    except PackageNotFoundError as error:
-        raise StartError(
-            f"parameter '{parameter}' is empty and package {package} is not installed, "
-            "expected a path"
-        ) from error

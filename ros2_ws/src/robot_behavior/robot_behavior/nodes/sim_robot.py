@@ -21,10 +21,10 @@ from fer_common.parameters import declare
 from fer_common.qos import EVENTS, LATCHED, STREAM
 from fer_common.settings import setting
 from robot_behavior.motion.simulation import Simulation, TrajectoryError
-from robot_behavior.nodes.commander import watch
 from robot_behavior.nodes.robot_files import read_model
 from robot_behavior.nodes.robot_markers import markers
-from robot_behavior.nodes.trajectory_message import follow
+from robot_behavior.nodes.sign_of_life import watch_motion_player
+from robot_behavior.robots.backend import follow
 
 RATE_HZ = 50.0
 MARKERS_EVERY = 4
@@ -67,7 +67,7 @@ class SimRobot(Node):
         self._markers = self.create_publisher(MarkerArray, "~/markers", STREAM)
         told = self.create_subscription(JointTrajectory, "joint_trajectory", self._follow, EVENTS)
         self.create_subscription(ColorRGBA, "eyes", self._shine, LATCHED)
-        watch(self, self._left_alone)
+        watch_motion_player(self, self._left_alone)
         self.create_timer(1.0 / RATE_HZ, self._step, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._rate, self._mishaps = Limits(params.warn_rate), Mishaps(clock)
         self._done, self._told = Statistics(), Statistics()

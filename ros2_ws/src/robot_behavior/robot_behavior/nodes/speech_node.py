@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,58 +13,43 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from std_msgs.msg import Float32, String
 
+from ec_rfernet.errors import InputError
 from fer_common.diagnostics import Limits, Mishaps, Report, Statistics, error, warn
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
+from fer_common.exclusive_action import ExclusiveAction
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, STREAM
+from fer_common.reason import Finding, Reason
 from fer_common.runner import StartError
-from fer_common.settings import setting
-from robot_behavior.nodes.exclusive_action import ExclusiveAction
-from robot_behavior.speech.espeak import EspeakVoice
-from robot_behavior.speech.log_voice import LogVoice
+from fer_common.settings import part, setting
+from robot_behavior.prosody import Prosody
+from robot_behavior.speech import DEFAULT_VOICE, VOICES
 from robot_behavior.speech.loudspeaker import Loudspeaker, Recorder
-from robot_behavior.speech.piper import NeuralVoice
 from robot_behavior.speech.speaker import Speaker, Utterance
-from robot_behavior.speech.text import parse, speakable
-from robot_behavior.speech.voice import SpeechError, Voice
+from robot_behavior.speech.text import speakable
+from robot_behavior.speech.voice import SpeechError, Voice, VoiceSettings
 
-# ----------------------------------------------------------------------
-# How the voice is doing.
+RATE_HZ = 30.0
+"""How often the mouth moves and progress is told."""
 
 WINDOW_S = 600.0
 """The time to sound is that of the last ten minutes."""
 
+NOTHING_TO_SAY, NO_SUCH_LANGUAGE, NO_SUCH_PROSODY = "nothing_to_say", "language", "prosody"
+"""Codes of the reasons why a goal is refused."""
 
-@dataclass(frozen=True)
-class SpeechMoment:
-    """What the speech node does now.
-
-    Attributes:
-        saying: what is being said; empty if nothing is.
-        goals: outcomes, see `robot_behavior.nodes.exclusive_action.ExclusiveAction`.
-        deaf: why nothing can be heard; empty if it can, or is not meant to be.
-    """
-
-    saying: str
-    goals: Mapping[str, object]
-    deaf: str
+_SHOWN = 200  # characters of a sentence in the log
 
 
-class SpeechHealth:
-    """Counts sentences, and how long they take to begin.
+class TimeToSound:
+    """How long sentences take to begin.
 
     Args:
-        voice: backend, voice, language and sound device by name.
-        delay: from a goal to its first sound, seconds.
         clock: monotonic seconds.
-
-    Attributes:
-        mishaps: sentences that could not be said.
     """
 
-    def __init__(self, voice: Mapping[str, str], delay: Limits, clock: Callable[[], float]) -> None:
-        self.mishaps = Mishaps(clock)
-        self._voice, self._delay, self._clock = voice, delay, clock
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._delays = Statistics(WINDOW_S)
         self._asked: float | None = None
 
@@ -83,37 +67,24 @@ class SpeechHealth:
             self._delays.add(started - self._asked, self._clock())
             self._asked = None
 
-    def report(self, moment: SpeechMoment) -> Report:
-        """How the voice is doing."""
+    @property
+    def values(self) -> dict[str, object]:
+        """The figures, for a `fer_common.diagnostics.Report`."""
         delays = self._delays.summary(self._clock())
-        values = {
-            "state": "speaking" if moment.saying else "silent",
-            **self._voice,
-            "saying": moment.saying or "nothing",
-            **moment.goals,
+        return {
             "rate [1/min]": f"{60 * delays.rate:.1f}",
             "time to sound, median [ms]": f"{1000 * delays.median_s:.0f}",
             "time to sound, 99th percentile [ms]": f"{1000 * delays.p99_s:.0f}",
-            **self.mishaps.values,
         }
+
+    def finding(self, limits: Limits) -> Finding | None:
+        """Whether it takes too long, seconds."""
+        median_s = self._delays.summary(self._clock()).median_s
         late = (
-            f"sentences begin {delays.median_s:.1f} s after they are asked for, "
-            f"expected at most {self._delay.warn:g} s: is the machine busy?"
+            f"sentences begin {median_s:.1f} s after they are asked for, "
+            f"expected at most {limits.warn:g} s: is the machine busy?"
         )
-        findings = [
-            error(self.mishaps.recent),
-            warn(f"nothing can be heard: {moment.deaf}" if moment.deaf else ""),
-            self._delay.above(delays.median_s, late),
-        ]
-        return Report("speaks" if moment.saying else "silent", values, findings)
-
-
-# ----------------------------------------------------------------------
-
-RATE_HZ = 30.0
-"""How often the mouth moves and progress is told."""
-
-_SHOWN = 200  # characters of a sentence in the log
+        return limits.above(median_s, late)
 
 
 @dataclass(frozen=True)
@@ -121,16 +92,12 @@ class SpeechParams:
     """The parameters of `SpeechNode`."""
 
     backend: str = setting(
-        "espeak",
-        "espeak speaks; piper speaks with a neural voice; log only writes to the log.",
-        choices=("espeak", "piper", "log"),
+        DEFAULT_VOICE,
+        "Which voice speaks.",
+        choices=VOICES.names,
     )
-    piper_voice: str = setting(
-        "", "Path of a piper voice (.onnx); several, of different languages, joined by colons."
-    )
+    voice: VoiceSettings = part(VoiceSettings)
     locale: str = setting("en", "Language tag of goals that name none.")
-    rate_wpm: int = setting(160, "Speed of speech, words per minute.", low=80, high=450)
-    volume: int = setting(100, "Loudness of the voice; 100 is normal.", low=0, high=200)
     audio_device: str = setting("default", "ALSA name of the sound device.")
     record_to: str = setting("", "Path of a WAV file with all that is said; empty: none.")
     warn_delay_s: float = setting(
@@ -146,7 +113,8 @@ class SpeechNode(Node):
 
     ``speech`` is what is being said, empty when it is over; ``mouth`` is how far a mouth is
     open, 0..1, in step with what is heard, `RATE_HZ` times a second, and 0 in the end.
-    The text of a goal may carry a prosody, see `robot_behavior.speech.text`.
+    A text is only a text: markup in it is spoken as it stands. How it sounds is said by the
+    fields of the goal; a value out of range is refused.
 
     Args:
         clock: monotonic seconds.
@@ -159,31 +127,25 @@ class SpeechNode(Node):
     def __init__(self, clock: Callable[[], float] = time.monotonic, **options: Any) -> None:
         super().__init__("speech_node", **options)
         params = declare(self, SpeechParams)
-        self._monotonic, self._locale = clock, params.locale
+        self._params, self._monotonic = params, clock
         self._announced: Utterance | None = None
         self._utterance: Utterance | None = None
         try:
-            self._voice = _voice(params)
-            language = self._voice.language(params.locale)
+            self._voice: Voice = VOICES.get(params.backend)(params.voice)
+            self._language = self._voice.language(params.locale)
             recorder = None
             if params.record_to:
                 recorder = Recorder(Path(params.record_to).expanduser(), self._voice.rate)
-        except SpeechError as error:
-            raise StartError(str(error)) from error
-        self._deaf = ""  # why there is no loudspeaker where there should be one
-        loudspeaker = self._loudspeaker(params)
-        self._speaker = Speaker(self._voice, loudspeaker, recorder, self._warn, clock)
-        self._speaker.warm_up(language)
+        except (SpeechError, InputError) as problem:
+            raise StartError(str(problem)) from problem
+        self._deaf: str | None = None  # why there is no loudspeaker where there should be one
+        self._loudspeaker = self._open_loudspeaker()
+        self._speaker = Speaker(self._voice, self._loudspeaker, recorder, self._warn, clock)
+        self._speaker.warm_up(self._language)
         self._speech = self.create_publisher(String, "speech", EVENTS)
         self._mouth = self.create_publisher(Float32, "mouth", STREAM)
         self._action = ExclusiveAction(self, Say, "say", self._refusal, self._begin, self._stop)
-        voice = {
-            "backend": params.backend,
-            "voice": params.piper_voice or params.backend,
-            "language": language,
-            "sound device": params.audio_device if loudspeaker else "none",
-        }
-        self._health = SpeechHealth(voice, Limits(params.warn_delay_s), clock)
+        self._mishaps, self._delays = Mishaps(clock), TimeToSound(clock)
         DiagnosticsPublisher(self, "voice", self._report)
         self.create_timer(1.0 / RATE_HZ, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -202,37 +164,38 @@ class SpeechNode(Node):
         self._action.destroy()
         super().destroy_node()
 
-    def _loudspeaker(self, params: SpeechParams) -> Loudspeaker | None:
-        if params.backend == "log":
+    def _open_loudspeaker(self) -> Loudspeaker | None:
+        if not self._voice.audible:
             return None
         try:
-            return Loudspeaker(params.audio_device)
-        except SpeechError as error:
-            self._deaf = str(error)
-            self._warn(f"nothing will be heard: {error}")
+            return Loudspeaker(self._params.audio_device)
+        except SpeechError as problem:
+            self._deaf = str(problem)
+            self._warn(f"nothing will be heard: {problem}")
             return None
 
     def _warn(self, message: str) -> None:
         self.get_logger().warning(message)
 
-    def _refusal(self, goal: Say.Goal) -> str:
-        """Why a goal cannot be carried out; empty if it can."""
-        if not speakable(parse(goal.text).text):
-            return f"the text is {_shown(goal.text)!r}, expected something to say"
+    def _refusal(self, goal: Say.Goal) -> Reason | None:
+        """Why a goal cannot be carried out; None if it can."""
+        if not speakable(goal.text):
+            text = f"the text is {_shown(goal.text)!r}, expected something to say"
+            return Reason(NOTHING_TO_SAY, text)
         try:
-            self._voice.language(goal.locale or self._locale)
-        except SpeechError as error:
-            return str(error)
-        return ""
+            self._voice.language(goal.locale or self._params.locale)
+            _prosody(goal)
+        except SpeechError as problem:
+            return Reason(NO_SUCH_LANGUAGE, str(problem))
+        except ValueError as problem:
+            return Reason(NO_SUCH_PROSODY, str(problem))
+        return None
 
     def _begin(self, goal: Say.Goal) -> None:
         self._stop()
-        language = self._voice.language(goal.locale or self._locale)
-        marked = parse(goal.text)
-        self._utterance = self._speaker.say(marked.text, language, marked.prosody)
-        self._health.asked()
-        if marked.problem:
-            self._warn(f'says "{_shown(marked.text)}" plainly: {marked.problem}')
+        language = self._voice.language(goal.locale or self._params.locale)
+        self._utterance = self._speaker.say(goal.text.strip(), language, _prosody(goal))
+        self._delays.asked()
 
     def _stop(self) -> None:
         self._speaker.stop()
@@ -250,7 +213,7 @@ class SpeechNode(Node):
             return
         over = utterance.is_over  # asked first: what follows is then final
         if utterance.started is not None:
-            self._health.began(utterance.started)
+            self._delays.began(utterance.started)
             self._announce(utterance)
             self._action.report(utterance.progress(self._monotonic()))
             self._mouth.publish(Float32(data=utterance.mouth(self._monotonic())))
@@ -258,14 +221,30 @@ class SpeechNode(Node):
             self._close_mouth()
             self._utterance = None
             self._announce(None)
-            if utterance.error:
-                self._health.mishaps.note(utterance.error)
-            self._action.finish(not utterance.error, utterance.error)
+            if utterance.error is not None:
+                self._mishaps.note(utterance.error)
+            self._action.finish(utterance.error is None, utterance.error)
 
     def _report(self) -> Report:
-        saying = self._announced.text if self._announced is not None else ""
+        saying = _shown(self._announced.text) if self._announced is not None else None
         deaf = self._deaf or self._speaker.muted
-        return self._health.report(SpeechMoment(_shown(saying), self._action.outcomes, deaf))
+        values = {
+            "state": "silent" if saying is None else "speaking",
+            "backend": self._params.backend,
+            "voice": self._voice.name,
+            "language": self._language,
+            "sound device": self._params.audio_device if self._loudspeaker else "none",
+            "saying": saying or "nothing",
+            **self._action.outcomes,
+            **self._delays.values,
+            **self._mishaps.values,
+        }
+        findings = [
+            error(self._mishaps.recent),
+            warn(f"nothing can be heard: {deaf}") if deaf is not None else None,
+            self._delays.finding(Limits(self._params.warn_delay_s)),
+        ]
+        return Report("silent" if saying is None else "speaks", values, findings)
 
     def _announce(self, utterance: Utterance | None) -> None:
         """Publishes what is being said, when that changes."""
@@ -282,14 +261,5 @@ def _shown(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-def _voice(params: SpeechParams) -> Voice:
-    if params.backend == "log":
-        return LogVoice(params.rate_wpm)
-    if params.backend == "espeak":
-        return EspeakVoice(params.rate_wpm, params.volume)
-    files = [Path(file).expanduser() for file in params.piper_voice.split(os.pathsep) if file]
-    if not files:
-        raise SpeechError(
-            "parameter 'piper_voice' is empty, expected the path of a voice for backend:=piper"
-        )
-    return NeuralVoice(files, params.rate_wpm, params.volume)
+def _prosody(goal: Say.Goal) -> Prosody:
+    return Prosody(goal.rate, goal.pitch_st, goal.volume_db)

@@ -1,0 +1,145 @@
+"""The robots that can be moved, by name: one folder each.
+
+A robot has one name everywhere: that of its folder, of the launch argument ``robot:=NAME``, of the
+parameter ``robot`` of ``robot_bridge``, in YAML and in the docs. In its folder are
+
+- ``__init__.py``: its descriptor, a `Robot`, and the settings of its driver,
+- ``driver.py``: its driver, see `robot_behavior.robots.backend`,
+- its YAML, if it has any, a stand-in that plays the robot (``fake_*.py``), and a README.
+
+To add one, write such a folder and a line in `ROBOTS`. A package of its own needs no line: it
+registers its descriptor as an entry point, for example in its ``pyproject.toml``:
+
+    [project.entry-points."robot_behavior.robots"]
+    my_robot = "my_package:ROBOT"
+
+This module, the descriptors and `backend` import nothing of ROS, and neither does a driver that
+can do without. A driver that speaks topics or actions, a stand-in that is a node, and a robot's
+own node belong to the ROS side; nothing of that is imported before its robot is asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ec_rfernet.errors import InputError
+from ec_rfernet.registry import Registry
+
+if TYPE_CHECKING:
+    from rclpy.node import Node
+
+    from robot_behavior.body.robot_model import RobotModel
+    from robot_behavior.robots.backend import RobotDriver
+
+
+@dataclass(frozen=True)
+class NoSettings:
+    """Of a driver that has nothing to set."""
+
+
+@dataclass(frozen=True)
+class RobotNode:
+    """A node of the robot's own.
+
+    Attributes:
+        executable: its name, which is also the node's name.
+        target: its class, as ``module:name``.
+        package: where its executable is.
+    """
+
+    executable: str
+    target: str
+    package: str = "robot_behavior"
+
+
+@dataclass(frozen=True)
+class Robot:
+    """What there is to know of a robot before anything of it is imported.
+
+    Attributes:
+        description: what it is, in a few words; also the help text of ``robot:=NAME``.
+        driver: ``module:name`` of what makes its driver, with which ``robot_bridge`` moves it: a
+            class or function that is called with the bridge's node, the `RobotModel` and the
+            settings. None for a robot without a bridge.
+        settings: a dataclass, see `fer_common.settings`, whose fields are parameters of
+            ``robot_bridge`` while it moves this robot.
+        arguments: the launch arguments that are among these settings, such as ``port``.
+        node: its own node, in place of the bridge; None for a robot without one.
+        motion_player: whether ``motion_player`` moves it; false where something else serves
+            ``play_motion``, or nothing does.
+        humanoid: whether it has the links of the URDF of ``fer_bringup``, so that this tells
+            where they are.
+    """
+
+    description: str
+    driver: str | None = None
+    settings: type[Any] = NoSettings
+    arguments: tuple[str, ...] = ()
+    node: RobotNode | None = None
+    motion_player: bool = True
+    humanoid: bool = False
+
+    def make_driver(self, node: Node, model: RobotModel, settings: Any) -> RobotDriver:
+        """Imports the driver and makes it.
+
+        Args:
+            node: the bridge.
+            model: the joints that trajectories name.
+            settings: of the class `settings`.
+
+        Raises:
+            InputError: the driver cannot be imported, or there is none.
+        """
+        if self.driver is None:
+            raise InputError(f"{self.description}: has no driver")
+        module, name = self.driver.split(":")
+        try:
+            make = getattr(import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise InputError(f"driver {self.driver} cannot be imported: {error}") from error
+        driver: RobotDriver = make(node, model, settings)
+        return driver
+
+
+ROBOTS: Registry[Robot] = Registry(
+    "robot",
+    "robot_behavior.robots",
+    {
+        "sim": "robot_behavior.robots.sim:ROBOT",
+        "servo_humanoid": "robot_behavior.robots.servo_humanoid:ROBOT",
+        "nao": "robot_behavior.robots.nao:ROBOT",
+        "ros2_control": "robot_behavior.robots.ros2_control:ROBOT",
+        "play_motion2": "robot_behavior.robots.play_motion2:ROBOT",
+        "trajectory": "robot_behavior.robots.trajectory:ROBOT",
+        "none": "robot_behavior.robots.none:ROBOT",
+    },
+)
+
+FORMER_NAMES = {"serial": "servo_humanoid", "naoqi": "nao", "controller": "ros2_control"}
+"""What robots were called, and what they are called now."""
+
+
+def find_robot(name: str) -> Robot:
+    """The robot of a name.
+
+    Raises:
+        InputError: there is none, or it is called otherwise now; or another package's
+            descriptor cannot be imported.
+    """
+    if name in FORMER_NAMES and name not in ROBOTS:
+        raise InputError(f"robot '{name}' is now called '{FORMER_NAMES[name]}'")
+    return ROBOTS.get(name)
+
+
+def describe_robots() -> str:
+    """All robots with their descriptions, in one line."""
+    return "; ".join(f"{name}: {_description(name)}" for name in ROBOTS.names)
+
+
+def _description(name: str) -> str:
+    try:
+        return ROBOTS.get(name).description
+    except InputError:
+        return "cannot be imported"  # a package of somebody else must not break the help

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 
 from ec_rfernet.cli import Parser
+from fer_common.bag import BAG_FILES
 from robot_behavior.body import urdf
 from robot_behavior.body.urdf import UrdfError
 from robot_behavior.dialogue import behaviors
 from robot_behavior.dialogue.behaviors import LANGUAGE
-from robot_behavior.dialogue.conductor import DialogueOptions
+from robot_behavior.dialogue.conductor import DialogueSettings
+from robot_behavior.dialogue.policy import PolicySettings
 from robot_behavior.motion.check import Checker
 from robot_behavior.motion.library import load_motions
 from robot_behavior.simulator.film import Film
-from robot_behavior.simulator.recording import View, read_recording, read_script
 from robot_behavior.simulator.stage import Body, Stage, Timeline
+from robot_behavior.simulator.views import View, read_bag, read_script
 from robot_behavior.yaml_file import ConfigError
-
-# ----------------------------------------------------------------------
 
 EXAMPLE = "mood_minute.yaml"
 
@@ -35,8 +35,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = _parser().parse_args(arguments)
     try:
-        if given.record is not None:
-            return _record(given.record)
         _play(given)
     except (ConfigError, UrdfError) as error:
         print(f"behavior-sim: {error}", file=sys.stderr)
@@ -52,34 +50,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="behavior-sim",
-        description="Plays a script of emotions through the robot's behaviour, in simulated "
-        "time, and prints what it does and why.",
+        description="Plays emotions, out of a script or a recording, through the robot's "
+        "behaviour, in simulated time, and prints what it does and why.",
     )
     parser.add_argument(
         "script",
         nargs="?",
         type=Path,
-        help=f".yaml: a script; .csv: a recording; without one: the example {EXAMPLE}",
+        help="script (.yaml), or folder or file of a recording of bag_recorder; "
+        f"without one: the example {EXAMPLE}",
     )
     parser.add_argument("--behaviors", type=Path, help="behaviours file (default: installed)")
     parser.add_argument("--motions", type=Path, help="motions file (default: installed)")
     parser.add_argument("--sentences", type=Path, help="folder of sentences (default: installed)")
     parser.add_argument("--urdf", type=Path, help="the robot (default: installed humanoid)")
-    parser.add_argument("--locale", default="", help="language tag (default: of the behaviours)")
+    parser.add_argument("--locale", help="language tag (default: of the behaviours)")
     parser.add_argument("--seed", type=int, default=1, help="of the choice among variants")
     parser.add_argument("--no-notice", action="store_true", help="leave the notice out")
     parser.add_argument("--video", type=Path, help="film of the robot, .mp4 or .gif")
-    parser.add_argument(
-        "--record",
-        type=Path,
-        metavar="FILE",
-        help="instead: write what a running robot sees to a .csv file, until Ctrl-C (needs ROS)",
-    )
     return parser
 
 
 def _play(given: argparse.Namespace) -> None:
-    if given.locale and not LANGUAGE.fullmatch(given.locale):
+    if given.locale is not None and not LANGUAGE.fullmatch(given.locale):
         expected = "a language tag such as en, de or en-GB"
         raise ConfigError(f"--locale is {given.locale!r}, expected {expected}")
     model = urdf.load(given.urdf or _installed("fer_bringup", "urdf/humanoid.urdf"))
@@ -95,10 +88,9 @@ def _play(given: argparse.Namespace) -> None:
     )
     if known.sentences is not None and known.sentences.fallback:
         print(f"behavior-sim: {known.sentences.fallback}", file=sys.stderr)
-    views = read(given.script or _config(f"scripts/{EXAMPLE}"))
-    stage = Stage(
-        known, Body(model, library), given.seed, DialogueOptions(notice=not given.no_notice)
-    )
+    views = read(given.script or _config(f"scripts/{EXAMPLE}"), known.emotions)
+    settings = DialogueSettings(PolicySettings(notice=not given.no_notice))
+    stage = Stage(known, Body(model, library), given.seed, settings)
     film = Film(given.video, model) if given.video else None
     timeline = Timeline()
     print(timeline.title)
@@ -111,25 +103,24 @@ def _play(given: argparse.Namespace) -> None:
         film.close()
 
 
-def read(file: Path) -> list[View]:
+def read(path: Path, labels: Collection[str] = ()) -> list[View]:
     """The images of a script or of a recording.
+
+    Args:
+        path: of a script; everything else is taken for a recording.
+        labels: see `robot_behavior.simulator.views.read_script`.
 
     Raises:
         ConfigError: says what is wrong with the file.
     """
-    readers = {".yaml": read_script, ".yml": read_script, ".csv": read_recording}
-    if file.suffix.lower() not in readers:
-        raise ConfigError(f"{file}: ends in {file.suffix!r}, expected one of {', '.join(readers)}")
-    return readers[file.suffix.lower()](file)
-
-
-def _record(file: Path) -> int:
-    try:
-        from fer_common.runner import run
-        from robot_behavior.simulator.recorder_node import RecorderNode
-    except ImportError as error:
-        raise ConfigError(f"--record needs ROS ({error}), expected a shell that has it") from error
-    return run(lambda: RecorderNode(file), [])
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return read_script(path, labels)
+    if path.suffix.lower() not in ("", *BAG_FILES) and not path.is_dir():
+        expected = ", ".join((".yaml", ".yml", *BAG_FILES))
+        raise ConfigError(
+            f"{path}: ends in {path.suffix!r}, expected a folder or one of {expected}"
+        )
+    return read_bag(path, lambda text: print(f"behavior-sim: {text}", file=sys.stderr))
 
 
 def _config(name: str) -> Path:

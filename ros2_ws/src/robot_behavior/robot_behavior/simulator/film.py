@@ -88,12 +88,12 @@ class Film:
         """The strip below the robot, BGR uint8."""
         strip = Image.new("RGB", (SIZE[0], _STRIP_PX), _DARK)
         draw, status = ImageDraw.Draw(strip), moment.status
-        doing = " ".join(filter(None, (status.state.value, status.motion)))
+        doing = " ".join(filter(None, (status.activity.value, status.motion)))
         draw.text(
             (12, 8), f"{moment.time:5.1f} s   sees {describe(moment.view)}", _DIM, self._small
         )
         draw.text((12, 27), doing, _DIM, self._small)
-        speech = "\n".join(textwrap.wrap(status.speech, _LETTERS))
+        speech = "\n".join(textwrap.wrap(status.speech or "", _LETTERS))
         draw.text((12, 47), speech, _LIGHT, self._large)
         return np.asarray(strip)[:, :, ::-1]
 

@@ -1,22 +1,24 @@
-"""Plays what was seen through policy, arbiter and motions, in simulated time."""
+"""Plays what was seen through dialogue and motions, in simulated time, and tells the story."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from fer_common.goals import GoalSlot
+from fer_common.reason import Reason
 from robot_behavior.body.robot_model import RobotModel
-from robot_behavior.dialogue.arbiter import MOTION, SPEECH, Arbiter, Command, Start
+from robot_behavior.dialogue.arbiter import MOTION, SPEECH, Arbiter
 from robot_behavior.dialogue.behaviors import Behaviors
-from robot_behavior.dialogue.conductor import Conductor, DialogueOptions
-from robot_behavior.dialogue.sentences import Line
-from robot_behavior.dialogue.status import Status
+from robot_behavior.dialogue.conductor import Conductor, DialogueSettings
+from robot_behavior.dialogue.response import BehaviorStatus, Response
+from robot_behavior.dialogue.sentences import Words
 from robot_behavior.motion.library import REST, Motion, MotionLibrary
 from robot_behavior.motion.trajectory import JointStates, Trajectory, plan
-from robot_behavior.simulator.recording import View
+from robot_behavior.simulator.views import View
 
 # ----------------------------------------------------------------------
 # A robot that plays motions and speaks, in simulated time.
@@ -40,10 +42,10 @@ class Body:
         self._since = 0.0
         self._start = JointStates(library.rest.end, dict.fromkeys(library.rest.joints, 0.0))
 
-    def refusal(self, name: str) -> str:
-        """Why a motion cannot be played; empty if it can."""
+    def refusal(self, name: str) -> str | None:
+        """Why a motion cannot be played; None if it can."""
         if name in self._library.motions:
-            return ""
+            return None
         return self._library.refused.get(name, f"no motion '{name}'")
 
     def play(self, name: str, now: float) -> float:
@@ -83,17 +85,73 @@ class Body:
         return JointStates(positions, velocities)
 
 
-def speaking_time(line: Line) -> float:
-    """About how long a line takes to say, seconds."""
-    signs = sum(letter >= _FIRST_SIGN for letter in line.text)
-    plain = signs / _SIGNS_PER_S + (len(line.text) - signs) / _LETTERS_PER_S
-    return (0.3 + plain) / line.prosody.rate
+def speaking_time(words: Words) -> float:
+    """About how long it takes to say something, seconds."""
+    signs = sum(letter >= _FIRST_SIGN for letter in words.text)
+    plain = signs / _SIGNS_PER_S + (len(words.text) - signs) / _LETTERS_PER_S
+    return (0.3 + plain) / words.prosody.rate
+
+
+class SimulatedAction(GoalSlot[Response]):
+    """An action whose server accepts every goal at once, and ends it when its time has come.
+
+    Args:
+        action: its name.
+        clock: simulated seconds.
+        begin: told of each goal; says how many seconds it takes, and why it fails in the end,
+            None if it does not.
+        stop: told of each cancellation.
+
+    Attributes:
+        available: whether the server is there; may be changed at any time.
+        length: seconds that the last goal takes.
+        sent: every goal so far.
+        cancelled: how many of them were cancelled.
+    """
+
+    available = True
+
+    def __init__(
+        self,
+        action: str,
+        clock: Callable[[], float],
+        begin: Callable[[Response], tuple[float, str | None]],
+        stop: Callable[[], object] = lambda: None,
+    ) -> None:
+        super().__init__(action, clock)
+        self._begin, self._stop = begin, stop
+        self._running: dict[int, tuple[float, str | None]] = {}  # until when, and its fault
+        self.length = 0.0
+        self.sent: list[Response] = []
+        self.cancelled = 0
+
+    def send_goal(self, number: int, goal: Response) -> None:
+        """See `GoalSlot`."""
+        self.length, fault = self._begin(goal)
+        self._running[number] = self._clock() + self.length, fault
+        self.sent.append(goal)
+
+    def cancel_goal(self, number: int) -> None:
+        """See `GoalSlot`; it ends when it is served next."""
+        self.cancelled += 1
+        if number in self._running:
+            self._running[number] = self._clock(), "cancelled"
+        self._stop()
+
+    def serve(self) -> None:
+        """Accepts the new goals and ends those whose time has come."""
+        for number in list(self._running):
+            self.accepted(number)
+            end, fault = self._running[number]
+            if self._clock() >= end:
+                del self._running[number]
+                self.concluded(number, fault is None, fault)
 
 
 # ----------------------------------------------------------------------
+# The simulation.
 
 TICK_S = 0.05
-_THERE = {MOTION: True, SPEECH: True}
 
 
 @dataclass(frozen=True)
@@ -104,25 +162,19 @@ class SimulatedMoment:
         time: seconds from the start.
         view: the latest image.
         status: what the robot says about itself.
-        lengths: seconds that motion and sentence of the response under way take, by action.
+        motion_s: how long the motion of the response under way takes.
+        speech_s: how long its sentence takes.
         pose: rad by name of the joint.
-        note: what was dropped lately, and why; empty for nothing.
+        note: what was dropped lately, and why; None for nothing.
     """
 
     time: float
     view: View
-    status: Status
-    lengths: dict[str, float]
+    status: BehaviorStatus
+    motion_s: float
+    speech_s: float
     pose: dict[str, float]
-    note: str = ""
-
-
-@dataclass
-class _Goal:
-    action: str
-    number: int
-    end: float
-    problem: str = ""
+    note: Reason | None = None
 
 
 class Stage:
@@ -132,19 +184,23 @@ class Stage:
         behaviors: what it does.
         body: what it does it with.
         seed: of the choice among variants.
-        options: see `Conductor.of`.
+        settings: see `Conductor`.
     """
 
     def __init__(
-        self, behaviors: Behaviors, body: Body, seed: int, options: DialogueOptions
+        self, behaviors: Behaviors, body: Body, seed: int, settings: DialogueSettings
     ) -> None:
         self._now = 0.0
         self._body = body
-        self._goals: list[_Goal] = []
-        self._lengths: dict[str, float] = {}
-        self._arbiter = Arbiter(self._clock, self._carry_out)
-        self._conductor = Conductor.of(
-            behaviors, self._arbiter, self._clock, random.Random(seed), options
+        self._motion = SimulatedAction(MOTION, self._clock, self._move, self._rest)
+        self._speech = SimulatedAction(SPEECH, self._clock, self._say)
+        self._conductor = Conductor(
+            behaviors,
+            Arbiter(self._clock, self._motion, self._speech),
+            REST,
+            self._clock,
+            random.Random(seed),
+            settings,
         )
         self._conductor.enable()
 
@@ -157,52 +213,39 @@ class Stage:
             while waiting and waiting[0].time <= self._now + 1e-9:
                 view = waiting.pop(0)
                 self._show(view)
-            self._serve()
-            status = self._conductor.tick(_THERE)
+            self._motion.serve()
+            self._speech.serve()
+            status = self._conductor.tick()
             self._body.update(self._now)
-            pose = dict(self._body.state(self._now).positions)
-            note = self._conductor.policy.note
-            yield SimulatedMoment(self._now, view, status, dict(self._lengths), pose, note)
+            yield SimulatedMoment(
+                self._now,
+                view,
+                status,
+                self._motion.length,
+                self._speech.length,
+                dict(self._body.state(self._now).positions),
+                self._conductor.note,
+            )
 
     def _clock(self) -> float:
         return self._now
 
     def _show(self, view: View) -> None:
-        self._conductor.watchdog.feed()
         if view.attended is not None:
             face = view.attended
-            self._conductor.policy.observe(face.face_id, face.label, face.confidence, face.size)
-        self._conductor.policy.see({face.face_id: face.size for face in view.faces})
+            self._conductor.observe(face.face_id, face.label, face.confidence)
+        self._conductor.see({face.face_id: face.size for face in view.faces})
 
-    def _carry_out(self, command: Command) -> None:
-        if not isinstance(command, Start):
-            self._cancel(command.action, command.goal)
-            return
-        goal = _Goal(command.action, command.goal, self._now)
-        if command.action == SPEECH:
-            length = speaking_time(self._conductor.wording.line(command.text))
-        else:
-            goal.problem = self._body.refusal(command.text)
-            length = 0.0 if goal.problem else self._body.play(command.text, self._now)
-        goal.end += length
-        self._lengths[command.action] = length
-        self._goals.append(goal)
+    def _move(self, response: Response) -> tuple[float, str | None]:
+        motion = response.motion or REST
+        fault = self._body.refusal(motion)
+        return (0.0 if fault else self._body.play(motion, self._now)), fault
 
-    def _cancel(self, action: str, number: int) -> None:
-        for goal in self._goals:
-            if (goal.action, goal.number) == (action, number):
-                goal.end, goal.problem = self._now, "cancelled"
-        if action == MOTION:
-            self._body.play(REST, self._now)
+    def _rest(self) -> None:
+        self._body.play(REST, self._now)
 
-    def _serve(self) -> None:
-        """Accepts the new goals and ends those whose time has come."""
-        for goal in list(self._goals):
-            slot = self._arbiter.slots[goal.action]
-            slot.accepted(goal.number)
-            if self._now >= goal.end:
-                self._goals.remove(goal)
-                slot.ended(goal.number, not goal.problem, goal.problem)
+    def _say(self, response: Response) -> tuple[float, str | None]:
+        return (speaking_time(response.words) if response.words is not None else 0.0), None
 
 
 # ----------------------------------------------------------------------
@@ -221,7 +264,8 @@ class Timeline:
 
     def __init__(self) -> None:
         self._last: tuple[object, ...] = ()
-        self._speech = self._note = ""
+        self._speech: str | None = None
+        self._note: Reason | None = None
 
     @property
     def title(self) -> str:
@@ -232,16 +276,17 @@ class Timeline:
         """What is new; empty for nothing."""
         status, seen = moment.status, describe(moment.view)
         lines, margin = [], " " * (_WIDTHS[0] + 2)
-        change = (seen, status.state, status.emotion, status.motion, status.speech)
+        change = (seen, status.activity, status.emotion, status.motion, status.speech)
         if change != self._last:
             self._last = change
-            decision = " ".join(filter(None, (status.state.value, status.emotion)))
-            length = f"{moment.lengths[MOTION]:.1f}" if status.motion else ""
-            lines.append(_line(f"{moment.time:.2f}", seen, decision, status.motion, length))
+            decision = " ".join(filter(None, (status.activity.value, status.emotion)))
+            length = f"{moment.motion_s:.1f}" if status.motion else ""
+            time = f"{moment.time:.2f}"
+            lines.append(_line(time, seen, decision, status.motion or "", length))
             if status.speech and status.speech != self._speech:
-                lines.append(f'{margin}says "{status.speech}" ({moment.lengths[SPEECH]:.1f} s)')
+                lines.append(f'{margin}says "{status.speech}" ({moment.speech_s:.1f} s)')
             lines.append(f"{margin}because {status.reason}")
-        elif moment.note and moment.note != self._note:
+        elif moment.note is not None and moment.note != self._note:
             lines.append(f"{moment.time:{_WIDTHS[0]}.2f}  {moment.note}")
         self._speech, self._note = status.speech, moment.note
         return lines

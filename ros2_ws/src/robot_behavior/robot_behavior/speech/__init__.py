@@ -1,1 +1,24 @@
-"""Turns text into sound, and sound into something to hear."""
+"""Turns text into sound, and sound into something to hear.
+
+A voice is a module here and a line below, or an entry point of another package:
+
+    [project.entry-points."robot_behavior.voices"]
+    mine = "my_package.my_module:MyVoice"
+
+It is called with `robot_behavior.speech.voice.VoiceSettings` and returns a
+`robot_behavior.speech.voice.Voice`.
+"""
+
+from ec_rfernet.registry import Registry
+
+VOICES: Registry = Registry(
+    "voice",
+    "robot_behavior.voices",
+    {
+        "espeak": "robot_behavior.speech.espeak:EspeakVoice",
+        "piper": "robot_behavior.speech.piper:NeuralVoice",
+        "log": "robot_behavior.speech.log_voice:LogVoice",
+    },
+)
+
+DEFAULT_VOICE = "espeak"

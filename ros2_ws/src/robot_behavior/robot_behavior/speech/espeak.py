@@ -14,14 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from robot_behavior.speech.text import Prosody
-from robot_behavior.speech.voice import Sound, SpeechError, best_language
+from robot_behavior.prosody import Prosody
+from robot_behavior.speech.voice import Sound, SpeechError, Voice, VoiceSettings, best_language
 
 _SYNCHRONOUS = 2  # espeak_AUDIO_OUTPUT: samples are handed to a callback, before Synth returns
 _DONT_EXIT = 0x8000  # espeakINITIALIZE: report a missing voice folder instead of exit()
 _RATE, _VOLUME, _PITCH = 1, 2, 3  # espeak_PARAMETER
 _SLOWEST, _FASTEST, _LOUDEST = 80, 450, 200
 _CHARACTERS, _UTF8 = 1, 1  # espeak_POSITION_TYPE, espeakCHARS_UTF8
+_IPA = 2  # phoneme_mode
 
 # What the parameter "pitch" does to the fundamental frequency, as measured.
 _PITCHES = (0, 25, 42, 50, 58, 75, 100)
@@ -51,18 +52,19 @@ class _VoiceRecord(ctypes.Structure):
     )
 
 
-class EspeakVoice:
+class EspeakVoice(Voice):
     """Synthesises speech within the process, in some milliseconds per sentence.
 
     Args:
-        words_per_minute: the speed of speech, 80..450.
-        volume: 0..200; 100 is normal.
+        settings: None: the defaults.
 
     Raises:
         SpeechError: the library or its data is missing; says what to install.
     """
 
-    def __init__(self, words_per_minute: int, volume: int) -> None:
+    name = "espeak"
+
+    def __init__(self, settings: VoiceSettings | None = None) -> None:
         self._library, data = _load()
         folder = data.encode() if data else None
         with _TURN:
@@ -70,7 +72,8 @@ class EspeakVoice:
             if self.rate <= 0:
                 raise SpeechError(f"espeak-ng finds no voices in {data or 'its own folder'}")
             self._voices = dict(self._list_voices())
-        self._words_per_minute, self._volume = words_per_minute, volume
+        settings = settings or VoiceSettings()
+        self._words_per_minute, self._volume = settings.rate_wpm, settings.volume
         self._chunks: list[bytes] = []
         self._unwanted: Callable[[], bool] = lambda: False
         self._callback = _Callback(self._collect)  # the library keeps no reference
@@ -96,6 +99,15 @@ class EspeakVoice:
         if status != 0:
             raise SpeechError(f"espeak-ng failed with status {status}")
         return Sound(np.frombuffer(b"".join(self._chunks), np.int16), self.rate)
+
+    def phonemes(self, text: str, language: str) -> str:
+        """How a text is pronounced, in the letters of the International Phonetic Alphabet."""
+        translate = self._library.espeak_TextToPhonemes
+        translate.restype = ctypes.c_char_p
+        characters = ctypes.c_char_p(text.encode("utf-8", "replace"))
+        with _TURN:
+            self._library.espeak_SetVoiceByName(self._voices[language])
+            return bytes(translate(ctypes.byref(characters), _UTF8, _IPA)).decode()
 
     def _apply(self, prosody: Prosody) -> None:
         rate = min(max(self._words_per_minute * prosody.rate, _SLOWEST), _FASTEST)
@@ -138,17 +150,17 @@ def _languages(text: Any) -> Iterator[tuple[int, str]]:
         position += 1
 
 
-def _load() -> tuple[ctypes.CDLL, str]:
-    """The library, and the folder of its data (empty: the one it was built with)."""
+def _load() -> tuple[ctypes.CDLL, str | None]:
+    """The library, and the folder of its data; None: the one it was built with."""
     try:
         import espeakng_loader
     except ImportError:
-        path, data = ctypes.util.find_library("espeak-ng"), ""
+        path, data = ctypes.util.find_library("espeak-ng"), None
     else:
         path, data = espeakng_loader.get_library_path(), espeakng_loader.get_data_path()
     try:
         if path:
-            return ctypes.CDLL(str(path)), str(data)
+            return ctypes.CDLL(str(path)), None if data is None else str(data)
     except OSError as error:
         raise SpeechError(f"espeak-ng cannot be loaded: {error}") from error
     raise SpeechError(

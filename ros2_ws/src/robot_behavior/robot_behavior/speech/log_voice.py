@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from robot_behavior.speech.text import Prosody
-from robot_behavior.speech.voice import STEP_S, Sound
+from robot_behavior.prosody import Prosody
+from robot_behavior.speech.voice import STEP_S, Sound, Voice, VoiceSettings
 
 CHARACTERS_PER_WORD = 6.0
 """Of English prose, with the space: what words per minute are counted in."""
@@ -18,15 +18,17 @@ _SYLLABLES_HZ = 4.5
 _LOUD = 0.8
 
 
-class LogVoice:
+class LogVoice(Voice):
     """Silence of the right length; every language serves.
 
     Args:
-        words_per_minute: the speed of speech.
+        settings: None: the defaults.
     """
 
-    def __init__(self, words_per_minute: int) -> None:
-        self.rate = 16000
+    name, rate, audible = "log", 16000, False
+
+    def __init__(self, settings: VoiceSettings | None = None) -> None:
+        words_per_minute = (settings or VoiceSettings()).rate_wpm
         self._seconds_per_character = 60.0 / (words_per_minute * CHARACTERS_PER_WORD)
 
     def language(self, locale: str) -> str:
@@ -34,7 +36,7 @@ class LogVoice:
         return locale
 
     def synthesise(
-        self, text: str, _language: str, prosody: Prosody, _unwanted: Callable[[], bool]
+        self, text: str, language: str, prosody: Prosody, unwanted: Callable[[], bool]
     ) -> Sound:
         """See `Voice.synthesise`; the mouth opens once per syllable, and not in a pause."""
         text = text.strip()

@@ -1,4 +1,7 @@
-"""The sound card, through ALSA's C library; needs no package beyond ``libasound2``."""
+"""Where the sound goes: the sound card, through ALSA's C library, and a WAV file.
+
+Needs no package beyond ``libasound2``.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import time
 import wave
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,6 +26,7 @@ _BUSY = -11  # EAGAIN
 _Quiet = ctypes.CFUNCTYPE(
     None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p
 )
+_SAY_NOTHING = _Quiet(lambda *_: None)  # ALSA would write to the terminal by itself
 
 
 class SoundStream(Protocol):
@@ -55,14 +59,14 @@ class Silence:
     delay_s = 0.0
 
     def write(self, samples: np.ndarray) -> int:
-        """See `Stream.write`."""
+        """See `SoundStream.write`."""
         return len(samples)
 
     def finish(self) -> None:
-        """See `Stream.finish`."""
+        """See `SoundStream.finish`."""
 
     def close(self) -> None:
-        """See `Stream.close`."""
+        """See `SoundStream.close`."""
 
 
 class Loudspeaker:
@@ -71,22 +75,15 @@ class Loudspeaker:
     Args:
         device: an ALSA name; ``default`` is the desktop's (PulseAudio, PipeWire) or the
             first card.
+        alsa: the library, or a stand-in for it; None: that of the system.
 
     Raises:
         SpeechError: there is no such device, or no ALSA.
     """
 
-    def __init__(self, device: str = "default") -> None:
+    def __init__(self, device: str = "default", alsa: Any = None) -> None:
         self._device = device.encode()
-        try:
-            self._alsa = ctypes.CDLL("libasound.so.2")
-        except OSError as error:
-            raise SpeechError("libasound.so.2 is not installed") from error
-        self._alsa.snd_strerror.restype = ctypes.c_char_p
-        self._alsa.snd_pcm_writei.restype = ctypes.c_long
-        self._alsa.snd_pcm_writei.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_ulong)
-        self._quiet = _Quiet(lambda *_: None)  # ALSA would write to the terminal by itself
-        self._alsa.snd_lib_error_set_handler(self._quiet)
+        self._alsa = alsa or load_alsa()
         self._alsa.snd_pcm_close(self._open())
 
     def open(self, rate: int) -> SoundStream:
@@ -120,11 +117,28 @@ class Loudspeaker:
             raise SpeechError(f"sound device '{self._device.decode()}': {reason}")
 
 
+def load_alsa() -> ctypes.CDLL:
+    """ALSA's library.
+
+    Raises:
+        SpeechError: it is not installed.
+    """
+    try:
+        alsa = ctypes.CDLL("libasound.so.2")
+    except OSError as error:
+        raise SpeechError("libasound.so.2 is not installed") from error
+    alsa.snd_strerror.restype = ctypes.c_char_p
+    alsa.snd_pcm_writei.restype = ctypes.c_long
+    alsa.snd_pcm_writei.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_ulong)
+    alsa.snd_lib_error_set_handler(_SAY_NOTHING)
+    return alsa
+
+
 class _AlsaStream:
-    """An open ALSA device; see `Stream`."""
+    """An open ALSA device; see `SoundStream`."""
 
     def __init__(
-        self, alsa: ctypes.CDLL, pcm: ctypes.c_void_p, rate: int, checked: Callable[[int], None]
+        self, alsa: Any, pcm: ctypes.c_void_p, rate: int, checked: Callable[[int], None]
     ) -> None:
         self._alsa, self._pcm, self._rate, self._checked = alsa, pcm, rate, checked
         self._alive = time.monotonic()  # when it has last taken something

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from robot_behavior.speech.text import Prosody
-from robot_behavior.speech.voice import Sound, SpeechError, best_language
+from robot_behavior.prosody import Prosody
+from robot_behavior.speech.voice import Sound, SpeechError, Voice, VoiceSettings, best_language
 
 NORMAL_WPM = 160
 """Words per minute that stand for a voice's own speed."""
@@ -23,34 +24,38 @@ NORMAL_WPM = 160
 _OFFLINE = ("espeak", "text")  # pinyin fetches a model from the network
 
 
-class NeuralVoice:
+class NeuralVoice(Voice):
     """One voice per language.
 
     Args:
-        files: the ``.onnx`` file of each voice, with its ``.onnx.json`` beside it.
-        words_per_minute: the speed of speech; `NORMAL_WPM` is the voices' own.
-        volume: 0..200; 100 is normal.
+        settings: name the ``.onnx`` file of each voice, with its ``.onnx.json`` beside it;
+            `NORMAL_WPM` is the voices' own speed.
         module: name of the package that runs them.
 
     Raises:
         SpeechError: the package or a file is missing, or a file is unusable.
     """
 
-    def __init__(
-        self, files: Sequence[Path], words_per_minute: int, volume: int, module: str = "piper"
-    ) -> None:
-        self._speed, self._volume = words_per_minute / NORMAL_WPM, volume / 100.0
+    def __init__(self, settings: VoiceSettings, module: str = "piper") -> None:
+        given = [file for file in settings.piper_voice.split(os.pathsep) if file]
+        files = [Path(file).expanduser() for file in given]
+        if not files:
+            raise SpeechError(
+                "parameter 'piper_voice' is empty, expected the path of a voice for backend:=piper"
+            )
+        self.name = settings.piper_voice
+        self._speed, self._volume = settings.rate_wpm / NORMAL_WPM, settings.volume / 100.0
         self._piper = _imported(module)
         self._voices: dict[str, Any] = {}
         self._scales: dict[str, float] = {}
         rates = {}
         for file in files:
-            settings = _settings(file)
-            language = settings["language"]
+            described = _description(file)
+            language = described["language"]
             if language in self._voices:
                 raise SpeechError(f"{file}: there is already a voice for '{language}'")
             self._voices[language] = self._load(file)
-            self._scales[language], rates[file.name] = settings["scale"], settings["rate"]
+            self._scales[language], rates[file.name] = described["scale"], described["rate"]
         if len(set(rates.values())) != 1:
             raise SpeechError(
                 f"piper voices have the sample rates {rates}, expected one or more voices "
@@ -68,13 +73,13 @@ class NeuralVoice:
         self, text: str, language: str, prosody: Prosody, unwanted: Callable[[], bool]
     ) -> Sound:
         """See `Voice.synthesise`; can be stopped between sentences."""
-        settings = self._piper.SynthesisConfig(
+        config = self._piper.SynthesisConfig(
             length_scale=self._scales[language] / (self._speed * prosody.rate),
             volume=self._volume * prosody.gain,
         )
         chunks = [np.zeros(0, np.int16)]
         try:
-            for chunk in self._voices[language].synthesize(text, settings):
+            for chunk in self._voices[language].synthesize(text, config):
                 chunks.append(chunk.audio_int16_array)
                 if unwanted():
                     break
@@ -99,7 +104,7 @@ def _imported(module: str) -> Any:
         ) from error
 
 
-def _settings(file: Path) -> dict[str, Any]:
+def _description(file: Path) -> dict[str, Any]:
     """Language, length scale and sample rate of a voice, from the JSON beside it."""
     description = Path(f"{file}.json")
     for needed in (file, description):

@@ -10,8 +10,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
+from robot_behavior.prosody import PLAIN, Prosody
 from robot_behavior.speech.loudspeaker import Loudspeaker, Recorder, Silence, SoundStream
-from robot_behavior.speech.text import PLAIN, Prosody, pause_after, pieces, speakable
+from robot_behavior.speech.text import pause_after, pieces, speakable
 from robot_behavior.speech.voice import STEP_S, Sound, SpeechError, Voice
 
 # ----------------------------------------------------------------------
@@ -29,7 +30,7 @@ class Utterance:
     Attributes:
         started: when its first sample was given to the sound device, monotonic seconds;
             None before.
-        error: why it could not be said; empty if it could.
+        error: why it could not be said; None if it could.
         unwanted: set when it shall end.
         over: set when it has ended, in whichever way.
     """
@@ -37,7 +38,7 @@ class Utterance:
     def __init__(self, text: str, language: str, prosody: Prosody) -> None:
         self.text, self.language, self.prosody = text, language, prosody
         self.started: float | None = None
-        self.error = ""
+        self.error: str | None = None
         self.unwanted, self.over = threading.Event(), threading.Event()
         self._zero = 0.0  # when its first sample is, or would have been, heard
         self._mouth: list[float] = []  # per STEP_S
@@ -115,7 +116,7 @@ class Speaker:
     ) -> None:
         self._voice, self._loudspeaker, self._recorder = voice, loudspeaker, recorder
         self._warn, self._clock, self._epoch = warn, clock, clock()
-        self._muted = ""  # why the sound device has failed
+        self._muted: str | None = None  # why the sound device has failed
         self._queue: queue.SimpleQueue[Utterance | None] = queue.SimpleQueue()
         self._current: Utterance | None = None
         self._studio = ThreadPoolExecutor(max_workers=1, thread_name_prefix="voice")
@@ -123,8 +124,8 @@ class Speaker:
         self._thread.start()
 
     @property
-    def muted(self) -> str:
-        """Why the sound device plays nothing; empty if it does, or is not meant to."""
+    def muted(self) -> str | None:
+        """Why the sound device plays nothing; None if it does, or is not meant to."""
         return self._muted
 
     @property
@@ -218,13 +219,13 @@ class Speaker:
             stream = self._loudspeaker.open(rate)
         except SpeechError as error:
             return self._mute(error)
-        if self._muted:
-            self._muted = ""
+        if self._muted is not None:
+            self._muted = None
             self._warn("the sound device works again")
         return stream
 
     def _mute(self, error: SpeechError) -> SoundStream:
-        if not self._muted:
+        if self._muted is None:
             self._muted = str(error)
             self._warn(f"nothing can be heard from now on: {error}")
         return Silence()

@@ -1,17 +1,15 @@
-"""What a speech synthesiser must be able to do."""
+"""What a speech synthesiser must be able to do, and the sound that it makes."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
-from robot_behavior.speech.text import Prosody
-
-# ----------------------------------------------------------------------
-# Sound in memory.
+from fer_common.settings import setting
+from robot_behavior.prosody import Prosody
 
 STEP_S = 0.02
 """Time between two values of the mouth's opening, s."""
@@ -55,19 +53,37 @@ class Sound:
         return np.minimum(rms / _OPEN, 1.0).astype(np.float32)
 
 
-# ----------------------------------------------------------------------
-
-
 class SpeechError(RuntimeError):
     """Something cannot be said; the message is one line for the user."""
 
 
-class Voice(Protocol):
-    """A synthesiser; used from one thread at a time, but for `language`."""
+@dataclass(frozen=True)
+class VoiceSettings:
+    """What every voice is made with; one that has no use for a setting ignores it."""
 
+    piper_voice: str = setting(
+        "", "Path of a piper voice (.onnx); several, of different languages, joined by colons."
+    )
+    rate_wpm: int = setting(160, "Speed of speech, words per minute.", low=80, high=450)
+    volume: int = setting(100, "Loudness of the voice; 100 is normal.", low=0, high=200)
+
+
+class Voice(ABC):
+    """A synthesiser; used from one thread at a time, but for `language`.
+
+    Whoever implements it sets its attributes.
+
+    Attributes:
+        name: what people call it.
+        rate: samples per second of every sound.
+        audible: whether its sound is meant for a loudspeaker.
+    """
+
+    name: str = "unnamed"
     rate: int
-    """Samples per second of every sound."""
+    audible: bool = True
 
+    @abstractmethod
     def language(self, locale: str) -> str:
         """The language that serves a BCP 47 tag such as ``en-GB``.
 
@@ -75,6 +91,7 @@ class Voice(Protocol):
             SpeechError: none does; names the tag and what there is.
         """
 
+    @abstractmethod
     def synthesise(
         self, text: str, language: str, prosody: Prosody, unwanted: Callable[[], bool]
     ) -> Sound:

@@ -16,8 +16,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from fer_common.testing import spin_until, spinning
 from robot_behavior.nodes.behavior_node import BehaviorNode
-from robot_behavior.testing.mock_person import MockPerson
-from robot_behavior.testing.mocks import MockServer
+from robot_behavior.testing.mocks import MockPerson, MockServer
 
 
 class BehaviorWorld:
@@ -36,7 +35,7 @@ class BehaviorWorld:
         self.say: MockServer
         self.node, self.person, self.motion, self.say = nodes
 
-    def until(self, condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+    def wait_until(self, condition: Callable[[], object], timeout_s: float = 10.0) -> None:
         """Lets time pass until something has happened."""
         if not spin_until(self.executor, condition, timeout_s):
             raise AssertionError(
@@ -45,7 +44,7 @@ class BehaviorWorld:
 
     def until_state(self, state: str) -> BehaviorState:
         """Lets time pass until the robot says that it is in a state."""
-        self.until(lambda: self.person.seen.state == state)
+        self.wait_until(lambda: self.person.seen.state == state)
         return self.person.seen
 
     def go_on(self, seconds: float) -> None:
@@ -69,9 +68,9 @@ class BehaviorWorld:
 
     def _call(self, kind: Any, name: str, **request: Any) -> Any:
         client = self.person.create_client(kind, name)
-        self.until(client.service_is_ready)
+        self.wait_until(client.service_is_ready)
         future = client.call_async(kind.Request(**request))
-        self.until(future.done)
+        self.wait_until(future.done)
         self.person.destroy_client(client)
         return future.result()
 

@@ -8,14 +8,20 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from robot_behavior.dialogue.arbiter import MOTION, SPEECH, Arbiter, Command, Start
+from fer_common.reason import Reason
+from robot_behavior.dialogue.arbiter import MOTION, SPEECH, Arbiter
+from robot_behavior.dialogue.behaviors import RESTING
 from robot_behavior.dialogue.response import Response, rest
+from robot_behavior.dialogue.sentences import Words
+from robot_behavior.prosody import PLAIN
+from robot_behavior.testing.dialogue import FakeAction
 
-HERE = {MOTION: True, SPEECH: True}
+BECAUSE = Reason("because", "because")
 
 
 def response(name: str, priority: int, sentence: str | None) -> Response:
-    return Response(name, "anna", f"{name}_motion", sentence, priority, 20.0, "because")
+    words = None if sentence is None else Words(sentence, "en", PLAIN, sentence)
+    return Response(name, "anna", f"{name}_motion", words, priority, 20.0, BECAUSE)
 
 
 class AnyServers(RuleBasedStateMachine):
@@ -24,27 +30,31 @@ class AnyServers(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.available = dict(HERE)
         self.started: list[Response] = []
         self.finished: list[Response] = []
         # Of each action: goals by number, as sent | accepted | cancelled | ended.
         self.goals: dict[str, dict[int, str]] = {MOTION: {}, SPEECH: {}}
-        self.arbiter = Arbiter(lambda: self.now, self.carry_out)
-        self.arbiter.update(self.available)
+        self.actions = {name: self.action(name) for name in self.goals}
+        self.arbiter = Arbiter(lambda: self.now, *self.actions.values())
+        self.arbiter.update()
 
-    def carry_out(self, command: Command) -> None:
-        goals = self.goals[command.action]
-        if isinstance(command, Start):
+    def action(self, name: str) -> FakeAction:
+        goals = self.goals[name]
+
+        def sent(number: int, goal: Response) -> None:
             assert "accepted" not in goals.values(), "a goal is still wanted"
-            assert command.goal not in goals
-            assert self.available[command.action]
-            goals[command.goal] = "sent"
-        else:
-            assert goals[command.goal] == "accepted", "only what was accepted can be cancelled"
-            goals[command.goal] = "cancelled"
+            assert number not in goals
+            assert self.actions[name].available
+            goals[number] = "sent"
+
+        def cancelled(number: int) -> None:
+            assert goals[number] == "accepted", "only what was accepted can be cancelled"
+            goals[number] = "cancelled"
+
+        return FakeAction(name, lambda: self.now, sent, cancelled)
 
     def update(self) -> None:
-        finished = self.arbiter.update(self.available)
+        finished = self.arbiter.update()
         if finished:
             self.finished.append(finished.response)
 
@@ -69,14 +79,14 @@ class AnyServers(RuleBasedStateMachine):
     @rule(priority=st.sampled_from([10, 120, 160, 254]), sentence=st.sampled_from(["Hi", None]))
     def offer(self, priority: int, sentence: str | None) -> None:
         new = response(f"r{len(self.started)}", priority, sentence)
-        if not self.arbiter.refusal(priority):
+        if self.arbiter.refusal(priority) is None:
             self.interrupt(new)
 
     @rule()
     def rest(self) -> None:
         """What ``~/stop`` does; unlike an offer it asks nobody."""
-        if self.arbiter.latest is None or self.arbiter.latest.name != "rest":
-            self.interrupt(rest("stopped"))
+        if self.arbiter.latest is None or self.arbiter.latest.name != RESTING:
+            self.interrupt(rest(BECAUSE, "rest"))
 
     @rule(seconds=st.sampled_from([0.0, 0.1, 0.1, 1.1, 2.1, 25.0]))
     def wait(self, seconds: float) -> None:
@@ -89,7 +99,7 @@ class AnyServers(RuleBasedStateMachine):
         if found:
             action, goal = found
             self.goals[action][goal] = "accepted" if good else "ended"
-            slot = self.arbiter.slots[action]
+            slot = self.actions[action]
             (slot.accepted if good else slot.rejected)(goal)
 
     @rule(data=st.data(), success=st.booleans())
@@ -98,17 +108,17 @@ class AnyServers(RuleBasedStateMachine):
         if found:
             action, goal = found
             self.goals[action][goal] = "ended"
-            self.arbiter.slots[action].ended(goal, success, "")
+            self.actions[action].concluded(goal, success)
 
     @rule(data=st.data())
     def progress(self, data: st.DataObject) -> None:
         found = self.pick(data, "accepted", "cancelled")
         if found:
-            self.arbiter.slots[found[0]].progressed(found[1])
+            self.actions[found[0]].progressed(found[1])
 
     @rule(action=st.sampled_from([MOTION, SPEECH]))
     def toggle(self, action: str) -> None:
-        self.available[action] = not self.available[action]
+        self.actions[action].available = not self.actions[action].available
         self.update()
 
     @precondition(lambda self: self.arbiter.current is None)
@@ -139,7 +149,7 @@ class AnyServers(RuleBasedStateMachine):
         random.Random(0).shuffle(waiting)
         for action, goal in waiting:
             self.goals[action][goal] = "accepted"
-            self.arbiter.slots[action].accepted(goal)
+            self.actions[action].accepted(goal)
             assert self.goals[action][goal] == "cancelled"
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ec_rfernet.labels import LABELS
-from robot_behavior.dialogue.behaviors import Behaviors, Variant, load
-from robot_behavior.dialogue.conductor import Wording
+from ec_rfernet.labels import CONTEMPT, LABELS
+from robot_behavior.dialogue.behaviors import NOT_ANSWERED, NOT_TOLD, Behaviors, Variant, load
+from robot_behavior.prosody import PLAIN
 from robot_behavior.yaml_file import ConfigError
 
 SHIPPED = Path(__file__).parents[2] / "config" / "behaviors.yaml"
@@ -127,15 +127,15 @@ def test_a_mistake_in_moods_or_engagement_is_named(
 def test_keys_stand_for_the_sentences_of_the_language(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text(GOOD.replace("say: Nice to see you smile.", "say: [happy, Nice!]"))
-    for locale in ("", "de"):
+    for locale in (None, "de"):
         behaviors = load(file, MOTIONS, SHIPPED.parent / "sentences", locale)
         say = behaviors.emotions["happy"].variants[1].say
         assert behaviors.sentences is not None
         assert say == (*behaviors.sentences.of("happy"), "Nice!")
-        wording = Wording(behaviors)
-        assert wording.text(say[0], "happy") == say[0]
-        assert wording.line(say[0]).locale == (locale or "en")
-        assert wording.line(say[0]).marked.startswith("<prosody")
+        for sentence in (say[0], "Nice!"):
+            words = behaviors.words(sentence, "happy", 12)
+            assert (words.text, words.locale) == (sentence, locale or "en")
+            assert words.prosody == behaviors.sentences.prosody("happy") != PLAIN
     file.write_text(GOOD.replace("say: Nice to see you smile.", "say: hapy"))
     with pytest.raises(ConfigError, match=r"variants\[1\]\.say: .*did you mean happy"):
         load(file, MOTIONS, SHIPPED.parent / "sentences")
@@ -144,15 +144,43 @@ def test_keys_stand_for_the_sentences_of_the_language(tmp_path: Path) -> None:
 def test_a_greeting_knows_the_time_of_day() -> None:
     behaviors = shipped()
     template = next(sentence for sentence in behaviors.keys if "{time_of_day}" in sentence)
-    assert "Good morning" in Wording(behaviors, lambda: 8).text(template, "greeting")
-    assert "Good evening" in Wording(behaviors, lambda: 21).text(template, "greeting")
+    assert "Good morning" in behaviors.words(template, "greeting", 8).text
+    assert "Good evening" in behaviors.words(template, "greeting", 21).text
 
 
 def test_the_notice_can_be_left_out(tmp_path: Path) -> None:
     assert from_text(tmp_path, re.sub(r"notice:.*\n", "", GOOD)).notice is None
 
 
+@pytest.mark.parametrize("label", [CONTEMPT, "proud", "surprise", "Fear"])
+def test_any_label_of_a_model_can_be_answered(tmp_path: Path, label: str) -> None:
+    behaviors = from_text(tmp_path, GOOD.replace("happy:", f"{label}:"))
+    assert behaviors.emotions[label].name == label
+
+
+def test_labels_that_do_not_fit_the_model_are_told_with_the_nearest_name(tmp_path: Path) -> None:
+    behaviors = from_text(tmp_path, GOOD.replace("happy:", "surprise:"))
+    told, *others = behaviors.misfits(("happy", "surprised"))
+    assert (told.code, str(told)) == (
+        NOT_TOLD,
+        "the behaviours answer surprise, which the model does not tell, "
+        "expected one of happy, surprised (did you mean surprised?)",
+    )
+    assert [other.code for other in others] == [NOT_ANSWERED] * 2
+    assert str(others[0]) == "the model tells happy, which has no behaviour: it is not answered"
+
+
+def test_the_shipped_behaviours_fit_the_shipped_labels() -> None:
+    assert shipped().misfits(LABELS) == []
+    (told,) = shipped().misfits((*LABELS, CONTEMPT))
+    assert told.code == NOT_ANSWERED and CONTEMPT in str(told)
+
+
 MALFORMED = [
+    ("happy:", "suprised:", "emotions.suprised is not an expression", "did you mean surprised"),
+    ("happy:", "Happy:", "emotions.Happy is not an expression", "did you mean happy?"),
+    ("happy:", "notice:", "emotions.notice is not an expression", "another label of the model"),
+    ("happy:", "rest:", "emotions.rest is not an expression", "another label of the model"),
     ("happy:", "hapy:", "emotions.hapy is not an expression", "did you mean happy?"),
     ("happy:", "unknown:", "emotions.unknown is not an expression", "one of angry, disgusted"),
     ("motion: nod", "motion: nood", "emotions.happy.variants[1].motion is 'nood'", "mean nod?"),

@@ -10,23 +10,27 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from ec_rfernet.labels import UNKNOWN
-from robot_behavior.dialogue.arbiter import MOTION, SPEECH, Arbiter, Command, Start
+from fer_common.reason import Reason
+from robot_behavior.dialogue.arbiter import MOTION, SPEECH, Arbiter
 from robot_behavior.dialogue.behaviors import (
     FAREWELL,
     GREETING,
     NOTICE,
+    RESTING,
     Behavior,
     Behaviors,
     EngagementRules,
     Variant,
 )
-from robot_behavior.dialogue.conductor import Conductor, DialogueOptions
-from robot_behavior.dialogue.response import Finished, Response
-from robot_behavior.dialogue.status import State, Status
-from robot_behavior.motion.library import REST
+from robot_behavior.dialogue.conductor import Conductor, DialogueSettings
+from robot_behavior.dialogue.policy import FAREWELL_DROPPED, PolicySettings
+from robot_behavior.dialogue.response import Activity, BehaviorStatus, Finished, Response
+from robot_behavior.testing.dialogue import FakeAction
 
+REST = "home"
 TICK_S = 0.1
 TOLD = "A camera looks at you."
+BY_HAND = Reason("by_hand", "switched off by hand")
 
 
 def behavior(name: str, priority: int, *sentences: str) -> Behavior:
@@ -92,44 +96,52 @@ class Dialogue(RuleBasedStateMachine):
         self.observed: tuple[str, str, float] | None = None
         self.speaking = True
         self.manners: dict[str, dict] = {}
-        self.available = {MOTION: True, SPEECH: True}
         self.goals: dict[str, list[Goal]] = {MOTION: [], SPEECH: []}
         self.started: list[tuple[float, Response]] = []
         self.ended: dict[str, float] = {}
         self.said: list[str] = []
-        self.greeted_since_farewell: list[str] = []
-        self.status: Status | None = None
-        self.arbiter = Arbiter(lambda: self.now, self.carry_out)
-        update = self.arbiter.update
-
-        def watched(available: dict[str, bool]) -> Finished | None:
-            finished = update(available)
-            if finished is not None:
-                self.ended[finished.response.name] = self.now
-            return finished
-
-        self.arbiter.update = watched  # type: ignore[method-assign]
-        self.conductor = Conductor.of(
+        self.greeted_since_farewell: list[str | None] = []
+        self.status: BehaviorStatus | None = None
+        self.actions = {name: self.action(name) for name in self.goals}
+        self.arbiter = Arbiter(lambda: self.now, *self.actions.values())
+        self.conductor = Conductor(
             BEHAVIORS,
             self.arbiter,
+            REST,
             lambda: self.now,
             random.Random(seed),
-            DialogueOptions(notice=notice),
+            DialogueSettings(PolicySettings(notice=notice)),
             started=self.on_start,
+            ended=self.on_end,
+            dropped=self.on_drop,
         )
-        drop = self.conductor.policy.drop
-
-        def dropped(note: str) -> None:
-            if note.startswith(FAREWELL):
-                self.greeted_since_farewell.clear()  # they have left, if without a farewell
-            drop(note)
-
-        self.conductor.policy.drop = dropped  # type: ignore[method-assign]
         self.conductor.enable()
+
+    def action(self, name: str) -> FakeAction:
+        goals = self.goals[name]
+
+        def sent(number: int, response: Response) -> None:
+            for goal in goals:
+                assert goal.state != "accepted" or goal.cancelled_at is not None
+            text = str(response.motion if name == MOTION else response.sentence)
+            if name == SPEECH:
+                if self.said[-1:] == [text]:
+                    assert not goals[-1].succeeded, "the same sentence twice in a row"
+                self.said.append(text)
+            goals.append(Goal(number, text, self.now, self.manners.get(name, {})))
+            if not self.actions[name].available:
+                goals[-1].state = "lost"
+
+        def cancelled(number: int) -> None:
+            goal = next(goal for goal in goals if goal.number == number)
+            assert goal.state in ("accepted", "lost"), "only what was accepted can be cancelled"
+            goal.cancelled_at = self.now
+
+        return FakeAction(name, lambda: self.now, sent, cancelled)
 
     def on_start(self, response: Response) -> None:
         assert response.reason
-        if response.name != REST:
+        if response.name != RESTING:
             cooldown = 10.0 if response.name == NOTICE else 2.0
             known = self.ended.get(response.name, -99.0)
             assert self.now - known >= min(cooldown, 2.0) - 1e-6, f"cool-down of {response.name}"
@@ -143,27 +155,16 @@ class Dialogue(RuleBasedStateMachine):
             self.greeted_since_farewell.clear()
         self.started.append((self.now, response))
 
-    def carry_out(self, command: Command) -> None:
-        goals = self.goals[command.action]
-        if isinstance(command, Start):
-            for goal in goals:
-                assert goal.state != "accepted" or goal.cancelled_at is not None
-            if command.action == SPEECH:
-                if self.said[-1:] == [command.text]:
-                    assert not goals[-1].succeeded, "the same sentence twice in a row"
-                self.said.append(command.text)
-            manners = self.manners.get(command.action, {})
-            goals.append(Goal(command.goal, command.text, self.now, manners))
-            if not self.available[command.action]:
-                goals[-1].state = "lost"
-        else:
-            goal = next(goal for goal in goals if goal.number == command.goal)
-            assert goal.state in ("accepted", "lost"), "only what was accepted can be cancelled"
-            goal.cancelled_at = self.now
+    def on_end(self, finished: Finished) -> None:
+        self.ended[finished.response.name] = self.now
+
+    def on_drop(self, note: Reason) -> None:
+        if note.code == FAREWELL_DROPPED:
+            self.greeted_since_farewell.clear()  # they have left, if without a farewell
 
     def serve(self) -> None:
         for action, goals in self.goals.items():
-            slot = self.arbiter.slots[action]
+            slot = self.actions[action]
             for goal in goals:
                 manners, age = goal.manners, self.now - goal.since
                 if goal.state == "sent" and age >= manners.get("delay", 0.0):
@@ -181,7 +182,7 @@ class Dialogue(RuleBasedStateMachine):
                         goal.state = "ended"
                         succeeded = end == "succeed" and not obeys
                         goal.succeeded = succeeded and goal.cancelled_at is None
-                        slot.ended(goal.number, succeeded, "")
+                        slot.concluded(goal.number, succeeded)
 
     @rule(face=st.sampled_from(["anna", "bert"]), size=st.sampled_from([0.0, 0.05, 0.1, 0.2]),
           label=st.sampled_from(["happy", "scared", "sad", "sad", UNKNOWN]),
@@ -201,8 +202,8 @@ class Dialogue(RuleBasedStateMachine):
 
     @rule(action=st.sampled_from([MOTION, SPEECH]))
     def toggle_server(self, action: str) -> None:
-        self.available[action] = not self.available[action]
-        if not self.available[action]:
+        self.actions[action].available = not self.actions[action].available
+        if not self.actions[action].available:
             for goal in self.goals[action]:
                 goal.state = "lost"
 
@@ -216,18 +217,17 @@ class Dialogue(RuleBasedStateMachine):
         for _ in range(round(seconds / TICK_S)):
             self.now += TICK_S
             if self.speaking:
-                self.conductor.watchdog.feed()
-                for face, (label, size, sure) in list(self.faces.items())[:1]:
+                for face, (label, _, sure) in list(self.faces.items())[:1]:
                     self.observed = (face, label, sure)
-                    self.conductor.policy.observe(face, label, sure, size)
-                self.conductor.policy.see({face: seen[1] for face, seen in self.faces.items()})
+                    self.conductor.observe(face, label, sure)
+                self.conductor.see({face: seen[1] for face, seen in self.faces.items()})
             self.serve()
-            self.status = self.conductor.tick(self.available)
+            self.status = self.conductor.tick()
             assert self.status.reason
 
     @rule()
     def stop(self) -> None:
-        self.conductor.stop("stopped by hand")
+        self.conductor.stop(BY_HAND)
         for goals in self.goals.values():
             for goal in goals:
                 wanted = goal.state == "accepted" and goal.cancelled_at is None
@@ -239,7 +239,7 @@ class Dialogue(RuleBasedStateMachine):
             self.greeted_since_farewell.clear()
             self.conductor.enable()
         else:
-            self.conductor.disable("switched off")
+            self.conductor.disable(BY_HAND)
 
     @invariant()
     def never_two_wanted_goals_of_an_action(self) -> None:
@@ -259,16 +259,17 @@ class Dialogue(RuleBasedStateMachine):
         if not hasattr(self, "arbiter"):
             return
         self.manners.clear()
-        self.available = {MOTION: True, SPEECH: True}
+        for action in self.actions.values():
+            action.available = True
         self.faces.clear()
         self.wait(10.0)  # goals of the servers that did not work are given up
         self.conductor.enable()
-        self.conductor.disable("the end")
-        self.conductor.stop("the end")
+        self.conductor.disable(BY_HAND)
+        self.conductor.stop(BY_HAND)
         self.wait(30.0)
         assert self.arbiter.latest is None
         assert self.status is not None
-        assert self.status.state is State.DISABLED
+        assert self.status.activity is Activity.DISABLED
         motions = [goal for goal in self.goals[MOTION] if goal.state == "ended"]
         assert motions[-1].text == REST
         self.idle_means_that_nothing_is_left_running()

@@ -9,11 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec_rfernet.labels import LABELS, UNKNOWN
+from ec_rfernet.labels import CONTEMPT, LABELS, UNKNOWN
+from fer_common.reason import Reason
 from robot_behavior.dialogue.behaviors import NOTICE, Behavior, Behaviors, Variant
-from robot_behavior.dialogue.policy import Policy
-from robot_behavior.dialogue.response import Decision, Finished, Response
-from robot_behavior.dialogue.status import State
+from robot_behavior.dialogue.policy import (
+    COOLDOWN,
+    NO_BEHAVIOUR,
+    NOBODY,
+    Decision,
+    Policy,
+    PolicySettings,
+)
+from robot_behavior.dialogue.response import Activity, Finished, Response
+from robot_behavior.dialogue.sentences import Words
+from robot_behavior.prosody import PLAIN
 
 HAPPY = Behavior("happy", 0.5, 8.0, 120, 0.0, (Variant("nod", ("You look happy!",)),))
 SAD = replace(HAPPY, name="sad", dwell_s=1.5, priority=140, min_confidence=0.5)
@@ -26,7 +35,7 @@ class Scene:
 
     def __init__(self, behaviors: Behaviors = BEHAVIORS, forget_after_s: float = 2.0) -> None:
         self.now = 100.0
-        self.policy = Policy(behaviors, lambda: self.now, forget_after_s)
+        self.policy = Policy(behaviors, lambda: self.now, PolicySettings(forget_after_s))
 
     def show(self, label: str, seconds: float, face: str = "anna", sure: float = 0.9) -> Decision:
         """Shows an expression at 8 Hz; the decision after the last picture."""
@@ -40,31 +49,32 @@ class Scene:
         self.now += seconds
         return self.policy.decide()
 
-    def answer(self, name: str, spoken: bool = True, problems: tuple[str, ...] = ()) -> None:
+    def answer(self, name: str, spoken: bool = True, problems: tuple[Reason, ...] = ()) -> None:
         """An answer that ends now."""
-        response = Response(name, "anna", "nod", "Hi", 120, 20.0, "because")
+        words = Words("Hi", "en", PLAIN, "Hi")
+        response = Response(name, "anna", "nod", words, 120, 20.0, Reason("because", "because"))
         self.policy.finished(Finished(response, spoken, problems))
 
 
 def test_nobody_in_view() -> None:
-    assert Scene().wait(0.0) == Decision(State.IDLE, "nobody is in view")
+    assert Scene().wait(0.0) == Decision(Activity.IDLE, Reason(NOBODY, "nobody is in view"))
 
 
 def test_someone_in_view_whom_nobody_attends_to() -> None:
     scene = Scene()
     scene.policy.see({"anna": 0.1, "bert": 0.1})
-    assert scene.wait(0.0).reason == "someone is in view, but not attended to yet"
-    assert scene.wait(3.0).reason == "nobody is in view"
+    assert str(scene.wait(0.0).reason) == "someone is in view, but not attended to yet"
+    assert str(scene.wait(3.0).reason) == "nobody is in view"
 
 
 def test_an_expression_is_answered_after_its_dwell_time() -> None:
     scene = Scene()
     early = scene.show("happy", 0.375)
-    assert (early.state, early.due) == (State.ATTENDING, None)
-    assert early.reason == "happy for 0.3 s of 0.5 s"
+    assert (early.activity, early.due) == (Activity.ATTENDING, None)
+    assert str(early.reason) == "happy for 0.3 s of 0.5 s"
     late = scene.show("happy", 0.125)
     assert late.due is HAPPY
-    assert late.reason == "happy has lasted 0.5 s (dwell 0.5 s)"
+    assert str(late.reason) == "happy has lasted 0.5 s (dwell 0.5 s)"
     assert (late.face_id, late.emotion) == ("anna", "happy")
 
 
@@ -86,7 +96,7 @@ def test_another_expression_in_between_starts_the_dwell_anew() -> None:
     scene = Scene()
     scene.show("happy", 0.375)
     scene.show("sad", 0.125)
-    assert scene.show("happy", 0.375).reason == "happy for 0.3 s of 0.5 s"
+    assert str(scene.show("happy", 0.375).reason) == "happy for 0.3 s of 0.5 s"
 
 
 def test_another_face_starts_the_dwell_anew() -> None:
@@ -100,7 +110,7 @@ def test_unknown_changes_nothing() -> None:
     scene.show("happy", 0.375)
     unclear = scene.show(UNKNOWN, 0.5)
     assert (unclear.due, unclear.emotion) == (None, UNKNOWN)
-    assert unclear.reason == "the expression is unclear"
+    assert str(unclear.reason) == "the expression is unclear"
     assert scene.show("happy", 0.0).due is HAPPY
 
 
@@ -108,13 +118,26 @@ def test_an_uncertain_estimate_counts_as_unknown() -> None:
     scene = Scene()
     doubtful = scene.show("sad", 3.0, sure=0.42)
     assert doubtful.due is None
-    assert doubtful.reason == "sad at 42% is below the 50% it needs"
+    assert str(doubtful.reason) == "sad at 42% is below the 50% it needs"
     assert scene.show("sad", 3.0, sure=float("nan")).due is None
     assert scene.show("sad", 1.5, sure=0.5).due is SAD
 
 
-def test_an_expression_without_answer() -> None:
-    assert Scene().show("neutral", 30.0).reason == "no answer is set for neutral"
+def test_a_label_without_a_behaviour_is_not_answered_and_the_reason_says_so() -> None:
+    for label in ("neutral", CONTEMPT):
+        decision = Scene().show(label, 30.0)
+        assert decision.reason == Reason(NO_BEHAVIOUR, f"no answer is set for {label}")
+        assert (decision.due, decision.emotion) == (None, label)
+
+
+def test_a_label_of_another_model_is_answered_where_it_has_a_behaviour() -> None:
+    proud = replace(HAPPY, name="proud")
+    scene = Scene(replace(BEHAVIORS, emotions={"proud": proud}))
+    assert scene.show("proud", 0.5).due is proud
+    scene.answer("proud")
+    again = scene.show("proud", 3.25)
+    assert again.reason.code == COOLDOWN
+    assert str(again.reason) == "proud again, but answered 3.2 s ago: cool-down of 8 s"
 
 
 def test_cooldown_runs_from_the_end_of_the_answer() -> None:
@@ -122,8 +145,8 @@ def test_cooldown_runs_from_the_end_of_the_answer() -> None:
     scene.show("happy", 5.0)
     scene.answer("happy")
     again = scene.show("happy", 3.25)
-    assert (again.state, again.due) == (State.COOLDOWN, None)
-    assert again.reason == "happy again, but answered 3.2 s ago: cool-down of 8 s"
+    assert (again.activity, again.due) == (Activity.COOLDOWN, None)
+    assert str(again.reason) == "happy again, but answered 3.2 s ago: cool-down of 8 s"
     assert scene.show("happy", 4.75).due is HAPPY
 
 
@@ -132,16 +155,16 @@ def test_cooldown_of_one_expression_lets_another_pass_after_the_pause() -> None:
     scene.show("sad", 2.0)
     scene.answer("happy")
     pausing = scene.show("sad", 0.5)
-    assert (pausing.state, pausing.due) == (State.COOLDOWN, None)
-    assert pausing.reason == "sad, but the last response ended 0.5 s ago: pause of 1 s"
+    assert (pausing.activity, pausing.due) == (Activity.COOLDOWN, None)
+    assert str(pausing.reason) == "sad, but the last response ended 0.5 s ago: pause of 1 s"
     assert scene.show("sad", 0.5).due is SAD
 
 
 def test_a_failed_answer_is_told_and_not_repeated_at_once() -> None:
     scene = Scene()
     scene.show("happy", 1.0)
-    scene.answer("happy", problems=("say rejected 'Hi'",))
-    assert scene.show("happy", 1.0).reason == (
+    scene.answer("happy", problems=(Reason("rejected", "say rejected 'Hi'"),))
+    assert str(scene.show("happy", 1.0).reason) == (
         "happy again, but tried 1.0 s ago (say rejected 'Hi'): cool-down of 8 s"
     )
 
@@ -150,22 +173,22 @@ def test_what_is_being_answered_is_not_due_again() -> None:
     scene = Scene()
     scene.show("happy", 2.0)
     decision = scene.policy.decide(running="happy")
-    assert (decision.due, decision.reason) == (None, "happy is being answered")
+    assert (decision.due, str(decision.reason)) == (None, "happy is being answered")
 
 
 def test_an_empty_view_forgets_the_face_at_once() -> None:
     scene = Scene()
     scene.show("happy", 0.375)
     scene.policy.see({})
-    assert scene.wait(0.0).reason == "nobody is in view"
+    assert str(scene.wait(0.0).reason) == "nobody is in view"
     assert scene.show("happy", 0.375).due is None
 
 
 def test_a_face_without_news_is_forgotten_after_a_while() -> None:
     scene = Scene(forget_after_s=2.0)
     scene.show("happy", 0.5)
-    assert scene.wait(1.9).state is State.ATTENDING
-    assert scene.wait(0.2).reason == "nobody is in view"
+    assert scene.wait(1.9).activity is Activity.ATTENDING
+    assert str(scene.wait(0.2).reason) == "nobody is in view"
 
 
 def test_an_expression_that_was_not_confirmed_for_long_is_over() -> None:
@@ -179,7 +202,7 @@ def test_the_first_face_gets_the_notice_once() -> None:
     scene = Scene(replace(BEHAVIORS, notice=NOTE))
     first = scene.show(UNKNOWN, 0.0)
     assert first.due is NOTE
-    assert first.reason == "the first face has not been told about the camera yet"
+    assert str(first.reason) == "the first face has not been told about the camera yet"
     assert scene.policy.decide(running=NOTICE).due is None
     scene.answer(NOTICE)
     assert scene.show("happy", 2.0, face="bert").due is HAPPY
@@ -190,13 +213,15 @@ def test_a_notice_that_could_not_be_spoken_is_repeated_later() -> None:
     scene.show("happy", 0.0)
     assert scene.policy.decide(can_speak=False).due is None
     assert scene.policy.decide(can_speak=True).due is NOTE
-    scene.answer(NOTICE, spoken=False, problems=("say is not available",))
+    scene.answer(NOTICE, spoken=False, problems=(Reason("not_available", "say is not available"),))
     assert scene.show("happy", 2.0).due is HAPPY
     assert scene.show("happy", 10.0).due is NOTE
 
 
 def test_the_notice_can_be_switched_off() -> None:
-    policy = Policy(replace(BEHAVIORS, notice=NOTE), lambda: 0.0, notice=False)
+    policy = Policy(
+        replace(BEHAVIORS, notice=NOTE), lambda: 0.0, settings=PolicySettings(notice=False)
+    )
     policy.observe("anna", "happy", 1.0)
     assert policy.decide().due is None
 
@@ -233,7 +258,7 @@ def test_due_only_when_confirmed_held_and_not_answered_lately(
             last = scene.now if label != UNKNOWN else last
         decision = scene.policy.decide()
         assert decision.reason
-        assert (decision.state is State.IDLE) == empty
+        assert (decision.activity is Activity.IDLE) == empty
         if decision.due is not None:
             assert label == decision.due.name
             assert run == (face, label)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_behavior.dialogue.sentences import Sentences
-from robot_behavior.speech.text import parse, speakable
+from robot_behavior.prosody import Prosody
+from robot_behavior.speech.text import speakable
 from robot_behavior.yaml_file import ConfigError
 
 SHIPPED = Path(__file__).parents[2] / "config" / "sentences"
@@ -46,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_says_as_much_as_english(language: str) -> None:
     english, other = Sentences.load(SHIPPED, "en"), Sentences.load(SHIPPED, language)
-    assert other.fallback == "" and other.locale == language
+    assert other.fallback is None and other.locale == language
     counts = [{key: len(s.templates[key]) for key in s.templates} for s in (english, other)]
     assert counts[0] == counts[1]
     assert {"greeting", "farewell", "notice", *EMOTIONS} <= set(other.templates)
@@ -58,7 +59,7 @@ def test_no_sentence_claims_to_know_what_somebody_feels(language: str) -> None:
     for key, templates in sentences.templates.items():
         for template in templates:
             for hour in (0, 8, 14, 20):
-                text = sentences.line(template, key, hour).text
+                text = sentences.words(template, key, hour).text
                 assert not re.search(STATEMENTS[language], text, re.IGNORECASE), text
                 assert not re.search(INFORMAL.get(language, "$^"), text, re.IGNORECASE), text
                 assert "{" not in text and speakable(text) == text.replace("\n", " ")
@@ -86,14 +87,15 @@ def test_comfort_is_slow_low_and_soft_and_joy_is_not() -> None:
 )
 def test_a_region_falls_back_to_its_language(asked: str, spoken: str) -> None:
     sentences = Sentences.load(SHIPPED, asked)
-    assert sentences.locale == spoken and sentences.fallback == ""
+    assert sentences.locale == spoken and sentences.fallback is None
     assert sentences.file.stem == {"c": "zh", "z": "zh"}.get(asked[0], asked[:2].lower())
 
 
 def test_a_language_without_a_file_is_answered_in_english_and_says_so() -> None:
     sentences = Sentences.load(SHIPPED, "tlh")
     assert sentences.locale == "en"
-    assert sentences.fallback == ("no sentences in 'tlh', using 'en'; there are de, en, es, fr, zh")
+    reason = "no sentences in 'tlh', using 'en'; there are de, en, es, fr, zh"
+    assert str(sentences.fallback) == reason
 
 
 @pytest.mark.parametrize(
@@ -101,13 +103,18 @@ def test_a_language_without_a_file_is_answered_in_english_and_says_so() -> None:
 )
 def test_the_time_of_day_is_filled_in(folder: Path, hour: int, greeting: str) -> None:
     sentences = Sentences.load(folder, "en")
-    assert sentences.line(sentences.of("greeting")[0], "greeting", hour).text == greeting
+    assert sentences.words(sentences.of("greeting")[0], "greeting", hour).text == greeting
 
 
-def test_a_line_is_said_as_its_key_demands(folder: Path) -> None:
-    line = Sentences.load(folder, "en-GB").line("You look sad.", "sad.again", 12)
-    assert line.marked == '<prosody rate="80%" pitch="-2st">You look sad.</prosody>'
-    assert parse(line.marked).prosody == line.prosody and line.locale == "en-GB"
+def test_words_are_said_as_their_key_demands(folder: Path) -> None:
+    words = Sentences.load(folder, "en-GB").words("You look sad.", "sad.again", 12)
+    assert (words.text, words.locale) == ("You look sad.", "en-GB")
+    assert words.prosody == Prosody(rate=0.8, pitch_st=-2.0)
+
+
+def test_words_are_known_by_their_template(folder: Path) -> None:
+    words = Sentences.load(folder, "en").words("{time_of_day}!", "greeting", 12)
+    assert (words.text, words.template) == ("Good morning!", "{time_of_day}!")
 
 
 @pytest.mark.parametrize("locale", ["", "-", "../en", "klingon!", "e", "en.yaml"])
@@ -174,7 +181,7 @@ def test_a_mistake_in_the_prosody_is_named(folder: Path, text: str, complaint: s
 def test_any_template_is_filled_in_or_named(template: str) -> None:
     sentences = Sentences.load(SHIPPED, "en")
     try:
-        text = sentences.line(template, "happy", 9).text
+        text = sentences.words(template, "happy", 9).text
     except ConfigError as error:
         assert "en.yaml: happy: " in str(error)
     else:

@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from robot_behavior.body.robot_model import JointLimits
-from robot_behavior.motion.gaze import Direction
 from robot_behavior.motion.library import Motion
-from robot_behavior.motion.mover import Head, Mover, MoverSettings, Turn
+from robot_behavior.motion.mover import Direction, Moved, Mover, MoverSettings
 from robot_behavior.motion.simulation import Simulation
 from robot_behavior.motion.trajectory import Trajectory
 
@@ -52,12 +51,12 @@ class MovingRobot:
     """
 
     def __init__(self, settings: MoverSettings | None = None, latency: int = 0) -> None:
-        self.mover = Mover(REST, LIMITS, settings or MoverSettings(), Head())
+        self.mover = Mover(REST, LIMITS, settings or MoverSettings())
         self.sim, self.latency = Simulation(LIMITS), latency
         self.now, self._count = 100.0, 0
         self.poses: list[np.ndarray] = []
         self.speeds: list[np.ndarray] = []
-        self.turns: list[Turn] = []
+        self.turns: list[Moved] = []
         self.told: list[tuple[float, Trajectory]] = []
         self._underway: list[tuple[int, Trajectory]] = []
         self.deaf = self.mute = self.asleep = False
@@ -107,7 +106,7 @@ class MovingRobot:
 
     @property
     def failures(self) -> list[str]:
-        return [turn.failure for turn in self.turns if turn.failure]
+        return [str(turn.failure) for turn in self.turns if turn.failure]
 
     def assert_smooth(self) -> None:
         """No jump of a position or of a velocity, and no limit exceeded."""

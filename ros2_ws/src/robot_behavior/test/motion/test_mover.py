@@ -45,7 +45,7 @@ def apply(robot: MovingRobot, action: str, number: int) -> None:
     elif action == "idle":
         robot.tune(idle=number / 3)
     elif action == "speed":
-        robot.tune(speed=(0.3, 0.5, 0.8, 1.0)[number])
+        robot.tune(speed_scale=(0.3, 0.5, 0.8, 1.0)[number])
     elif action == "gaze":
         robot.tune(gaze=number > 0)
     elif action == "quiet":
@@ -129,7 +129,7 @@ def test_nothing_is_commanded_before_the_first_complete_joint_state() -> None:
     robot.mover.monitor.update(JOINTS[:-1], [0.0] * 4, [], robot.now)
     robot.go_on(1.0, (0.5, 0.0))
     assert robot.told == [] and robot.failures == []
-    assert robot.mover.refusal(robot.now).startswith(f"no joint state yet of {JOINTS[-1]}")
+    assert str(robot.mover.refusal(robot.now)).startswith(f"no joint state yet of {JOINTS[-1]}")
     robot.mute = False
     robot.go_on(1.0)
     assert robot.told
@@ -193,14 +193,14 @@ def test_a_stop_brakes_at_once_and_as_hard_as_the_limits_allow(moment: float) ->
     robot.go_on(moment, (-0.5, 0.0))
     before = np.abs(robot.speeds[-1])
     robot.tell(robot.mover.stop(robot.now))
-    hardest = np.array([limit.acceleration for limit in robot.mover._limits.values()])
+    hardest = np.array([limit.acceleration for limit in robot.mover.limits.values()])
     longest = max((before / hardest).max(), 0.02) + 2 * STEP_S
     robot.go_on(longest)
     assert not robot.speeds[-1].any()
     held = robot.poses[-1]
     robot.go_on(2.0, (-0.5, 0.0))
     np.testing.assert_array_equal(robot.poses[-1], held)
-    assert "~/release" in robot.mover.refusal(robot.now)
+    assert "~/release" in str(robot.mover.refusal(robot.now))
     robot.mover.release()
     assert not robot.mover.refusal(robot.now)
     robot.go_on(4.0, (0.5, 0.0))
@@ -223,11 +223,11 @@ def test_a_robot_that_falls_silent_is_braked_and_found_again() -> None:
     said = len(robot.told)
     robot.go_on(3.0, (0.5, 0.0))
     assert len(robot.told) == said and not robot.speeds[-1].any()
-    assert "no joint states for 5." in robot.mover.refusal(robot.now)
+    assert "no joint states for 5." in str(robot.mover.refusal(robot.now))
     robot.mute = False
     robot.go_on(0.5)
     assert len(robot.told) == said
-    assert robot.mover.refusal(robot.now).startswith("waits after a fault: no joint states")
+    assert str(robot.mover.refusal(robot.now)).startswith("waits after a fault: no joint states")
     robot.go_on(4.0)
     assert [turn.recovered for turn in robot.turns].count(True) == 1
     assert abs(robot.poses[-1][YAW]) < 0.15  # back at rest, and alive
@@ -258,14 +258,16 @@ def test_a_joint_outside_its_limits_stops_everything_until_it_is_back() -> None:
     robot.go_on(1.0)
     robot.offset[YAW] = 1.5
     robot.go_on(1.0)
-    assert robot.failures == [robot.mover.fault]
-    assert f"{JOINTS[YAW]} is at 1." in robot.mover.fault and "-1.2..1.2" in robot.mover.fault
+    assert robot.failures == [str(robot.mover.fault)]
+    assert f"{JOINTS[YAW]} is at 1." in str(robot.mover.fault) and "-1.2..1.2" in str(
+        robot.mover.fault
+    )
     said = len(robot.told)
     robot.go_on(3.0)
     assert len(robot.told) == said
     robot.offset[YAW] = 0.0
     robot.go_on(3.0)
-    assert robot.mover.refusal(robot.now) == "" and len(robot.told) > said
+    assert robot.mover.refusal(robot.now) is None and len(robot.told) > said
 
 
 def test_who_moves_a_resting_robot_by_hand_does_no_wrong() -> None:
@@ -305,7 +307,7 @@ def test_the_speed_counts_from_the_next_motion_on() -> None:
     robot = MovingRobot(STILL)
     robot.go_on(0.2)
     robot.play(WAVE)
-    robot.tune(speed=0.5)
+    robot.tune(speed_scale=0.5)
     whole = robot.told[-1][1].duration
     robot.go_on(3.0)
     robot.play(WAVE)

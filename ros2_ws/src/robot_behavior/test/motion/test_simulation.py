@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_behavior.body.robot_model import JointLimits
-from robot_behavior.motion.curves import Spline
 from robot_behavior.motion.simulation import HOME_S, Simulation, TrajectoryError
+from robot_behavior.motion.trajectory import Spline
 
 LIMITS = {"neck": JointLimits(-1.0, 1.0, 2.0), "arm": JointLimits(0.2, 2.0, 3.0)}
 numbers = st.floats(-20, 20)

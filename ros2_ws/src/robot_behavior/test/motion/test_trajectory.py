@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot_behavior.body import urdf
-from robot_behavior.motion.curves import Spline
 from robot_behavior.motion.library import load_motions
-from robot_behavior.motion.trajectory import PERIOD_S, JointStates, Trajectory, plan
+from robot_behavior.motion.trajectory import PERIOD_S, JointStates, Spline, Trajectory, plan
 
 SOURCE = Path(__file__).parents[3]
 MODEL = urdf.load(SOURCE / "fer_bringup" / "urdf" / "humanoid.urdf")

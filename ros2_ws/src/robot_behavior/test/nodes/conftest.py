@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from ros2_ws.src.robot_behavior.test.robots.servo_humanoid.boards import fake_board, launch_board
+
+__all__ = ["fake_board", "launch_board"]
+
 
 class Goal:
     """A goal on its way.

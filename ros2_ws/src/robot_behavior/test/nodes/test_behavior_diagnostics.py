@@ -16,12 +16,15 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
-from fer_common.diagnostics import Level, Limits
+from fer_common.diagnostics import Limits
 from fer_common.qos import EVENTS
-from fer_common.testing import Physician, spin_until, spinning
+from fer_common.reason import Level
+from fer_common.testing import DiagnosticsListener, spin_until, spinning
 from robot_behavior.nodes.motion_player import MotionPlayer
 from robot_behavior.nodes.sim_robot import SimRobot
-from robot_behavior.nodes.speech_node import SpeechHealth, SpeechMoment, SpeechNode
+from robot_behavior.nodes.speech_node import WINDOW_S, SpeechNode, TimeToSound
+from robot_behavior.speech.log_voice import LogVoice
+from robot_behavior.speech.voice import SpeechError
 from robot_behavior.testing.world import make_node, world
 
 URDF = Path(__file__).parents[3] / "fer_bringup" / "urdf" / "humanoid.urdf"
@@ -36,7 +39,7 @@ def made(kind: type[Node], **values: Any) -> Callable[[], Node]:
 
 
 def test_the_player_misses_its_robot_and_finds_it() -> None:
-    with spinning(Physician, made(MotionPlayer)) as (executor, (physician, _)):
+    with spinning(DiagnosticsListener, made(MotionPlayer)) as (executor, (physician, _)):
         assert spin_until(executor, lambda: "no joint state yet of" in physician.message(PLAYER))
         text = "nobody publishes /joint_states: is the robot running?"
         assert spin_until(executor, lambda: physician.message(PLAYER) == text)
@@ -51,7 +54,10 @@ def test_the_player_misses_its_robot_and_finds_it() -> None:
 
 
 def test_a_robot_that_tells_too_seldom_is_a_warning() -> None:
-    with spinning(Physician, made(MotionPlayer, warn_rate=500.0), made(SimRobot)) as (executor, n):
+    with spinning(DiagnosticsListener, made(MotionPlayer, warn_rate=500.0), made(SimRobot)) as (
+        executor,
+        n,
+    ):
         physician, *_ = n
         text = "joint states/s, expected at least 500"
         assert spin_until(executor, lambda: physician.message(PLAYER).endswith(text))
@@ -59,7 +65,10 @@ def test_a_robot_that_tells_too_seldom_is_a_warning() -> None:
 
 
 def test_goals_of_the_player_are_counted() -> None:
-    with spinning(Physician, made(MotionPlayer), made(SimRobot)) as (executor, (physician, *_)):
+    with spinning(DiagnosticsListener, made(MotionPlayer), made(SimRobot)) as (
+        executor,
+        (physician, *_),
+    ):
         client = ActionClient(physician, PlayMotion, "play_motion")
         assert spin_until(executor, lambda: physician.values(PLAYER).get("robot") == "ready")
 
@@ -79,7 +88,7 @@ def test_goals_of_the_player_are_counted() -> None:
 
 
 def test_a_publisher_that_the_simulation_cannot_hear_is_named() -> None:
-    with spinning(Physician, made(SimRobot), lambda: Node("tool")) as (executor, nodes):
+    with spinning(DiagnosticsListener, made(SimRobot), lambda: Node("tool")) as (executor, nodes):
         physician, _, tool = nodes
         assert spin_until(
             executor,
@@ -97,7 +106,10 @@ def test_a_publisher_that_the_simulation_cannot_hear_is_named() -> None:
 
 
 def test_the_voice_tells_what_it_says() -> None:
-    with spinning(Physician, made(SpeechNode, backend="log")) as (executor, (physician, _)):
+    with spinning(DiagnosticsListener, made(SpeechNode, backend="log")) as (
+        executor,
+        (physician, _),
+    ):
         assert spin_until(executor, lambda: physician.message(VOICE) == "silent")
         client = ActionClient(physician, Say, "say")
         assert spin_until(executor, client.server_is_ready)
@@ -114,39 +126,55 @@ def test_the_voice_tells_what_it_says() -> None:
         client.destroy()
 
 
-@pytest.mark.parametrize(
-    ("delay_s", "deaf", "mishap", "level", "message"),
-    [
-        (0.1, "", "", Level.OK, "silent"),
-        (0.1, "no such device", "", Level.WARN, "nothing can be heard: no such device"),
-        (0.1, "", "no voice speaks 'tlh'", Level.ERROR, "no voice speaks 'tlh'"),
-        (
-            2.5,
-            "",
-            "",
-            Level.WARN,
-            "sentences begin 2.5 s after they are asked for, expected at most 1 s: "
-            "is the machine busy?",
-        ),
-    ],
-)
-def test_the_verdict_on_the_voice(
-    delay_s: float, deaf: str, mishap: str, level: Level, message: str
-) -> None:
-    times = [10.0]
-    health = SpeechHealth({}, Limits(1.0), lambda: times[-1])
-    health.asked()
-    times.append(times[-1] + delay_s)
-    health.began(times[-1])
-    health.began(times[-1] + 99)  # of the same sentence
-    if mishap:
-        health.mishaps.note(mishap)
-    told = health.report(SpeechMoment("", {}, deaf))
-    assert (told.level, told.message) == (level, message)
+def test_a_voice_that_begins_late_is_a_warning() -> None:
+    now, limits = 10.0, Limits(1.0)
+    delays = TimeToSound(lambda: now)
+    for delay_s, late in ((0.1, False), (2.5, True)):
+        delays.asked()
+        now += delay_s
+        delays.began(now)
+        delays.began(now + 99)  # of the same sentence
+        now += WINDOW_S if not late else 0.0
+        finding = delays.finding(limits)
+        assert (finding is not None) == late
+    assert finding is not None and finding.level is Level.WARN
+    assert finding.text == (
+        "sentences begin 2.5 s after they are asked for, expected at most 1 s: is the machine busy?"
+    )
+    assert delays.values["time to sound, median [ms]"] == "2500"
+
+
+def test_a_voice_that_nobody_hears_is_a_warning() -> None:
+    pytest.importorskip("espeakng_loader")
+    deaf = made(SpeechNode, backend="espeak", audio_device="no_such_device")
+    with spinning(DiagnosticsListener, deaf) as (executor, (physician, _)):
+        text = "nothing can be heard: "
+        assert spin_until(executor, lambda: physician.message(VOICE).startswith(text))
+        assert physician.level(VOICE) == Level.WARN
+        values = physician.values(VOICE)
+        assert (values["voice"], values["sound device"]) == ("espeak", "none")
+
+
+def test_a_voice_that_fails_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> object:
+        raise SpeechError("lost its voice")
+
+    monkeypatch.setattr(LogVoice, "synthesise", fail)
+    with spinning(DiagnosticsListener, made(SpeechNode, backend="log")) as (
+        executor,
+        (physician, _),
+    ):
+        client = ActionClient(physician, Say, "say")
+        assert spin_until(executor, client.server_is_ready)
+        client.send_goal_async(Say.Goal(text="Hello"))
+        assert spin_until(executor, lambda: physician.message(VOICE) == "lost its voice")
+        assert physician.level(VOICE) == Level.ERROR
+        assert physician.values(VOICE)["goals failed"] == "1"
+        client.destroy()
 
 
 def test_the_behaviour_misses_perception_and_servers(files: tuple[Path, Path]) -> None:
-    with spinning(Physician, lambda: make_node(files)) as (executor, (physician, node)):
+    with spinning(DiagnosticsListener, lambda: make_node(files)) as (executor, (physician, node)):
         assert spin_until(executor, lambda: physician.message(BEHAVIOR) == "unconfigured")
         assert node.trigger_configure() is TransitionCallbackReturn.SUCCESS
         assert spin_until(executor, lambda: physician.message(BEHAVIOR) == "inactive")
@@ -173,7 +201,12 @@ def test_two_perceptions_are_named(files: tuple[Path, Path]) -> None:
 
         return make
 
-    factories = (Physician, lambda: make_node(files), perception("one"), perception("two"))
+    factories = (
+        DiagnosticsListener,
+        lambda: make_node(files),
+        perception("one"),
+        perception("two"),
+    )
     with spinning(*factories) as (executor, (physician, node, *_)):
         node.trigger_configure()
         node.trigger_activate()
@@ -184,15 +217,15 @@ def test_two_perceptions_are_named(files: tuple[Path, Path]) -> None:
 
 def test_the_behaviour_tells_what_it_answers(files: tuple[Path, Path]) -> None:
     with world(files) as scene:
-        physician = Physician()
+        physician = DiagnosticsListener()
         scene.executor.add_node(physician)
         scene.person.label = "happy"
-        scene.until(lambda: physician.values(BEHAVIOR).get("responses given", "0") != "0")
+        scene.wait_until(lambda: physician.values(BEHAVIOR).get("responses given", "0") != "0")
         values = physician.values(BEHAVIOR)
         assert values["last response"].startswith("happy (")
         assert values["person"] == "somebody"
         scene.person.leave()
-        scene.until(lambda: physician.values(BEHAVIOR).get("behaviour") == "idle")
+        scene.wait_until(lambda: physician.values(BEHAVIOR).get("behaviour") == "idle")
         assert physician.values(BEHAVIOR)["withheld"] == "nobody is in view"
         assert physician.level(BEHAVIOR) == Level.OK
         scene.executor.remove_node(physician)

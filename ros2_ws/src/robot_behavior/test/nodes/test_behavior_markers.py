@@ -4,7 +4,8 @@ import pytest
 from builtin_interfaces.msg import Time
 from visualization_msgs.msg import Marker
 
-from robot_behavior.dialogue.status import State, Status
+from fer_common.reason import Reason
+from robot_behavior.dialogue.response import Activity, BehaviorStatus
 from robot_behavior.nodes.behavior_markers import (
     FOREIGN,
     REASON_LINES,
@@ -13,8 +14,15 @@ from robot_behavior.nodes.behavior_markers import (
     BehaviorMarkers,
 )
 
+
+def why(sentence):
+    return Reason("why", sentence)
+
+
 BOARD = BehaviorMarkers("base_link", 1.23)
-STATUS = Status(State.RESPONDING, "happy for 0.6 s", "a", "happy", "arms_up", "Hello!")
+STATUS = BehaviorStatus(
+    Activity.RESPONDING, why("happy for 0.6 s"), "a", "happy", "arms_up", "Hello!"
+)
 
 
 def draw(status=STATUS, speech="Hello!"):
@@ -38,7 +46,7 @@ def test_speech_state_and_reason_are_above_the_head():
 
 
 def test_the_bubble_goes_when_nothing_is_said_and_the_account_stays():
-    before, after = draw(), draw(speech="")
+    before, after = draw(), draw(speech=None)
     assert set(before) == set(after)
     gone = {key for key, marker in after.items() if marker.action == Marker.DELETE}
     assert gone == {("speech", 0), ("bubble", 0), ("bubble", 1), ("bubble", 2)}
@@ -46,8 +54,8 @@ def test_the_bubble_goes_when_nothing_is_said_and_the_account_stays():
 
 def test_the_texts_do_not_cover_each_other():
     long = "a long sentence " * 12
-    for speech in ("", "Hello!", long):
-        markers = draw(Status(State.IDLE, long), speech)
+    for speech in (None, "Hello!", long):
+        markers = draw(BehaviorStatus(Activity.IDLE, why(long)), speech)
         bubble, reason, state = markers["bubble", 2], markers["reason", 0], markers["state", 0]
         top = bubble.pose.position.z + bubble.scale.z / 2 if speech else 1.23
         lines = reason.text.count("\n") + 1
@@ -67,7 +75,7 @@ def test_the_bubble_is_as_large_as_its_text(words):
 
 
 def test_a_long_reason_is_wrapped_and_ends_somewhere():
-    rows = text(draw(Status(State.IDLE, "because " * 100)), "reason").split("\n")
+    rows = text(draw(BehaviorStatus(Activity.IDLE, why("because " * 100))), "reason").split("\n")
     assert len(rows) == REASON_LINES and max(map(len, rows)) <= REASON_WIDTH
     assert rows[-1].endswith("...")
 
@@ -77,14 +85,14 @@ def test_a_chinese_sentence_is_told_about():
     assert " ".join(rows) == FOREIGN
 
 
-def test_no_reason_is_no_marker():
-    assert draw(Status(State.IDLE, ""))["reason", 0].action == Marker.DELETE
+def test_a_reason_of_which_nothing_can_be_drawn_is_no_marker():
+    assert draw(BehaviorStatus(Activity.IDLE, why("¿")))["reason", 0].action == Marker.DELETE
 
 
-@pytest.mark.parametrize("state", State)
-def test_rviz_has_nothing_to_complain_about(state):
+@pytest.mark.parametrize("activity", Activity)
+def test_rviz_has_nothing_to_complain_about(activity):
     """It warns of a scale of zero, and of a turn that is none."""
-    for marker in draw(Status(state, "why")).values():
+    for marker in draw(BehaviorStatus(activity, why("why"))).values():
         assert marker.pose.orientation.w == 1.0
         assert marker.scale.z > 0 and marker.scale.x > 0
         assert marker.scale.y > 0 or marker.type == Marker.TEXT_VIEW_FACING

@@ -11,9 +11,10 @@ rclpy = pytest.importorskip("rclpy")
 
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 
+from ec_rfernet.labels import CONTEMPT, LABELS  # noqa: E402
 from fer_common.testing import spin_until, spinning  # noqa: E402
 from robot_behavior.dialogue import behaviors  # noqa: E402
-from robot_behavior.testing.mock_person import MockPerson  # noqa: E402
+from robot_behavior.testing.mocks import MockPerson  # noqa: E402
 from robot_behavior.testing.world import make_node, world  # noqa: E402
 
 # A server that is taken away while it works leaves this behind; it is no fault.
@@ -27,7 +28,7 @@ def test_an_emotion_becomes_a_gesture_and_a_sentence(files: Files) -> None:
     with world(files) as scene:
         began = time.monotonic()
         scene.person.label = "happy"
-        scene.until(lambda: scene.motion.goals and scene.say.goals)
+        scene.wait_until(lambda: scene.motion.goals and scene.say.goals)
         assert 0.3 <= time.monotonic() - began < 2.0
         (motion,), (sentence,) = scene.motion.goals, scene.say.goals
         assert (motion.text, motion.priority) == ("nod", 120)
@@ -48,9 +49,10 @@ def test_an_emotion_becomes_a_gesture_and_a_sentence(files: Files) -> None:
 
 def test_the_topic_emotion_alone_is_enough(files: Files) -> None:
     with world(files, forget_after_s=0.5) as scene:
-        scene.person.face_id = ""  # as in: ros2 topic pub /emotion ... "{label: happy}"
+        # As in: ros2 topic pub /emotion ... "{label: happy}"
+        scene.person.face_id, scene.person.labels = "", ()
         scene.person.label = "happy"
-        scene.until(lambda: scene.motion.goals)
+        scene.wait_until(lambda: scene.motion.goals)
         scene.person.label = ""
         assert scene.until_state("idle").reason == "nobody is in view"
 
@@ -63,21 +65,77 @@ def test_an_empty_view_ends_the_attention_at_once(files: Files) -> None:
         scene.until_state("idle")
 
 
-def test_unknown_and_foreign_labels_change_nothing(files: Files) -> None:
+def test_what_is_unclear_is_not_answered(files: Files) -> None:
     with world(files) as scene:
         scene.person.label = "unknown"
-        scene.until(lambda: scene.person.seen.reason == "the expression is unclear")
-        scene.person.label = "contempt"
+        scene.wait_until(lambda: scene.person.seen.reason == "the expression is unclear")
         scene.go_on(0.7)
         assert scene.motion.goals == []
+
+
+EIGHT = (*LABELS, CONTEMPT)
+NOT_FITTING = "the model tells contempt, which has no behaviour: it is not answered"
+
+
+@pytest.mark.parametrize("labels", [EIGHT, ()])
+def test_a_label_without_a_behaviour_is_not_answered_and_the_state_says_so(
+    files: Files, labels: tuple[str, ...], capfd: pytest.CaptureFixture[str]
+) -> None:
+    with world(files) as scene:
+        scene.person.labels, scene.person.label = labels, CONTEMPT
+        scene.wait_until(lambda: scene.person.seen.reason == "no answer is set for contempt")
+        assert scene.person.seen.emotion == CONTEMPT
+        scene.go_on(0.7)
+        assert scene.motion.goals == []
+    assert capfd.readouterr().err.count(NOT_FITTING) == (1 if labels else 0)
+
+
+def test_a_behaviour_for_a_label_of_another_model_is_carried_out(files: Files) -> None:
+    files[0].write_text(files[0].read_text().replace("happy:", "contempt:"))
+    with world(files) as scene:
+        scene.person.labels, scene.person.label = EIGHT, CONTEMPT
+        scene.wait_until(lambda: scene.motion.goals)
+        assert scene.person.seen.emotion == CONTEMPT
+
+
+def test_a_behaviour_whose_label_the_model_does_not_tell_is_told_once(
+    files: Files, capfd: pytest.CaptureFixture[str]
+) -> None:
+    files[0].write_text(files[0].read_text().replace("happy:", "surprise:"))
+    with world(files) as scene:
+        scene.person.label = "scared"
+        scene.wait_until(lambda: scene.motion.goals)
+    told = capfd.readouterr().err
+    assert told.count("the behaviours answer surprise, which the model does not tell") == 1
+    assert "(did you mean surprised?)" in told
+
+
+def test_a_slip_of_the_pen_is_told_with_the_nearest_label(
+    files: Files, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with world(files) as scene:
+        scene.person.labels, scene.person.label = (), "hapy"
+        scene.wait_until(lambda: scene.person.seen.reason == "no answer is set for hapy")
+    assert "label 'hapy' is not known, expected one of angry" in capfd.readouterr().err
+
+
+def test_the_voice_is_told_how_a_sentence_sounds(files: Files) -> None:
+    files[0].write_text(files[0].read_text().replace("[You look happy!, What a smile!]", "happy"))
+    with world(files) as scene:
+        scene.person.label = "happy"
+        scene.wait_until(lambda: scene.say.goals)
+        (sentence,) = scene.say.goals
+        assert "<" not in sentence.text
+        assert sentence.prosody.rate == pytest.approx(1.1)
+        assert (sentence.prosody.pitch_st, sentence.prosody.volume_db) == (2.0, 1.0)
 
 
 def test_cooldown_and_no_repetition(files: Files) -> None:
     with world(files, motion={"duration_s": 0.05}, say={"duration_s": 0.4}) as scene:
         scene.person.label = "happy"
-        scene.until(lambda: len(scene.say.goals) == 1)
+        scene.wait_until(lambda: len(scene.say.goals) == 1)
         began = time.monotonic()
-        scene.until(lambda: len(scene.motion.goals) == 3)
+        scene.wait_until(lambda: len(scene.motion.goals) == 3)
         # Twice 0.4 s of speech, and twice a cool-down of 0.8 s from its end.
         assert time.monotonic() - began >= 2 * (0.4 + 0.8) - 0.1
         first, second = scene.say.texts  # then all has been said about this smile
@@ -87,22 +145,22 @@ def test_cooldown_and_no_repetition(files: Files) -> None:
 def test_a_higher_priority_interrupts(files: Files) -> None:
     with world(files, motion={"duration_s": 0.9}, say={"duration_s": 0.9}) as scene:
         scene.person.label = "happy"
-        scene.until(lambda: scene.motion.running and scene.say.running)
+        scene.wait_until(lambda: scene.motion.running and scene.say.running)
         scene.person.label = "scared"
-        scene.until(lambda: len(scene.motion.goals) == 2)
+        scene.wait_until(lambda: len(scene.motion.goals) == 2)
         assert scene.motion.texts == ["nod", "palms"]
         assert scene.motion.goals[0].outcome == "canceled"
         assert scene.say.goals[0].outcome == "canceled"
-        scene.until(lambda: "outranks happy, 160 over 120" in scene.person.seen.reason)
+        scene.wait_until(lambda: "outranks happy, 160 over 120" in scene.person.seen.reason)
 
 
 def test_a_lower_priority_waits_for_the_end(files: Files) -> None:
     with world(files, motion={"duration_s": 0.9}, say={"duration_s": 0.1}) as scene:
         scene.person.label = "scared"
-        scene.until(lambda: scene.motion.running)
+        scene.wait_until(lambda: scene.motion.running)
         scene.person.label = "happy"
-        scene.until(lambda: "happy waits: its priority 120" in scene.person.seen.reason)
-        scene.until(lambda: len(scene.motion.goals) == 2)
+        scene.wait_until(lambda: "happy waits: its priority 120" in scene.person.seen.reason)
+        scene.wait_until(lambda: len(scene.motion.goals) == 2)
         assert scene.motion.goals[0].outcome == "succeeded"
 
 
@@ -110,24 +168,24 @@ def test_the_notice_is_given_once(files: Files) -> None:
     files[0].write_text(files[0].read_text() + NOTICE)
     with world(files) as scene:
         scene.person.label = "unknown"
-        scene.until(lambda: scene.say.texts == ["A camera looks at you."])
+        scene.wait_until(lambda: scene.say.texts == ["A camera looks at you."])
         scene.person.leave()
         scene.person.face_id = "bert"
         scene.person.label = "happy"
-        scene.until(lambda: len(scene.say.goals) == len(scene.motion.goals) == 2)
+        scene.wait_until(lambda: len(scene.say.goals) == len(scene.motion.goals) == 2)
         assert scene.motion.texts == ["greet", "nod"]
 
 
 def test_the_notice_is_repeated_until_it_was_heard(
     files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(behaviors, "_NOTICE_RETRY_S", 0.3)
+    monkeypatch.setattr(behaviors, "NOTICE_RETRY_S", 0.3)
     files[0].write_text(files[0].read_text() + NOTICE)
     with world(files, say={"mode": "abort"}) as scene:
         scene.person.label = "unknown"
-        scene.until(lambda: len(scene.say.goals) == 2)
+        scene.wait_until(lambda: len(scene.say.goals) == 2)
         scene.say.mode = "succeed"
-        scene.until(lambda: scene.say.goals[-1].outcome == "succeeded")
+        scene.wait_until(lambda: scene.say.goals[-1].outcome == "succeeded")
         assert set(scene.say.texts) == {"A camera looks at you."}
         said, moved = len(scene.say.goals), len(scene.motion.goals)
         scene.go_on(0.7)
@@ -138,7 +196,7 @@ def test_the_notice_can_be_switched_off(files: Files) -> None:
     files[0].write_text(files[0].read_text() + NOTICE)
     with world(files, notice=False, locale="de") as scene:
         scene.person.label = "happy"
-        scene.until(lambda: scene.say.goals and scene.motion.goals)
+        scene.wait_until(lambda: scene.say.goals and scene.motion.goals)
         assert scene.motion.texts == ["nod"]
         assert scene.say.goals[0].locale == "de"
 
@@ -146,9 +204,9 @@ def test_the_notice_can_be_switched_off(files: Files) -> None:
 def test_switching_off_rests_and_switching_on_goes_on(files: Files) -> None:
     with world(files, motion={"duration_s": 0.5}, say={"mode": "never"}) as scene:
         scene.person.label = "happy"
-        scene.until(lambda: scene.motion.running and scene.say.running)
+        scene.wait_until(lambda: scene.motion.running and scene.say.running)
         assert scene.enable(False).success
-        scene.until(lambda: scene.motion.texts == ["nod", "rest"])
+        scene.wait_until(lambda: scene.motion.texts == ["nod", "rest"])
         assert (scene.motion.goals[0].outcome, scene.motion.goals[1].priority) == ("canceled", 255)
         assert scene.say.goals[0].outcome == "canceled"
         assert scene.until_state("disabled").reason.startswith("switched off by ~/enable")
@@ -156,18 +214,18 @@ def test_switching_off_rests_and_switching_on_goes_on(files: Files) -> None:
         scene.go_on(0.7)
         assert len(scene.motion.goals) == 2
         assert scene.enable(True).message == "responds"
-        scene.until(lambda: scene.motion.texts == ["nod", "rest", "palms"])
+        scene.wait_until(lambda: scene.motion.texts == ["nod", "rest", "palms"])
 
 
 def test_stop_cancels_everything_and_rests(files: Files) -> None:
     with world(files, motion={"duration_s": 0.8}, say={"duration_s": 0.8}) as scene:
         scene.person.label = "happy"
-        scene.until(lambda: scene.motion.running and scene.say.running)
+        scene.wait_until(lambda: scene.motion.running and scene.say.running)
         scene.person.label = ""
         answer = scene.stop()
         assert (answer.success, answer.message) == (True, "going to rest")
-        scene.until(lambda: scene.motion.texts == ["nod", "rest"])
-        scene.until(lambda: scene.motion.goals[1].outcome == "succeeded")
+        scene.wait_until(lambda: scene.motion.texts == ["nod", "rest"])
+        scene.wait_until(lambda: scene.motion.goals[1].outcome == "succeeded")
         assert scene.motion.goals[0].outcome == "canceled"
         assert scene.say.goals[0].outcome == "canceled"
 
@@ -175,12 +233,12 @@ def test_stop_cancels_everything_and_rests(files: Files) -> None:
 def test_a_stop_before_the_goal_is_accepted_is_not_lost(files: Files) -> None:
     with world(files, motion={"mode": "never", "answer_after_s": 0.5}) as scene:
         scene.person.label = "happy"
-        scene.until(lambda: scene.motion.goals)
+        scene.wait_until(lambda: scene.motion.goals)
         scene.stop()
         scene.person.label = ""
         assert scene.motion.goals[0].outcome == "rejected"  # that is: not accepted yet
-        scene.until(lambda: scene.motion.goals[0].outcome == "canceled")
-        scene.until(lambda: scene.motion.texts == ["nod", "rest"])
+        scene.wait_until(lambda: scene.motion.goals[0].outcome == "canceled")
+        scene.wait_until(lambda: scene.motion.texts == ["nod", "rest"])
 
 
 @pytest.mark.parametrize(("mode", "motions"), [("reject", ["palms"]), ("abort", ["palms", "rest"])])
@@ -189,7 +247,7 @@ def test_a_failing_motion_leaves_the_sentence_alone(
 ) -> None:
     with world(files, motion={"mode": mode}) as scene:
         scene.person.label = "scared"
-        scene.until(lambda: scene.say.goals and scene.say.goals[0].outcome == "succeeded")
+        scene.wait_until(lambda: scene.say.goals and scene.say.goals[0].outcome == "succeeded")
         cooling = scene.until_state("cooldown")
         assert "scared again, but tried" in cooling.reason
         assert "(play_motion " in cooling.reason
@@ -200,27 +258,27 @@ def test_a_failing_motion_leaves_the_sentence_alone(
 def test_a_goal_that_never_ends_does_not_block_the_robot(files: Files, mode: str) -> None:
     with world(files, say={"mode": mode}) as scene:
         scene.person.label = "scared"
-        scene.until(lambda: scene.say.goals)
-        scene.until(lambda: "it took longer than 1.5 s" in scene.person.seen.reason)
+        scene.wait_until(lambda: scene.say.goals)
+        scene.wait_until(lambda: "it took longer than 1.5 s" in scene.person.seen.reason)
         scene.say.mode = "succeed"
         scene.person.label = "happy"
-        scene.until(lambda: len(scene.say.goals) == 2)
+        scene.wait_until(lambda: len(scene.say.goals) == 2)
         scene.say.most_at_once = 1  # a stubborn server lets them overlap, whoever asks
 
 
 def test_a_server_dies_and_comes_back(files: Files) -> None:
     with world(files, motion={"mode": "never"}) as scene:
         scene.person.label = "happy"
-        scene.until(lambda: scene.motion.running)
+        scene.wait_until(lambda: scene.motion.running)
         scene.executor.remove_node(scene.motion)
         scene.motion.destroy_node()
-        scene.until(lambda: "play_motion disappeared during 'nod'" in scene.person.seen.reason)
-        scene.until(lambda: "waits a moment for play_motion" in scene.person.seen.reason)
-        scene.until(lambda: len(scene.say.goals) == 2)
-        scene.until(lambda: "play_motion is not available" in scene.person.seen.reason)
+        scene.wait_until(lambda: "play_motion disappeared during 'nod'" in scene.person.seen.reason)
+        scene.wait_until(lambda: "waits a moment for play_motion" in scene.person.seen.reason)
+        scene.wait_until(lambda: len(scene.say.goals) == 2)
+        scene.wait_until(lambda: "play_motion is not available" in scene.person.seen.reason)
         assert scene.person.seen.motion == ""
         scene.replace_motion_server()
-        scene.until(lambda: scene.motion.goals)
+        scene.wait_until(lambda: scene.motion.goals)
 
 
 def test_without_any_server_it_says_so(files: Files) -> None:
@@ -247,25 +305,25 @@ def test_the_state_is_no_flood(files: Files) -> None:
     with world(files) as scene:
         before = len(scene.person.states)
         scene.person.label = "neutral"
-        scene.until(lambda: scene.motion.goals)  # after 2.5 s
+        scene.wait_until(lambda: scene.motion.goals)  # after 2.5 s
         assert len(scene.person.states) - before <= 9
 
 
 def test_deactivation_rests_and_activation_goes_on(files: Files) -> None:
     with world(files, motion={"duration_s": 0.5}) as scene:
         scene.person.label = "happy"
-        scene.until(lambda: scene.motion.running)
+        scene.wait_until(lambda: scene.motion.running)
         assert scene.node.trigger_deactivate() is TransitionCallbackReturn.SUCCESS
         assert scene.node.trigger_cleanup() is TransitionCallbackReturn.SUCCESS
-        scene.until(lambda: scene.motion.texts == ["nod", "rest"])
+        scene.wait_until(lambda: scene.motion.texts == ["nod", "rest"])
         assert scene.until_state("disabled").reason.startswith("not active")
         assert scene.stop().success  # in any state; the robot is on its way to rest already
         assert scene.motion.texts == ["nod", "rest"]
         assert scene.enable(True).message == "will respond once the node is active"
-        scene.until(scene.node.is_stopped)
+        scene.wait_until(scene.node.is_stopped)
         scene.node.trigger_configure()
         scene.node.trigger_activate()
-        scene.until(lambda: len(scene.motion.goals) == 3)
+        scene.wait_until(lambda: len(scene.motion.goals) == 3)
 
 
 def test_switched_off_before_it_is_active(files: Files) -> None:
@@ -273,15 +331,15 @@ def test_switched_off_before_it_is_active(files: Files) -> None:
         scene.node.trigger_deactivate()
         scene.enable(False)
         scene.node.trigger_activate()
-        scene.until(lambda: scene.person.seen.reason == "switched off by ~/enable")
+        scene.wait_until(lambda: scene.person.seen.reason == "switched off by ~/enable")
 
 
 def test_the_end_of_the_program_rests_first(files: Files) -> None:
     with world(files, motion={"duration_s": 0.5}) as scene:
         scene.person.label = "happy"
-        scene.until(lambda: scene.motion.running)
+        scene.wait_until(lambda: scene.motion.running)
         scene.node.begin_stop()
         assert not scene.node.is_stopped()
-        scene.until(scene.node.is_stopped, 4.0)
+        scene.wait_until(scene.node.is_stopped, 4.0)
         assert scene.motion.texts == ["nod", "rest"]
         assert scene.motion.goals[1].outcome == "succeeded"

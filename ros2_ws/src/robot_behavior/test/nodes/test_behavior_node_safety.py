@@ -14,8 +14,7 @@ from fer_interfaces.action import PlayMotion  # noqa: E402
 from rclpy.action import ActionClient  # noqa: E402
 
 from fer_common.testing import spin_until, spinning  # noqa: E402
-from robot_behavior.testing.mock_person import MockPerson  # noqa: E402
-from robot_behavior.testing.mocks import MockServer  # noqa: E402
+from robot_behavior.testing.mocks import MockPerson, MockServer  # noqa: E402
 from robot_behavior.testing.world import BehaviorWorld, make_node, world  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore:coroutine 'ActionServer:RuntimeWarning")
@@ -25,7 +24,7 @@ Files = tuple[Path, Path]
 
 def start_answering(scene: BehaviorWorld) -> None:
     scene.person.label = "happy"
-    scene.until(lambda: scene.motion.running and scene.say.running)
+    scene.wait_until(lambda: scene.motion.running and scene.say.running)
 
 
 def test_gesture_and_sentence_start_in_the_same_moment(files: Files) -> None:
@@ -38,7 +37,7 @@ def test_gesture_and_sentence_start_in_the_same_moment(files: Files) -> None:
 def test_the_response_lasts_as_long_as_the_longer_of_the_two(files: Files) -> None:
     with world(files, motion={"duration_s": 0.1}, say={"duration_s": 0.8}) as scene:
         start_answering(scene)
-        scene.until(lambda: scene.motion.goals[0].outcome == "succeeded")
+        scene.wait_until(lambda: scene.motion.goals[0].outcome == "succeeded")
         scene.go_on(0.3)
         assert scene.person.seen.state == "responding"
         scene.until_state("cooldown")
@@ -49,7 +48,7 @@ def test_an_interruption_stops_gesture_and_sentence_together(files: Files) -> No
     with world(files, motion={"mode": "never"}, say={"mode": "never"}) as scene:
         start_answering(scene)
         scene.person.label = "scared"
-        scene.until(lambda: len(scene.motion.goals) == len(scene.say.goals) == 2)
+        scene.wait_until(lambda: len(scene.motion.goals) == len(scene.say.goals) == 2)
         old, new = scene.motion.goals, scene.say.goals
         assert old[0].outcome == new[0].outcome == "canceled"
         assert abs(old[0].ended - new[0].ended) < 0.05
@@ -64,7 +63,7 @@ def test_a_stop_takes_effect_within_100_ms(files: Files, answering: bool) -> Non
         scene.person.label = ""
         called = time.monotonic()
         assert scene.stop().success
-        scene.until(lambda: scene.motion.texts[-1:] == ["rest"])
+        scene.wait_until(lambda: scene.motion.texts[-1:] == ["rest"])
         assert scene.motion.goals[-1].came - called < 0.1
         for goal in (*scene.motion.goals[:-1], *scene.say.goals):
             assert goal.outcome == "canceled"
@@ -74,13 +73,13 @@ def test_a_stop_takes_effect_within_100_ms(files: Files, answering: bool) -> Non
 def test_a_stop_also_ends_what_others_have_asked_for(files: Files) -> None:
     with world(files, motion={"mode": "never"}) as scene:
         other = ActionClient(scene.person, PlayMotion, "play_motion")
-        scene.until(other.server_is_ready)
+        scene.wait_until(other.server_is_ready)
         other.send_goal_async(PlayMotion.Goal(motion="dance", priority=255))
-        scene.until(lambda: scene.motion.running)
+        scene.wait_until(lambda: scene.motion.running)
         scene.motion.mode = "succeed"
         scene.stop()
-        scene.until(lambda: scene.motion.texts == ["dance", "rest"])
-        scene.until(lambda: scene.motion.goals[1].outcome == "succeeded")
+        scene.wait_until(lambda: scene.motion.texts == ["dance", "rest"])
+        scene.wait_until(lambda: scene.motion.goals[1].outcome == "succeeded")
         assert scene.motion.goals[0].outcome == "canceled"
         scene.motion.most_at_once = 1  # until its cancellation the other one's goal goes on
         other.destroy()
@@ -95,31 +94,31 @@ def test_a_stop_before_the_node_is_configured_rests(files: Files) -> None:
     ) as (executor, nodes):
         scene = BehaviorWorld(executor, nodes)
         # Until the server has been found there is nobody who could be told to rest.
-        scene.until(lambda: scene.stop().success and scene.motion.texts == ["rest"])
+        scene.wait_until(lambda: scene.stop().success and scene.motion.texts == ["rest"])
 
 
 @pytest.mark.parametrize("slow", [{"answer_after_s": 0.4}, {"mode": "mute"}])
 def test_a_slow_server_delays_neither_speech_nor_stop(files: Files, slow: dict[str, Any]) -> None:
     with world(files, motion=slow) as scene:
         scene.person.label = "scared"
-        scene.until(lambda: scene.motion.goals and scene.say.running)
+        scene.wait_until(lambda: scene.motion.goals and scene.say.running)
         scene.person.label = ""
         scene.stop()
-        scene.until(lambda: scene.say.goals[0].outcome == "canceled")
+        scene.wait_until(lambda: scene.say.goals[0].outcome == "canceled")
         if "mode" in slow:
             scene.until_state("idle")  # it is given up, and rest, too
         else:
-            scene.until(lambda: scene.motion.texts == ["palms", "rest"])
-            scene.until(lambda: scene.motion.goals[0].outcome == "canceled")
-            scene.until(lambda: scene.motion.goals[1].outcome == "succeeded")
+            scene.wait_until(lambda: scene.motion.texts == ["palms", "rest"])
+            scene.wait_until(lambda: scene.motion.goals[0].outcome == "canceled")
+            scene.wait_until(lambda: scene.motion.goals[1].outcome == "succeeded")
 
 
 def test_failing_motions_do_not_go_on_and_on(files: Files) -> None:
     with world(files, motion={"mode": "abort"}) as scene:
         scene.person.label = "happy"  # cool-down of 0.8 s
-        scene.until(lambda: scene.motion.texts == ["nod", "rest"])
-        scene.until(lambda: len(scene.say.goals) == 2)
-        scene.until(lambda: "without a gesture: play_motion did" in scene.person.seen.reason)
+        scene.wait_until(lambda: scene.motion.texts == ["nod", "rest"])
+        scene.wait_until(lambda: len(scene.say.goals) == 2)
+        scene.wait_until(lambda: "without a gesture: play_motion did" in scene.person.seen.reason)
         scene.go_on(1.0)
         assert scene.motion.texts == ["nod", "rest"]
 
@@ -127,8 +126,8 @@ def test_failing_motions_do_not_go_on_and_on(files: Files) -> None:
 def test_a_server_that_dies_midway_is_missed_and_then_done_without(files: Files) -> None:
     with world(files, motion={"mode": "die", "duration_s": 0.2}) as scene:
         scene.person.label = "happy"
-        scene.until(lambda: "play_motion disappeared during 'nod'" in scene.person.seen.reason)
-        scene.until(lambda: len(scene.say.goals) == 2)
+        scene.wait_until(lambda: "play_motion disappeared during 'nod'" in scene.person.seen.reason)
+        scene.wait_until(lambda: len(scene.say.goals) == 2)
         assert scene.motion.goals[0].outcome == "lost"
 
 
@@ -137,12 +136,12 @@ def test_silent_perception_brings_the_robot_to_rest(files: Files) -> None:
         scene.person.size = 0.1  # publishes emotions, too
         start_answering(scene)
         scene.executor.remove_node(scene.person)  # the camera's cable is pulled
-        scene.until(lambda: scene.motion.texts == ["nod", "rest"])
+        scene.wait_until(lambda: scene.motion.texts == ["nod", "rest"])
         scene.executor.add_node(scene.person)
         scene.person.label, scene.person.size = "", 0.0
         assert scene.motion.goals[0].outcome == "canceled"
         reason = "perception is silent for 1 s: is fer_node running?"
-        scene.until(lambda: any(s.reason == reason for s in scene.person.states))
+        scene.wait_until(lambda: any(s.reason == reason for s in scene.person.states))
         state = next(s for s in scene.person.states if s.reason == reason)
         assert state.state == "idle"
 
@@ -151,7 +150,7 @@ def test_a_robot_driven_by_hand_is_not_watched(files: Files) -> None:
     with world(files, motion={"duration_s": 1.2}, perception_timeout_s=0.5) as scene:
         start_answering(scene)
         scene.person.label = ""
-        scene.until(lambda: scene.motion.goals[0].outcome == "succeeded")
+        scene.wait_until(lambda: scene.motion.goals[0].outcome == "succeeded")
         assert scene.motion.texts == ["nod"]
 
 
@@ -170,12 +169,12 @@ def test_who_comes_near_is_greeted_and_who_leaves_gets_a_farewell(files: Files) 
         scene.go_on(0.6)
         assert scene.say.texts == []
         scene.person.size = 0.2
-        scene.until(lambda: scene.say.texts == ["Hello."])
+        scene.wait_until(lambda: scene.say.texts == ["Hello."])
         assert "somebody has been near for" in scene.until_state("responding").reason
         scene.go_on(0.8)
         scene.person.label = ""
-        scene.until(lambda: scene.say.texts == ["Hello.", "Goodbye."])
-        scene.until(lambda: scene.motion.texts == ["greet", "greet"])
+        scene.wait_until(lambda: scene.say.texts == ["Hello.", "Goodbye."])
+        scene.wait_until(lambda: scene.motion.texts == ["greet", "greet"])
 
 
 def test_greetings_can_be_switched_off(files: Files) -> None:

@@ -13,8 +13,7 @@ import pytest
 rclpy = pytest.importorskip("rclpy")
 
 from fer_common.testing import spin_until, spinning  # noqa: E402
-from robot_behavior.testing.mock_person import MockPerson  # noqa: E402
-from robot_behavior.testing.mocks import MockServer  # noqa: E402
+from robot_behavior.testing.mocks import MockPerson, MockServer  # noqa: E402
 
 Files = tuple[Path, Path]
 

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("rclpy")
 
 from fer_interfaces.action import PlayMotion
-from fer_interfaces.msg import BehaviorState, Emotion
+from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
 from rcl_interfaces.srv import SetParameters
 from rclpy.action import ActionClient
 from rclpy.executors import Executor
@@ -50,11 +50,13 @@ class Somebody(Node):
         self.told: list[JointTrajectory] = []
         self.eyes: list[ColorRGBA] = []
         self.face_x: int | None = None
+        self.image_width, self.attended = 640, "someone"
         self.client = ActionClient(self, PlayMotion, "play_motion")
         self.eyes_light = self.create_publisher(ColorRGBA, "eyes", LATCHED)
         self.states = self.create_publisher(JointState, "joint_states", 10)
         self.behavior = self.create_publisher(BehaviorState, "behavior_state", LATCHED)
         self.info = self.create_publisher(CameraInfo, "camera_info", 10)
+        self._emotions = self.create_publisher(EmotionArray, "emotions", EVENTS)
         self._emotion = self.create_publisher(Emotion, "emotion", EVENTS)
         self.create_subscription(JointState, "joint_states", self._on_state, 10)
         self.create_subscription(JointTrajectory, "joint_trajectory", self.told.append, EVENTS)
@@ -64,11 +66,21 @@ class Somebody(Node):
     def _show(self) -> None:
         if self.face_x is None:
             return
-        message = Emotion(label=Emotion.HAPPY)
-        message.header.stamp = self.get_clock().now().to_msg()
-        roi = message.roi
+        face = Emotion(label=Emotion.HAPPY, face_id="someone")
+        roi = face.roi
         roi.x_offset, roi.y_offset, roi.width, roi.height = self.face_x - 50, 190, 100, 100
-        self._emotion.publish(message)
+        message = EmotionArray(image_width=self.image_width, image_height=480)
+        message.header.stamp = self.get_clock().now().to_msg()
+        message.emotions, message.attended = [face], self.attended
+        face.header = message.header
+        self._emotion.publish(face)
+        if self._emotions is not None:
+            self._emotions.publish(message)
+
+    def tells_one_face_only(self) -> None:
+        """As somebody's own perception may: `emotion`, and nothing on `emotions`."""
+        self.destroy_publisher(self._emotions)
+        self._emotions = None
 
     def _on_state(self, message: JointState) -> None:
         self.position.update(zip(message.name, message.position, strict=False))
@@ -87,14 +99,14 @@ class Room:
     def play(self, motion: str) -> Any:
         return self._send(self.who.client, PlayMotion.Goal(motion=motion, priority=128))
 
-    def until(self, condition: Callable[[], object], timeout_s: float = 15.0) -> None:
+    def wait(self, condition: Callable[[], object], timeout_s: float = 15.0) -> None:
         assert spin_until(self.executor, condition, timeout_s)
 
     def call(self, kind: Any, name: str, request: Any) -> Any:
         client = self.who.create_client(kind, name)
-        self.until(client.service_is_ready)
+        self.wait(client.service_is_ready)
         future = client.call_async(request)
-        self.until(future.done)
+        self.wait(future.done)
         return future.result()
 
     def release(self) -> None:
@@ -111,7 +123,7 @@ class Room:
         return self.call(SetParameters, "/motion_player/set_parameters", request).results[0]
 
     def breathes(self) -> None:
-        self.until(lambda: self.who.position.get(BREATH, 0.0) > 0.015)
+        self.wait(lambda: self.who.position.get(BREATH, 0.0) > 0.015)
 
     def falls_silent(self) -> None:
         """Whether 15 joint states in a row see neither a command nor a movement."""
@@ -125,7 +137,7 @@ class Room:
             told, seen = now
             return quiet > 60
 
-        self.until(long_enough)
+        self.wait(long_enough)
 
 
 @pytest.fixture
@@ -139,8 +151,8 @@ def room(tmp_path: Path, send_goal: Callable) -> Iterator[Room]:
         lambda: SimRobot(parameter_overrides=overrides(**robot)),
     ) as (executor, nodes):
         built = Room(executor, nodes, send_goal)
-        built.until(built.who.client.server_is_ready)
-        built.until(lambda: built.who.position and not built.player._unreachable())
+        built.wait(built.who.client.server_is_ready)
+        built.wait(lambda: built.who.position and not built.player.problem)
         yield built
 
 
@@ -151,10 +163,10 @@ def overrides(**values: Any) -> list[Parameter]:
 def test_it_breathes_and_a_motion_takes_over_and_gives_back(room: Room) -> None:
     room.breathes()
     goal = room.play("raise")
-    room.until(lambda: goal.over)
+    room.wait(lambda: goal.over)
     assert goal.result.success
-    room.until(lambda: abs(room.who.position[ARM]) < 0.05)
-    room.until(lambda: room.who.position[BREATH] < -0.01)
+    room.wait(lambda: abs(room.who.position[ARM]) < 0.05)
+    room.wait(lambda: room.who.position[BREATH] < -0.01)
     for message in room.who.told:  # a controller takes only what names all, and ends at rest
         assert message.joint_names == [ARM, YAW, BREATH]
         assert not any(message.points[-1].velocities)
@@ -162,61 +174,86 @@ def test_it_breathes_and_a_motion_takes_over_and_gives_back(room: Room) -> None:
 
 def test_the_head_turns_to_the_face_and_back(room: Room) -> None:
     room.who.face_x = 520  # right in the image: the robot's right
-    room.until(lambda: room.who.position[YAW] < -0.3)
-    info = CameraInfo(width=1040, height=480)
-    info.k[0] = 900.0
-    room.who.info.publish(info)  # now it is in the middle
-    room.until(lambda: abs(room.who.position[YAW]) < 0.05)
+    room.wait(lambda: room.who.position[YAW] < -0.3)
+    room.who.image_width = 1040  # now it is in the middle
+    room.wait(lambda: abs(room.who.position[YAW]) < 0.05)
     room.who.face_x = 100
-    room.until(lambda: room.who.position[YAW] > 0.35)
+    room.wait(lambda: room.who.position[YAW] > 0.35)
     room.who.face_x = None
-    room.until(lambda: abs(room.who.position[YAW]) < 0.15)
+    room.wait(lambda: abs(room.who.position[YAW]) < 0.15)
+
+
+def test_the_camera_tells_how_far_the_head_turns(room: Room) -> None:
+    room.who.face_x = 520
+    room.wait(lambda: room.who.position[YAW] < -0.3)
+    info = CameraInfo(width=320, height=240)  # of half the size, with a long lens
+    info.k[0] = 1000.0
+    room.who.info.publish(info)
+    room.wait(lambda: abs(room.who.position[YAW] + 0.1) < 0.05)
+
+
+def test_an_emotion_alone_turns_the_head_where_the_camera_tells_its_size(room: Room) -> None:
+    room.who.tells_one_face_only()
+    room.who.face_x = 520
+    room.breathes()
+    assert room.who.position[YAW] > -0.2
+    room.who.info.publish(CameraInfo(width=640, height=480))
+    room.wait(lambda: room.who.position[YAW] < -0.3)
+
+
+def test_the_head_does_not_turn_to_who_is_not_attended_to(room: Room) -> None:
+    room.who.attended = ""
+    room.who.face_x = 520
+    room.breathes()
+    assert room.who.position[YAW] > -0.2
+    room.who.attended = "someone"
+    room.wait(lambda: room.who.position[YAW] < -0.3)
 
 
 def test_the_head_stays_with_the_face_during_a_motion(room: Room) -> None:
     room.who.face_x = 520
-    room.until(lambda: room.who.position[YAW] < -0.3)
+    room.wait(lambda: room.who.position[YAW] < -0.3)
     goal = room.play("raise")
-    room.until(lambda: room.who.position[ARM] > 0.5)
+    room.wait(lambda: room.who.position[ARM] > 0.5)
     assert room.who.position[YAW] < -0.25
     room.who.face_x = 120
-    room.until(lambda: goal.over)
+    room.wait(lambda: goal.over)
     assert goal.result.success
-    room.until(lambda: room.who.position[YAW] > 0.25)
+    room.wait(lambda: room.who.position[YAW] > 0.25)
 
 
 def test_a_stop_ends_the_goal_and_everything_else(room: Room) -> None:
     goal = room.play("raise")
-    room.until(lambda: room.who.position.get(ARM, 0.0) > 0.3)
+    room.wait(lambda: room.who.position.get(ARM, 0.0) > 0.3)
     assert room.stop().startswith("stands still in 0.")
-    room.until(lambda: goal.over)
+    room.wait(lambda: goal.over)
     assert goal.result.message == "stopped by ~/stop"
-    room.until(lambda: room.who.stands_still)
+    room.wait(lambda: room.who.stands_still)
     held = dict(room.who.position)
     assert held[ARM] > 0.2
     room.who.face_x = 520
-    room.until(lambda: room.who.eyes[-1].g < 0.7 and room.who.eyes[-1].r == 1.0)  # amber
+    room.wait(lambda: room.who.eyes[-1].g < 0.7 and room.who.eyes[-1].r == 1.0)  # amber
     room.falls_silent()
     assert room.who.position == held
     refused = room.play("rest")
-    room.until(lambda: refused.over)
+    room.wait(lambda: refused.over)
     assert refused.result.message == "stopped until ~/release is called"
     assert room.who.position == held
     room.release()
     rest = room.play("rest")
-    room.until(lambda: rest.over)
+    room.wait(lambda: rest.over)
     assert rest.result.success and abs(room.who.position[ARM]) < 0.05
-    room.until(lambda: room.who.position[YAW] < -0.2)  # and it lives again
+    room.wait(lambda: room.who.position[YAW] < -0.2)  # and it lives again
 
 
 def test_a_stop_holds_beyond_the_end_of_the_program(room: Room) -> None:
     room.play("raise")
-    room.until(lambda: room.who.position.get(ARM, 0.0) > 0.3)
+    room.wait(lambda: room.who.position.get(ARM, 0.0) > 0.3)
     room.stop()
-    room.until(lambda: room.who.stands_still)
+    room.wait(lambda: room.who.stands_still)
     held = room.who.position[ARM]
     room.player.begin_stop()
-    room.until(room.player.is_stopped)
+    room.wait(room.player.is_stopped)
     room.falls_silent()
     assert room.who.position[ARM] == held
 
@@ -227,25 +264,25 @@ def test_a_behaviour_that_is_disabled_leaves_the_robot_alone(room: Room) -> None
     room.who.behavior.publish(BehaviorState(state=BehaviorState.DISABLED))
     room.falls_silent()
     room.who.behavior.publish(BehaviorState(state=BehaviorState.IDLE))
-    room.until(lambda: room.who.position[YAW] < -0.2)
+    room.wait(lambda: room.who.position[YAW] < -0.2)
 
 
 def test_a_robot_that_disappears_is_taken_up_again_when_it_is_back(room: Room) -> None:
-    room.until(lambda: room.who.position)
+    room.wait(lambda: room.who.position)
     goal = room.play("raise")
-    room.until(lambda: room.who.position.get(ARM, 0.0) > 0.3)
+    room.wait(lambda: room.who.position.get(ARM, 0.0) > 0.3)
     room.executor.remove_node(room.sim)
-    room.until(lambda: goal.over)
+    room.wait(lambda: goal.over)
     assert "no joint states for 1." in goal.result.message
-    room.until(lambda: (room.who.eyes[-1].r, room.who.eyes[-1].b) == (1.0, pytest.approx(0.1)))
+    room.wait(lambda: (room.who.eyes[-1].r, room.who.eyes[-1].b) == (1.0, pytest.approx(0.1)))
     again = room.play("raise")
-    room.until(lambda: again.over)
+    room.wait(lambda: again.over)
     assert "no joint states" in again.result.message
     room.executor.add_node(room.sim)
-    room.until(lambda: abs(room.who.position[ARM]) < 0.05)  # from where it was, to rest
+    room.wait(lambda: abs(room.who.position[ARM]) < 0.05)  # from where it was, to rest
     room.breathes()
     last = room.play("raise")
-    room.until(lambda: last.over)
+    room.wait(lambda: last.over)
     assert last.result.success
 
 
@@ -256,7 +293,7 @@ def test_joint_states_without_sense_move_nothing(room: Room) -> None:
     for _ in range(5):
         room.who.states.publish(nonsense)
     goal = room.play("raise")
-    room.until(lambda: goal.over)
+    room.wait(lambda: goal.over)
     assert goal.result.success
 
 
@@ -269,7 +306,7 @@ def test_speed_and_idling_change_while_the_robot_runs(room: Room) -> None:
     def seconds() -> float:
         told = len(room.who.told)
         goal = room.play("raise")
-        room.until(lambda: goal.over and len(room.who.told) > told)
+        room.wait(lambda: goal.over and len(room.who.told) > told)
         stamp = room.who.told[told].points[-1].time_from_start
         return float(stamp.sec + stamp.nanosec * 1e-9)
 
@@ -302,9 +339,9 @@ def test_the_eyes_of_the_simulated_robot_blink(room: Room) -> None:
     arrays: list[MarkerArray] = []
     room.who.create_subscription(MarkerArray, "/sim_robot/markers", arrays.append, 10)
     room.who.eyes_light.publish(ColorRGBA(r=1.0, g=0.5, b=0.0, a=0.0))
-    room.until(lambda: any(shut(array) == 2 for array in arrays))
+    room.wait(lambda: any(shut(array) == 2 for array in arrays))
     room.who.eyes_light.publish(ColorRGBA(r=1.0, g=0.5, b=0.0, a=1.0))
-    room.until(lambda: arrays and shut(arrays[-1]) == 0)
+    room.wait(lambda: arrays and shut(arrays[-1]) == 0)
 
 
 def shut(array: MarkerArray) -> int:
@@ -314,6 +351,6 @@ def shut(array: MarkerArray) -> int:
 
 
 def test_the_eyes_blink_and_whoever_comes_late_sees_them(room: Room) -> None:
-    room.until(lambda: any(light.a < 0.5 for light in room.who.eyes))
-    room.until(lambda: room.who.eyes[-1].a == 1.0)
+    room.wait(lambda: any(light.a < 0.5 for light in room.who.eyes))
+    room.wait(lambda: room.who.eyes[-1].a == 1.0)
     assert all(0.0 <= light.a <= 1.0 for light in room.who.eyes)

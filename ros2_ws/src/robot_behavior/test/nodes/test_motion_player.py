@@ -74,13 +74,13 @@ class World:
     def play(self, motion: str, priority: int = 128) -> Any:
         return self._send(self.person.client, PlayMotion.Goal(motion=motion, priority=priority))
 
-    def until(self, condition: Callable[[], object], timeout_s: float = 15.0) -> None:
+    def wait(self, condition: Callable[[], object], timeout_s: float = 15.0) -> None:
         assert spin_until(self.executor, condition, timeout_s)
 
     def ready(self) -> None:
-        self.until(self.person.client.server_is_ready)
-        self.until(lambda: self.person.states and self.player._unreachable() == "")
-        self.until(lambda: self.person.trajectory.get_subscription_count())
+        self.wait(self.person.client.server_is_ready)
+        self.wait(lambda: self.person.states and self.player.problem is None)
+        self.wait(lambda: self.person.trajectory.get_subscription_count())
 
 
 def player(**parameters: Any) -> MotionPlayer:
@@ -118,22 +118,22 @@ def assert_limits_held(states: list[JointState]) -> None:
 def test_a_motion_reaches_its_pose_within_the_limits_and_the_robot_rests(world: World) -> None:
     person = world.person
     goal = world.play("raise")
-    world.until(lambda: goal.over)
+    world.wait(lambda: goal.over)
     assert goal.status == SUCCEEDED and goal.result.success and goal.result.message == ""
     assert max(state.position[state.name.index(ARM)] for state in person.states) == (
         pytest.approx(0.8, abs=0.05)
     )
     assert len(goal.progress) > 5
     assert goal.progress == sorted(goal.progress) and 0.9 < goal.progress[-1] <= 1.0
-    world.until(lambda: abs(person.position(ARM)) < 0.01 and world.player.is_stopped())
+    world.wait(lambda: abs(person.position(ARM)) < 0.01 and world.player.is_stopped())
     assert_limits_held(person.states)
 
 
 def test_equal_priority_preempts_and_the_reason_is_told(world: World) -> None:
     first = world.play("raise")
-    world.until(lambda: world.person.position(ARM) > 0.2)
+    world.wait(lambda: world.person.position(ARM) > 0.2)
     second = world.play("turn")
-    world.until(lambda: first.over and second.over)
+    world.wait(lambda: first.over and second.over)
     assert first.status == ABORTED
     assert first.result.message == "preempted by a goal of priority 128"
     assert second.status == SUCCEEDED
@@ -143,24 +143,24 @@ def test_equal_priority_preempts_and_the_reason_is_told(world: World) -> None:
 
 def test_lower_priority_is_rejected_and_changes_nothing(world: World) -> None:
     first = world.play("raise", 200)
-    world.until(lambda: first.accepted)
+    world.wait(lambda: first.accepted)
     second = world.play("turn", 199)
-    world.until(lambda: first.over and second.over)
+    world.wait(lambda: first.over and second.over)
     assert not second.accepted
     assert first.status == SUCCEEDED
 
 
 def test_cancelled_motion_ends_at_once_and_the_robot_rests(world: World) -> None:
     goal = world.play("raise")
-    world.until(lambda: world.person.position(ARM) > 0.3)
+    world.wait(lambda: world.person.position(ARM) > 0.3)
     goal.handle.cancel_goal_async()
-    world.until(lambda: goal.over)
+    world.wait(lambda: goal.over)
     assert goal.status == CANCELED and goal.result.message == "cancelled"
     assert world.person.position(ARM) > 0.05  # it answers before it has come to rest
-    world.until(lambda: abs(world.person.position(ARM)) < 0.01)
+    world.wait(lambda: abs(world.person.position(ARM)) < 0.01)
     assert_limits_held(world.person.states)
     again = world.play("turn")
-    world.until(lambda: again.over)
+    world.wait(lambda: again.over)
     assert again.status == SUCCEEDED
 
 
@@ -176,9 +176,9 @@ def test_a_motion_that_cannot_be_played_says_why_and_disturbs_nobody(
     world: World, motion: str, complaint: str
 ) -> None:
     playing = world.play("raise", 50)
-    world.until(lambda: playing.accepted)
+    world.wait(lambda: playing.accepted)
     goal = world.play(motion, 200)
-    world.until(lambda: goal.over and playing.over)
+    world.wait(lambda: goal.over and playing.over)
     assert goal.status == ABORTED and not goal.result.success
     assert re.search(complaint, goal.result.message)
     assert playing.status == SUCCEEDED
@@ -186,66 +186,66 @@ def test_a_motion_that_cannot_be_played_says_why_and_disturbs_nobody(
 
 def test_every_goal_of_a_burst_gets_its_result(world: World) -> None:
     goals = [world.play(m, p) for p in (10, 200, 30, 200, 255) for m in ("raise", "turn")]
-    world.until(lambda: all(goal.over for goal in goals))
+    world.wait(lambda: all(goal.over for goal in goals))
     assert goals[-1].status == SUCCEEDED
     assert all(goal.status in (ABORTED, SUCCEEDED) for goal in goals if goal.accepted)
-    world.until(world.player.is_stopped)
+    world.wait(world.player.is_stopped)
 
 
 def test_a_stop_takes_the_robot_to_rest(world: World) -> None:
     goal = world.play("raise")
-    world.until(lambda: world.person.position(ARM) > 0.4)
+    world.wait(lambda: world.person.position(ARM) > 0.4)
     world.player.begin_stop()
-    world.until(world.player.is_stopped, 4.0)
-    world.until(lambda: goal.over)
+    world.wait(world.player.is_stopped, 4.0)
+    world.wait(lambda: goal.over)
     assert goal.status == ABORTED and goal.result.message == "the motion player stops"
     assert abs(world.person.position(ARM)) < 0.05
     late = world.play("turn")
-    world.until(lambda: late.over)
+    world.wait(lambda: late.over)
     assert late.status == ABORTED
 
 
 def test_a_robot_that_vanishes_ends_the_goal(world: World) -> None:
     goal = world.play("raise")
-    world.until(lambda: world.person.position(ARM) > 0.2)
+    world.wait(lambda: world.person.position(ARM) > 0.2)
     world.executor.remove_node(world.sim)
-    world.until(lambda: goal.over)
+    world.wait(lambda: goal.over)
     assert goal.status == ABORTED and "no joint states for 1." in goal.result.message
-    world.until(world.player.is_stopped, 3.0)
+    world.wait(world.player.is_stopped, 3.0)
 
 
 def test_a_robot_that_does_not_obey_ends_the_goal(world: World) -> None:
     goal = world.play("raise")
-    world.until(lambda: world.person.position(ARM) > 0.2)
+    world.wait(lambda: world.person.position(ARM) > 0.2)
     world.person.trajectory.publish(JointTrajectory())  # somebody else stops the robot
-    world.until(lambda: goal.over)
+    world.wait(lambda: goal.over)
     assert goal.status == ABORTED
     assert f"{ARM} is at " in goal.result.message and "expected 0.80" in goal.result.message
-    world.until(lambda: abs(world.person.position(ARM)) < 0.01)
+    world.wait(lambda: abs(world.person.position(ARM)) < 0.01)
 
 
 def test_without_joint_states_nothing_moves(send_goal: Callable) -> None:
     with spinning(Person, lambda: player(urdf=str(URDF))) as (executor, nodes):
         world = World(executor, nodes, send_goal)
-        world.until(world.person.client.server_is_ready)
+        world.wait(world.person.client.server_is_ready)
         goal = world.play("nod")
-        world.until(lambda: goal.over)
+        world.wait(lambda: goal.over)
         assert goal.status == ABORTED
         assert "no joint state yet of ankle_pitch_joint" in goal.result.message
         world.player.begin_stop()
-        world.until(world.player.is_stopped, 1.0)
+        world.wait(world.player.is_stopped, 1.0)
 
 
 def test_the_shipped_motions_are_listed(world: World) -> None:
     client = world.person.create_client(Trigger, "/motion_player/list_motions")
-    world.until(client.service_is_ready)
+    world.wait(client.service_is_ready)
     future = client.call_async(Trigger.Request())
-    world.until(future.done)
+    world.wait(future.done)
     assert future.result().message == "rest, raise, turn"
 
 
 def test_the_simulated_robot_is_seen_and_refuses_nonsense(world: World) -> None:
-    world.until(lambda: world.person.markers)
+    world.wait(lambda: world.person.markers)
     array = world.person.markers[-1]
     assert len(array.markers) > 40
     assert len({(marker.ns, marker.id) for marker in array.markers}) == len(array.markers)
@@ -258,17 +258,17 @@ def test_the_simulated_robot_is_seen_and_refuses_nonsense(world: World) -> None:
         point.time_from_start.sec = 1
         world.person.trajectory.publish(JointTrajectory(joint_names=[ARM], points=[point]))
     seen = len(world.person.states)
-    world.until(lambda: len(world.person.states) > seen + 20)
+    world.wait(lambda: len(world.person.states) > seen + 20)
     assert world.person.position(ARM) == 0.0
 
 
 def test_the_simulated_robot_goes_home_when_everything_is_stopped(world: World) -> None:
     goal = world.play("raise")
-    world.until(lambda: world.person.position(ARM) > 0.4)
+    world.wait(lambda: world.person.position(ARM) > 0.4)
     world.player.begin_stop()
     world.sim.begin_stop()
-    world.until(lambda: world.player.is_stopped() and world.sim.is_stopped(), 4.0)
-    world.until(lambda: goal.over)
+    world.wait(lambda: world.player.is_stopped() and world.sim.is_stopped(), 4.0)
+    world.wait(lambda: goal.over)
     assert abs(world.person.position(ARM)) < 0.01
 
 

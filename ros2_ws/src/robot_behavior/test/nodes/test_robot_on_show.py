@@ -42,7 +42,7 @@ class Show:
 
         self.viewer.create_subscription(MarkerArray, topic, take, EVENTS)
 
-    def until(self, condition: Any) -> None:
+    def wait_until(self, condition: Any) -> None:
         assert spin_until(self.executor, condition)
 
     def text(self, space: str) -> str:
@@ -72,9 +72,9 @@ def test_any_robot_that_tells_its_joints_is_drawn(show: Show) -> None:
         faces = [m for (ns, _), m in show.shown.items() if ns == "head_link"]
         return faces[0].pose.orientation.z if faces else 0.0
 
-    show.until(lambda: turned(0.5) > 0.2)
+    show.wait_until(lambda: turned(0.5) > 0.2)
     first = set(show.shown)
-    show.until(lambda: turned(-0.5) < -0.2)
+    show.wait_until(lambda: turned(-0.5) < -0.2)
     assert set(show.shown) == first and len(first) > 40
     assert {marker.header.frame_id for marker in show.shown.values()} == {"base_link"}
 
@@ -82,18 +82,18 @@ def test_any_robot_that_tells_its_joints_is_drawn(show: Show) -> None:
 def test_no_robot_is_drawn_before_one_tells_its_joints(show: Show) -> None:
     show.watch("motion_player/markers")
     show.watch("behavior_node/markers")
-    show.until(lambda: show.text("state"))
+    show.wait_until(lambda: show.text("state"))
     assert not any(ns.endswith("_link") for ns, _ in show.shown)
 
 
 def test_a_sentence_is_shown_while_it_is_said(show: Show) -> None:
     show.watch("behavior_node/markers")
-    show.until(lambda: show.text("state") == "idle" and show.text("reason"))
+    show.wait_until(lambda: show.text("state") == "idle" and show.text("reason"))
     assert ("bubble", 2) not in show.shown
     client = ActionClient(show.viewer, Say, "say")
-    show.until(client.server_is_ready)
+    show.wait_until(client.server_is_ready)
     client.send_goal_async(Say.Goal(text="What a day", priority=200))
-    show.until(lambda: show.text("speech") == "What a day" and ("bubble", 2) in show.shown)
-    show.until(lambda: ("speech", 0) not in show.shown)
+    show.wait_until(lambda: show.text("speech") == "What a day" and ("bubble", 2) in show.shown)
+    show.wait_until(lambda: ("speech", 0) not in show.shown)
     assert ("bubble", 2) not in show.shown
     client.destroy()

@@ -11,9 +11,14 @@ import pytest
 from robot_behavior.body import urdf
 from robot_behavior.motion.check import Checker
 from robot_behavior.motion.check_program import TILT_DEG
-from robot_behavior.motion.course import CourseState, JointFollower
 from robot_behavior.motion.library import Motion, load_motions
-from robot_behavior.motion.trajectory import JointStates, Trajectory, plan
+from robot_behavior.motion.trajectory import (
+    CourseState,
+    JointFollower,
+    JointStates,
+    Trajectory,
+    plan,
+)
 
 SOURCE = Path(__file__).parents[3]
 URDF = SOURCE / "fer_bringup" / "urdf" / "humanoid.urdf"
@@ -77,5 +82,5 @@ def test_the_stop_does_not_tip_the_robot(name: str) -> None:
     times = np.concatenate([part + since for part, _, since in parts])
     positions = np.vstack([rows[: len(part)] for part, rows, _ in parts])
     whole = Trajectory(trajectory.joints, times, positions, np.zeros_like(positions))
-    tilt, _lag = Physics(URDF, MODEL)._follow(whole)
+    tilt, _lag = Physics(URDF, MODEL).follow(whole)
     assert math.degrees(tilt) < TILT_DEG / 2.0

@@ -94,12 +94,12 @@ class Scene:
     def thaw(self, node: str) -> None:
         self._running[node].send_signal(signal.SIGCONT)
 
-    def until(self, condition: Callable[[], object], timeout_s: float = 30.0) -> None:
+    def wait_until(self, condition: Callable[[], object], timeout_s: float = 30.0) -> None:
         assert spin_until(self._executor, condition, timeout_s), self.log.read_text()
 
     def go_on(self, seconds: float) -> None:
         end = time.monotonic() + seconds
-        self.until(lambda: time.monotonic() > end)
+        self.wait_until(lambda: time.monotonic() > end)
 
     def has_said(self, text: str) -> bool:
         return text in self.log.read_text()
@@ -126,7 +126,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 def raise_the_arms(scene: Scene, send_goal: Callable) -> None:
     """Until they are high and move; asks again where a dead server has been asked."""
     witness = scene.witness
-    scene.until(witness.motion.server_is_ready)
+    scene.wait_until(witness.motion.server_is_ready)
     goals: list[Any] = []
     asked = 0.0
 
@@ -138,7 +138,7 @@ def raise_the_arms(scene: Scene, send_goal: Callable) -> None:
             goals.append(send_goal(witness.motion, PlayMotion.Goal(motion="happy_arms_up")))
         return witness.arm > 1.0
 
-    scene.until(raised)
+    scene.wait_until(raised)
 
 
 def start_with_raised_arms(scene: Scene, send_goal: Callable) -> None:
@@ -154,10 +154,10 @@ def test_the_robot_rests_when_its_motion_player_is_killed(
     start_with_raised_arms(scene, send_goal)
     scene.kill("motion_player")
     killed, poses = time.monotonic(), len(scene.witness.poses)
-    scene.until(lambda: scene.has_said("the motion player is gone"), 10.0)
+    scene.wait_until(lambda: scene.has_said("the motion player is gone"), 10.0)
     # In 1.1 s of the robot's own: it tells 50 poses a second, and none while the computer pauses.
     assert len(scene.witness.poses) - poses < 100
-    scene.until(scene.rests, 10.0)
+    scene.wait_until(scene.rests, 10.0)
     # Not with a jump: 5 rad/s is the fastest joint's limit, and there are 50 messages a second.
     assert scene.witness.fastest(killed) < 0.3
 
@@ -169,8 +169,8 @@ def test_the_robot_rests_when_its_motion_player_is_killed(
 def test_the_robot_rests_when_its_motion_player_hangs(scene: Scene, send_goal: Callable) -> None:
     start_with_raised_arms(scene, send_goal)
     scene.freeze("motion_player")
-    scene.until(lambda: scene.has_said("the motion player is gone"), 10.0)
-    scene.until(scene.rests, 10.0)
+    scene.wait_until(lambda: scene.has_said("the motion player is gone"), 10.0)
+    scene.wait_until(scene.rests, 10.0)
 
     scene.thaw("motion_player")
     raise_the_arms(scene, send_goal)
@@ -181,16 +181,16 @@ def test_the_eyes_of_somebody_else_are_no_sign_of_life(scene: Scene, send_goal: 
     scene.witness.create_timer(0.05, lambda: light.publish(ColorRGBA(r=1.0, a=1.0)))
     start_with_raised_arms(scene, send_goal)
     scene.kill("motion_player")
-    scene.until(lambda: scene.has_said("the motion player is gone"), 10.0)
-    scene.until(scene.rests, 10.0)
+    scene.wait_until(lambda: scene.has_said("the motion player is gone"), 10.0)
+    scene.wait_until(scene.rests, 10.0)
 
 
 def test_a_robot_that_somebody_stopped_stays_although_its_motion_player_is_killed(
     scene: Scene, send_goal: Callable
 ) -> None:
     start_with_raised_arms(scene, send_goal)
-    scene.until(scene.witness.stop.service_is_ready)
-    scene.until(scene.witness.stop.call_async(Trigger.Request()).done)
+    scene.wait_until(scene.witness.stop.service_is_ready)
+    scene.wait_until(scene.witness.stop.call_async(Trigger.Request()).done)
     scene.go_on(0.5)
     held = scene.witness.arm
     scene.kill("motion_player")
@@ -215,13 +215,13 @@ def test_servos_rest_when_the_motion_player_is_killed(
             stderr=subprocess.DEVNULL,
         )
     try:
-        scene.until(board.exists)
-        scene.start("robot_bridge", backend="serial", port=board, urdf=URDF)
+        scene.wait_until(board.exists)
+        scene.start("robot_bridge", robot="servo_humanoid", port=board, urdf=URDF)
         scene.start("motion_player", urdf=URDF, motions_file=CONFIG / "motions.yaml", idle=0.0)
         raise_the_arms(scene, send_goal)
         scene.kill("motion_player")
-        scene.until(lambda: scene.has_said("the motion player is gone"), 10.0)
-        scene.until(scene.rests, 10.0)
+        scene.wait_until(lambda: scene.has_said("the motion player is gone"), 10.0)
+        scene.wait_until(scene.rests, 10.0)
     finally:
         servos.kill()
         servos.wait()
@@ -241,14 +241,14 @@ def test_behaviours_go_on_when_the_speech_node_is_killed(scene: Scene) -> None:
         show("happy")
         return bool(witness.said and witness.states and witness.states[-1].speech)
 
-    scene.until(speaks)
+    scene.wait_until(speaks)
     scene.kill("speech_node")
 
     def goes_on() -> bool:
         show("scared")
         return any(state.emotion == "scared" and state.motion for state in witness.states)
 
-    scene.until(goes_on, 20.0)
+    scene.wait_until(goes_on, 20.0)
     assert scene.has_said("say fell silent during") or scene.has_said("say did not")
 
 
@@ -258,10 +258,10 @@ def test_the_robot_rests_when_perception_is_killed(scene: Scene) -> None:
     scene.start("motion_player", urdf=URDF, motions_file=CONFIG / "motions.yaml", idle=0.0)
     scene.behave(perception_timeout_s=1.0)
     scene.start("mock_person", label="happy", size=0.3)
-    scene.until(lambda: witness.arm > 0.5)
+    scene.wait_until(lambda: witness.arm > 0.5)
     scene.kill("mock_person")
-    scene.until(lambda: "perception is silent" in witness.states[-1].reason, 10.0)
-    scene.until(lambda: max(map(abs, witness.poses[-1][1].values())) < 0.06, 15.0)
+    scene.wait_until(lambda: "perception is silent" in witness.states[-1].reason, 10.0)
+    scene.wait_until(lambda: max(map(abs, witness.poses[-1][1].values())) < 0.06, 15.0)
 
 
 def test_a_stop_holds_although_the_behaviours_go_on(scene: Scene) -> None:
@@ -270,8 +270,8 @@ def test_a_stop_holds_although_the_behaviours_go_on(scene: Scene) -> None:
     scene.start("motion_player", urdf=URDF, motions_file=CONFIG / "motions.yaml")
     scene.behave()
     scene.start("mock_person", label="happy")
-    scene.until(lambda: witness.arm > 0.5)
-    scene.until(witness.stop.call_async(Trigger.Request()).done)
+    scene.wait_until(lambda: witness.arm > 0.5)
+    scene.wait_until(witness.stop.call_async(Trigger.Request()).done)
     scene.go_on(0.5)
     held = dict(witness.poses[-1][1])
     scene.go_on(4.0)

@@ -1,4 +1,4 @@
-"""`behavior-sim`: scripts, recordings, the timeline, the film, and what a mistake is told."""
+"""`behavior-sim`: scripts, the timeline, the film, and what a mistake is told."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import yaml
 from PIL import Image
 
 from robot_behavior.simulator.command import main, read
-from robot_behavior.simulator.recording import COLUMNS, Sighting, View, read_recording, rows
+from robot_behavior.simulator.views import Sighting
+from robot_behavior.yaml_file import ConfigError
 
 CONFIG = Path(__file__).parents[2] / "config"
 URDF = Path(__file__).parents[3] / "fer_bringup" / "urdf" / "humanoid.urdf"
@@ -20,7 +21,6 @@ events:
   - {at: 0.5, face: anna, size: 0.2, label: happy}
   - {at: 5.0, face: anna, leaves: true}
 """
-HEADER = ",".join(COLUMNS)
 
 
 def run(*arguments: object) -> int:
@@ -99,21 +99,11 @@ def test_the_largest_of_several_faces_is_attended_to_and_kept(tmp_path: Path) ->
     assert attended == {"bert"}
 
 
-def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
-    anna, bert = Sighting("anna", "happy", 0.875, 0.1), Sighting("bert", "sad", 0.5, 0.2)
-    views = [View(0.0, ()), View(0.1, (anna,)), View(0.25, (anna, bert), bert)]
-    file = tmp_path / "seen.csv"
-    written = [HEADER, *(",".join(row) for view in views for row in rows(view))]
-    file.write_text("\n".join(written) + "\n")
-    assert read_recording(file) == views
-
-
-def test_three_columns_are_enough(tmp_path: Path) -> None:
-    file = tmp_path / "seen.csv"
-    file.write_text("time,face_id,label\n5.0,a,happy\n6.0,a,happy\n")
-    first, second = read_recording(file)
-    assert (first.time, second.time) == (0.0, 1.0)
-    assert second.attended == Sighting("a", "happy", 1.0, 0.0)
+def test_a_script_may_use_the_labels_that_the_behaviours_answer(script: Path) -> None:
+    script.write_text(SHORT.replace("label: happy", "label: contempt"))
+    assert read(script, ["contempt"])[-20].faces[0].label == "contempt"
+    with pytest.raises(ConfigError, match=r"label is 'contempt', expected one of angry"):
+        read(script)
 
 
 BAD_SCRIPTS = [
@@ -142,38 +132,14 @@ def test_a_mistake_in_a_script_is_one_line(
     assert error.count("\n") == 1
 
 
-BAD_RECORDINGS = [
-    ("", "line 1 is ''"),
-    ("time,label,face\n", "line 1 is 'time,label,face', expected time,face_id,label,confidence"),
-    (f"{HEADER}\n", "has no rows"),
-    (f"{HEADER}\n1,a,happy\n", "line 2: has another number of columns"),
-    (f"{HEADER}\nnan,a,happy,1,0,1\n", "line 2: time is 'nan', expected a number"),
-    (f"{HEADER}\n0,a,glad,1,0,1\n", "line 2: label is 'glad', expected one of"),
-    (f"{HEADER}\n0,a,sad,2,0,1\n", "line 2: confidence is '2', expected a number 0..1"),
-    (f"{HEADER}\n0,a,sad,1,big,1\n", "line 2: size is 'big', expected a number 0..1"),
-    (f"{HEADER}\n0,a,sad,1,0,yes\n", "line 2: attended is 'yes', expected 0 or 1"),
-    (f"{HEADER}\n1,a,sad,1,0,1\n0,a,sad,1,0,1\n", "line 3: time is '0', expected a time"),
-    (f"{HEADER}\n0,a,sad,1,0,1\n9e9,a,sad,1,0,1\n", "line 3: time is '9e9', expected at most"),
-]
-
-
-@pytest.mark.parametrize(("text", "message"), BAD_RECORDINGS)
-def test_a_mistake_in_a_recording_is_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, message: str
-) -> None:
-    file = tmp_path / "seen.csv"
-    file.write_text(text)
-    assert run(file) == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["nowhere.yaml"], "nowhere.yaml: cannot be read"),
-        (["film.avi"], "film.avi: ends in '.avi', expected one of .yaml, .yml, .csv"),
+        (["film.avi"], "film.avi: ends in '.avi', expected a folder or one of .yaml, .yml, .mcap"),
+        (["seen.csv"], "seen.csv: ends in '.csv', expected a folder or one of .yaml, .yml, .mcap"),
+        (["nowhere.mcap"], "nowhere.mcap: does not exist, expected a bag"),
+        (["nowhere"], "nowhere: does not exist, expected a bag"),
         (["--locale", "plain English"], "--locale is 'plain English', expected a language tag"),
         (["--video", "film.webm"], "film.webm: ends in '.webm', expected one of .mp4, .gif"),
         (["--video", "/nowhere/film.mp4"], "/nowhere/film.mp4: cannot be written"),
@@ -183,7 +149,7 @@ def test_a_mistake_in_a_recording_is_one_line(
 def test_other_mistakes_are_one_line(
     capfd: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
-    minute = [] if arguments[0].startswith(("nowhere.y", "film")) else [MINUTE]
+    minute = [] if arguments[0].startswith(("nowhere", "film", "seen")) else [MINUTE]
     assert run(*minute, *arguments) == 2
     told = [line for line in capfd.readouterr().err.splitlines() if line.startswith("behavior-sim")]
     assert len(told) == 1

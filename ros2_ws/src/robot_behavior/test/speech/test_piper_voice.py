@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from robot_behavior.prosody import PLAIN, Prosody
 from robot_behavior.speech.piper import NeuralVoice
-from robot_behavior.speech.text import PLAIN, Prosody
-from robot_behavior.speech.voice import SpeechError
+from robot_behavior.speech.voice import SpeechError, VoiceSettings
 
 MOCK = "robot_behavior.testing.mock_piper"
 Make = Callable[..., Path]
+
+
+def neural(files: tuple[Path, ...], module: str = "piper", **settings: Any) -> NeuralVoice:
+    joined = os.pathsep.join(map(str, files))
+    return NeuralVoice(VoiceSettings(piper_voice=joined, **settings), module)
 
 
 def wanted() -> bool:
@@ -42,7 +48,14 @@ def make(tmp_path: Path) -> Make:
 
 
 def test_the_voice_that_speaks_the_language_is_used(make: Make) -> None:
-    voice = NeuralVoice([make("en_US"), make("de_DE"), make("zh_CN")], 160, 100, MOCK)
+    voice = neural(
+        (
+            make("en_US"),
+            make("de_DE"),
+            make("zh_CN"),
+        ),
+        MOCK,
+    )
     assert voice.language("en") == voice.language("en-GB") == "en-us"
     assert voice.language("de-AT") == "de-de" and voice.language("zh") == "zh-cn"
     with pytest.raises(SpeechError, match="no voice speaks 'fr', expected one of de, de-de, en"):
@@ -52,14 +65,14 @@ def test_the_voice_that_speaks_the_language_is_used(make: Make) -> None:
 
 def test_an_older_description_names_its_language_for_espeak(make: Make) -> None:
     file = make("en_GB", language={}, espeak={"voice": "cmn"})
-    assert NeuralVoice([file], 160, 100, MOCK).language("zh-TW") == "zh"
+    assert neural((file,), MOCK).language("zh-TW") == "zh"
 
 
 def test_rate_and_volume_are_obeyed(make: Make) -> None:
     file = make("en_US", inference={"length_scale": 1.5})
 
     def say(wpm: int, volume: int, prosody: Prosody) -> tuple[float, int]:
-        voice = NeuralVoice([file], wpm, volume, MOCK)
+        voice = neural((file,), MOCK, rate_wpm=wpm, volume=volume)
         sound = voice.synthesise("You look happy.", "en-us", prosody, wanted)
         return sound.duration, int(np.abs(sound.samples).max())
 
@@ -70,7 +83,7 @@ def test_rate_and_volume_are_obeyed(make: Make) -> None:
 
 
 def test_it_stops_between_sentences_when_nobody_wants_to_hear_more(make: Make) -> None:
-    voice = NeuralVoice([make("en_US")], 160, 100, MOCK)
+    voice = neural((make("en_US"),), MOCK)
     whole = voice.synthesise("One two. Three four.", "en-us", PLAIN, wanted)
     part = voice.synthesise("One two. Three four.", "en-us", PLAIN, lambda: True)
     assert 0 < part.duration < 0.7 * whole.duration
@@ -90,27 +103,39 @@ def test_an_unusable_description_is_named(
     make: Make, changes: dict[str, Any], complaint: str
 ) -> None:
     with pytest.raises(SpeechError, match=f"en_US.onnx.json: .*{complaint}|{complaint}"):
-        NeuralVoice([make("en_US", **changes)], 160, 100, MOCK)
+        neural((make("en_US", **changes),), MOCK)
 
 
 def test_files_that_are_missing_or_do_not_go_together_are_named(make: Make) -> None:
     with pytest.raises(SpeechError, match=r"/no/voice.onnx is missing \(parameter piper_voice\)"):
-        NeuralVoice([Path("/no/voice.onnx")], 160, 100, MOCK)
+        neural((Path("/no/voice.onnx"),), MOCK)
     with pytest.raises(SpeechError, match="expected one or more voices of the same rate"):
-        NeuralVoice([make("en_US"), make("de_DE", 22050)], 160, 100, MOCK)
+        neural(
+            (
+                make("en_US"),
+                make("de_DE", 22050),
+            ),
+            MOCK,
+        )
     with pytest.raises(SpeechError, match="already a voice for 'en-us'"):
-        NeuralVoice([make("en_US"), make("en_US")], 160, 100, MOCK)
+        neural(
+            (
+                make("en_US"),
+                make("en_US"),
+            ),
+            MOCK,
+        )
     Path(f"{make('en_US')}.json").unlink()
     with pytest.raises(SpeechError, match=r"en_US.onnx.json is missing"):
-        NeuralVoice([make("de_DE").with_name("en_US.onnx")], 160, 100, MOCK)
+        neural((make("de_DE").with_name("en_US.onnx"),), MOCK)
 
 
 def test_a_missing_piper_says_what_to_install(make: Make) -> None:
     with pytest.raises(SpeechError, match="pip install piper-tts.*backend:=espeak"):
-        NeuralVoice([make("en_US")], 160, 100, "no_such_piper")
+        neural((make("en_US"),), "no_such_piper")
 
 
 def test_a_file_that_is_no_network_is_named(make: Make) -> None:
     pytest.importorskip("piper", reason="piper-tts is not installed")
     with pytest.raises(SpeechError, match=r"en_US.onnx: is not a piper voice"):
-        NeuralVoice([make("en_US")], 160, 100)
+        neural((make("en_US"),))

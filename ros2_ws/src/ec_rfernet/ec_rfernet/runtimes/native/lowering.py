@@ -1,17 +1,30 @@
-"""From layers to operations on planes."""
+"""From a bundle's networks to programs of our kernels, when the bundle is exported.
+
+A network's layers become operations on planes, and these the words of a program. Importing this
+needs onnx, and so does the robot never.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ec_rfernet.bundle import INT8, ONNX, Bundle
+from ec_rfernet.bundle import Bundle, forget_others, save
+from ec_rfernet.files import staged
 from ec_rfernet.runtimes.classifier import network_input
 from ec_rfernet.runtimes.native import network_graph, operations
+from ec_rfernet.runtimes.native.kernels import (
+    MAGIC,
+    NETWORKS,
+    VERSION,
+    KernelProgram,
+    NativeClassifier,
+)
 from ec_rfernet.runtimes.native.network_graph import (
     GraphLayer,
     NetworkGraph,
@@ -321,42 +334,60 @@ class _Lowering:
         return result
 
 
-# ----------------------------------------------------------------------
 # Programs: what the kernels of ec_rfernet_native compute, as words of 32 bits.
 
-_MAGIC, _VERSION = 0x45435246, 1
-_SIZE, _LABELS = 5, 6  # where they are among the words
 
+def add_programs(bundle: Bundle) -> Bundle:
+    """Writes the programs of a bundle beside the networks that they are made of.
 
-@dataclass(frozen=True)
-class Program:
-    """What computes a bundle's network.
+    They appear together with the manifest that names them, or not at all.
 
-    Attributes:
-        words: int32, as ``parser.cpp`` reads them.
+    Returns:
+        The bundle as it is now: with the programs' sha256, and with why there is none.
+
+    Raises:
+        InputError: one of the bundle's networks is damaged.
+        OSError: the folder cannot be written.
     """
-
-    words: np.ndarray
-
-    @property
-    def size(self) -> int:
-        """Side of the square input, pixels."""
-        return int(self.words[_SIZE])
-
-    @property
-    def labels(self) -> int:
-        """Number of logits."""
-        return int(self.words[_LABELS])
+    with staged(bundle.folder) as folder:
+        for name in bundle.sha256:
+            if bundle.file(name).exists():
+                shutil.copyfile(bundle.file(name), folder / name)
+        written = save(write_programs(dataclasses.replace(bundle, folder=folder)))
+    return forget_others(dataclasses.replace(written, folder=bundle.folder))
 
 
-def program(bundle: Bundle, precision: str) -> Program:
-    """The program of a bundle in a precision.
+def write_programs(bundle: Bundle) -> Bundle:
+    """Writes the programs of a bundle's networks into its folder, but not its manifest.
+
+    Returns:
+        The bundle, with why there is no program of one of its networks.
+
+    Raises:
+        InputError: one of the bundle's networks is damaged.
+        OSError: the folder cannot be written.
+    """
+    reasons = {}
+    for precision, name in NETWORKS.items():
+        place = bundle.file(NativeClassifier.files[precision])
+        place.unlink(missing_ok=True)
+        if not bundle.file(name).exists():
+            continue
+        try:
+            program(bundle, precision).write(place)
+        except UnsupportedError as error:
+            reasons[precision] = str(error)
+    return dataclasses.replace(bundle, not_lowered=reasons)
+
+
+def program(bundle: Bundle, precision: str) -> KernelProgram:
+    """The program of a bundle's network, made anew.
 
     Raises:
         UnsupportedError: the kernels do not compute such a network.
         InputError: the bundle's file is damaged.
     """
-    graph = network_graph.read(bundle.file(INT8 if precision == "int8" else ONNX))
+    graph = network_graph.read(bundle.file(NETWORKS[precision]))
     if graph.takes_pixels:
         raise UnsupportedError("a network that takes pixels, expected one that takes numbers")
     try:
@@ -368,19 +399,19 @@ def program(bundle: Bundle, precision: str) -> Program:
         raise UnsupportedError(f"a graph that is not whole: {error!r}") from error
 
 
-def assemble(lowered: Lowered, size: int) -> Program:
+def assemble(lowered: Lowered, size: int) -> KernelProgram:
     """Operations, with their planes at places in memory."""
     places, memory = arrange(lowered.operations)
     logits = lowered.logits
     head = (
-        _MAGIC, _VERSION, int(lowered.int8), memory, lowered.values, size, logits.count,
+        MAGIC, VERSION, int(lowered.int8), memory, lowered.values, size, logits.count,
         logits.first,
     )  # fmt: skip
     parts = [np.array(head, np.int32)]
     for operation in lowered.operations:
         parts.append(np.array([operation.code], np.int32))
         parts += [_words(field, places) for field in operation.fields]
-    return Program(np.concatenate(parts))
+    return KernelProgram(np.concatenate(parts))
 
 
 def _levels(bundle: Bundle) -> np.ndarray:

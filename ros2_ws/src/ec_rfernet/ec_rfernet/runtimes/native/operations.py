@@ -10,7 +10,6 @@ import numpy as np
 
 from ec_rfernet.runtimes.native.network_graph import Steps, UnsupportedError, Weights
 
-# ----------------------------------------------------------------------
 # Planes of pixels in memory, as ``operations.hpp`` of ec_rfernet_native describes them.
 
 _ALIGN = 16
@@ -111,8 +110,6 @@ def arrange(operations: Sequence[Operation]) -> tuple[dict[Plane, int], int]:
 def _round_up(elements: int) -> int:
     return -(-elements // _ALIGN) * _ALIGN
 
-
-# ----------------------------------------------------------------------
 
 _INPUT, _CONVOLVE, _POOL, _AVERAGE, _SCALE, _ADD, _DENSE, _LINE = range(8)
 

@@ -1,4 +1,4 @@
-"""NAO, behind naoqi_driver2, as a robot that is moved joint by joint."""
+"""The driver of NAO, which speaks the topics of naoqi_driver2."""
 
 from __future__ import annotations
 
@@ -13,19 +13,31 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
-from fer_common.parameters import declare
 from fer_common.qos import EVENTS
-from fer_common.runner import StartError
-from fer_common.settings import setting
+from fer_common.reason import Reason
 from robot_behavior.body.robot_model import JointLimits, RobotModel
-from robot_behavior.nodes.robot_files import config_path
-from robot_behavior.robots.backend import JointReport, LinkHealth
-from robot_behavior.robots.joint_stream import JointStream, read_joints
-from robot_behavior.robots.optional import message_type
-from robot_behavior.yaml_file import ConfigError, Section
+from robot_behavior.robots.backend import (
+    STOPPED,
+    JointDriver,
+    JointReport,
+    LinkHealth,
+    message_type,
+    read_joints,
+)
+from robot_behavior.robots.nao import NaoSettings
+from robot_behavior.yaml_file import Section
 
-# ----------------------------------------------------------------------
-# Between the joints of the humanoid and those of NAO.
+JOINTS_FILE = Path(__file__).with_name("joints.yaml")
+"""The mapping that is installed."""
+
+SILENCE_S = 1.0
+"""A robot whose joint states stay away for so long is lost."""
+
+EVERY = 2
+"""Every second position is sent: the driver's connection to the robot is slow."""
+
+Send = Callable[[list[str], list[float]], None]
+"""Sends angles, rad, to joints of NAO."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +74,7 @@ def load_nao(file: Path, joints: Mapping[str, JointLimits]) -> NaoMap:
     """The mapping of a YAML file.
 
     Args:
-        file: a mapping ``joints`` of joints, see ``config/nao.yaml``.
+        file: a mapping ``joints`` of joints, see ``joints.yaml``.
         joints: the joints of the robot's model.
 
     Raises:
@@ -89,20 +101,8 @@ def _joint(entry: Section, model: JointLimits) -> NaoJoint:
     return NaoJoint(name, sign, offset, limits)
 
 
-# ----------------------------------------------------------------------
-
-SILENCE_S = 1.0
-"""A robot whose joint states stay away for so long is lost."""
-
-EVERY = 2
-"""Every second position is sent: the driver's connection to the robot is slow."""
-
-Send = Callable[[list[str], list[float]], None]
-"""Sends angles, rad, to joints of NAO."""
-
-
-class NaoLink:
-    """A `robot_behavior.robots.backend.JointLink` to NAO.
+class NaoDriver(JointDriver):
+    """Moves NAO joint by joint.
 
     Args:
         joints: which joint of NAO stands for which of the humanoid.
@@ -124,19 +124,22 @@ class NaoLink:
         return {name: joint.limits for name, joint in self._joints.items()}
 
     @property
-    def problem(self) -> str:
-        """Why NAO cannot be moved; empty if it can."""
+    def problem(self) -> Reason | None:
+        """See `RobotDriver`."""
         if self._stopped:
-            return "NAO is stopped until ~/release is called"
+            return Reason(STOPPED, "NAO is stopped until ~/release is called")
         missing = [j.name for name, j in self._joints.items() if name not in self._positions]
         if missing:
-            return f"NAO has not told where {', '.join(missing[:3])} is: does naoqi_driver run?"
+            names = ", ".join(missing[:3])
+            return Reason("unknown", f"NAO has not told where {names} is: does naoqi_driver run?")
         silence = self._clock() - (self._seen or 0.0)
-        return f"NAO has been silent for {silence:.1f} s" if silence > SILENCE_S else ""
+        if silence > SILENCE_S:
+            return Reason("silent", f"NAO has been silent for {silence:.1f} s")
+        return None
 
     @property
     def health(self) -> LinkHealth:
-        """See `robot_behavior.robots.backend.JointLink`."""
+        """See `JointDriver`."""
         silence_s = math.inf if self._seen is None else self._clock() - self._seen
         return LinkHealth("naoqi_driver", silence_s, self._sent, self._heard)
 
@@ -150,26 +153,26 @@ class NaoLink:
                 self._seen = self._clock()
 
     def update(self) -> JointReport | None:
-        """See `robot_behavior.robots.backend.JointLink`."""
+        """See `JointDriver`."""
         if self.problem and not self._stopped:
             return None
         complete = len(self._positions) == len(self._joints)
         return JointReport(dict(self._positions)) if complete else None
 
     def move(self, positions: Mapping[str, float]) -> None:
-        """See `robot_behavior.robots.backend.JointLink`."""
+        """See `JointDriver`."""
         self._count += 1
         if self._count % EVERY == 0 and not self.problem:
             self._command(positions)
 
     def stop(self) -> None:
-        """See `robot_behavior.robots.backend.JointLink`."""
+        """See `JointDriver`."""
         if len(self._positions) == len(self._joints):
             self._command(self._positions)
         self._stopped = True
 
     def release(self) -> None:
-        """See `robot_behavior.robots.backend.JointLink`."""
+        """See `JointDriver`."""
         self._stopped = False
 
     def close(self) -> None:
@@ -184,53 +187,31 @@ class NaoLink:
         )
 
 
-# ----------------------------------------------------------------------
-# NAO: the backend that speaks the topics of naoqi_driver2.
-
-
-@dataclass(frozen=True)
-class NaoqiParams:
-    """The parameters of this backend."""
-
-    driver_namespace: str = setting("nao", "Namespace in which naoqi_driver runs.")
-    nao_file: str = setting("", "Path of the joint mapping; empty: the installed file.")
-    nao_speed: float = setting(
-        0.6, "Share of its speed that NAO may use to catch up.", low=0.05, high=1.0
-    )
-    nao_speaks: bool = setting(True, "Whether NAO says what is on the topic speech.")
-
-
-def create(node: Node, model: RobotModel) -> JointStream:
-    """The backend for a bridge.
+def create(node: Node, model: RobotModel, settings: NaoSettings) -> NaoDriver:
+    """The driver, with its topics on the bridge's node.
 
     Raises:
-        StartError: naoqi_bridge_msgs is not installed, or the mapping is unusable.
+        StartError: naoqi_bridge_msgs is not installed.
+        ConfigError: the mapping is unusable.
     """
-    params = declare(node, NaoqiParams)
     angles = message_type("naoqi_bridge_msgs", "msg", "JointAnglesWithSpeed")
-    try:
-        file = config_path(params.nao_file, "nao_file", "nao.yaml")
-        joints = load_nao(file, model.limits)
-    except ConfigError as error:
-        raise StartError(str(error)) from error
-    space = params.driver_namespace.strip("/")
+    file = Path(settings.nao_file).expanduser() if settings.nao_file else JOINTS_FILE
+    space = settings.driver_namespace.strip("/")
     publisher = node.create_publisher(angles, f"{space}/joint_angles", EVENTS)
 
     def send(names: list[str], values: list[float]) -> None:
-        message = angles(joint_names=names, joint_angles=values, speed=params.nao_speed)
+        message = angles(joint_names=names, joint_angles=values, speed=settings.nao_speed)
         message.header.stamp = node.get_clock().now().to_msg()
         publisher.publish(message)
 
-    link = NaoLink(joints, send, time.monotonic)
+    driver = NaoDriver(load_nao(file, model.limits), send, time.monotonic)
     node.create_subscription(
         JointState,
         f"{space}/joint_states",
-        lambda message: link.heard(message.name, message.position),
+        lambda message: driver.heard(message.name, message.position),
         qos_profile_sensor_data,
     )
-    if params.nao_speaks:
+    if settings.nao_speaks:
         voice = node.create_publisher(String, f"{space}/speech", EVENTS)
         node.create_subscription(String, "speech", voice.publish, EVENTS)
-    stream = JointStream(model.limits, link)
-    node.get_logger().info(f"simulates joints that NAO lacks: {', '.join(stream.simulated)}")
-    return stream
+    return driver

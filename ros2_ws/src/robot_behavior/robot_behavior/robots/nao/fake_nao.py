@@ -16,7 +16,7 @@ from std_msgs.msg import String
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, STREAM
 from fer_common.settings import setting
-from robot_behavior.robots.optional import message_type
+from robot_behavior.robots.backend import message_type
 
 RATE_HZ = 50.0
 FASTEST = 7.0

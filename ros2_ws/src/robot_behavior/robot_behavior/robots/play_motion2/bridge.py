@@ -13,17 +13,22 @@ from rclpy.node import Node
 
 from fer_common.diagnostics import Mishaps, Report, error
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
+from fer_common.exclusive_action import ExclusiveAction
+from fer_common.goal_client import FOREIGN, GoalClient
+from fer_common.goals import REJECTED, UNSTOPPABLE
 from fer_common.graph_watch import ServerWatch
 from fer_common.parameters import declare
+from fer_common.reason import Reason
 from fer_common.settings import setting
-from robot_behavior.nodes.exclusive_action import ExclusiveAction
-from robot_behavior.robots.newest_goal import NewestGoal
-from robot_behavior.robots.optional import message_type
+from robot_behavior.robots.backend import message_type
 
 RATE_HZ = 20.0
 
-END_S = 5.0
-"""A cancelled motion that does not end within this time is given up."""
+NO_NAME, STOPPING, NO_SERVER = "no_name", "stopping", "no_server"
+"""Codes of the reasons why a goal is refused."""
+
+TOO_LONG, CANCELLED = "too_long", "cancelled"
+"""Codes of the reasons why a motion was cut short, beside those of `fer_common.goals`."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +64,20 @@ class PlayMotion2Bridge(Node):
         self._params = declare(self, PlayMotion2Params)
         self._monotonic = clock
         self._type = message_type("play_motion2_msgs", "action", "PlayMotion2")
-        self._goal = NewestGoal(self, self._type, self._params.action, self._outcome, self._on_end)
-        self._playing = ""  # the motion under way
-        self._next = ""  # the motion that waits for the end of the one under way
-        self._cut_short = self._resting = self._stopping = False
-        self._since = 0.0  # of the motion under way, or of its cancellation
-        self._cancelling = False
+        self._goal: GoalClient[str] = GoalClient(
+            self,
+            self._type,
+            self._params.action,
+            self._message,
+            self._on_end,
+            lambda result: (result.success, result.error or None),
+            FOREIGN,
+            clock,
+        )
+        self._playing: str | None = None  # the motion under way, or the last one
+        self._next: str | None = None  # the motion that waits for the end of the one under way
+        self._cut_short = self._resting = self._stopping = self._overdue = False
+        self._since = 0.0  # of the motion under way
         self._action = ExclusiveAction(
             self, PlayMotion, "play_motion", self._refusal, self._begin, self._stop
         )
@@ -83,7 +96,7 @@ class PlayMotion2Bridge(Node):
 
     def is_stopped(self) -> bool:
         """Whether nothing is under way."""
-        return not self._goal.busy and not self._next and not self._action.busy
+        return not self._goal.busy and self._next is None and not self._action.busy
 
     def destroy_node(self) -> None:
         """Also takes the action's server and client away."""
@@ -92,81 +105,85 @@ class PlayMotion2Bridge(Node):
         self._goal.destroy()
         super().destroy_node()
 
-    def _refusal(self, goal: PlayMotion.Goal) -> str:
-        """Why a goal cannot be carried out; empty if it can."""
+    def _refusal(self, goal: PlayMotion.Goal) -> Reason | None:
+        """Why a goal cannot be carried out; None if it can."""
         if not goal.motion:
-            return "the motion has no name"
+            return Reason(NO_NAME, "the motion has no name")
         if self._stopping:
-            return "the bridge to play_motion2 stops"
-        return "" if self._goal.available else f"nobody serves {self._params.action}"
+            return Reason(STOPPING, "the bridge to play_motion2 stops")
+        if not self._goal.available:
+            return Reason(NO_SERVER, f"nobody serves {self._params.action}")
+        return None
 
     def _begin(self, goal: PlayMotion.Goal) -> None:
         self._next, self._cut_short = goal.motion, False
         if self._goal.busy:
-            self._cancel()
+            self._goal.cancel()
         else:
-            self._send_next()
+            self._send_next(goal.motion)
 
     def _stop(self) -> None:
-        self._next, self._cut_short = "", True
-        self._cancel()
+        self._next, self._cut_short = None, True
+        self._goal.cancel()
 
-    def _cancel(self) -> None:
-        if self._goal.busy and not self._cancelling:
-            self._cancelling, self._since = True, self._monotonic()
-            self._goal.cancel()
-
-    def _send_next(self) -> None:
-        name, self._next = self._next, ""
-        self._resting = False
+    def _send_next(self, name: str) -> None:
+        self._next, self._resting = None, False
         self._play(name)
 
     def _play(self, name: str) -> None:
-        self._playing, self._cancelling, self._since = name, False, self._monotonic()
-        skip = self._params.skip_planning
+        self._playing, self._overdue, self._since = name, False, self._monotonic()
         self.get_logger().info(f"plays '{name}'")
-        self._goal.send(self._type.Goal(motion_name=name, skip_planning=skip))
+        self._goal.start(name, name)
+
+    def _message(self, name: str) -> Any:
+        return self._type.Goal(motion_name=name, skip_planning=self._params.skip_planning)
 
     def _tick(self) -> None:
-        if not self._goal.busy:
-            return
-        waited = self._monotonic() - self._since
-        if not self._goal.available:
-            self._goal.give_up()
-            self._next = ""
-            self._on_end(f"{self._params.action} disappeared")
-        elif self._cancelling and waited > END_S:
-            self._goal.give_up()
-            self._next = ""
-            self._on_end(f"{self._params.action} did not stop within {END_S:g} s")
-        elif waited > self._params.longest_s:
-            self._cut_short = True
-            self._cancel()
+        if self._goal.update():
+            self._next = None  # who does not stop, or is gone, plays nothing else
+            self._on_end()
+        elif self._goal.busy and not self._overdue and self._is_too_long():
+            self._overdue = self._cut_short = True
+            self._goal.cancel()
 
-    def _on_end(self, reason: str) -> None:
-        was_resting, was_cancelled = self._resting, self._cancelling
-        self._cancelling = self._resting = False
-        if self._next:
-            self._send_next()
+    def _is_too_long(self) -> bool:
+        return self._monotonic() - self._since > self._params.longest_s
+
+    def _on_end(self) -> None:
+        """What was under way has ended: the next motion follows, or rest, or nothing."""
+        was_resting, self._resting = self._resting, False
+        if self._next is not None:
+            self._send_next(self._next)
             return
+        problem = self._problem()
         if was_resting:
-            if reason:
-                self._mishaps.note(f"cannot go to rest: {reason}")
-                self.get_logger().error(f"cannot go to rest: {reason}")
+            if problem is not None:
+                self._mishaps.note(f"cannot go to rest: {problem}")
+                self.get_logger().error(f"cannot go to rest: {problem}")
             return
-        if was_cancelled and reason == "cancelled":
-            reason = f"took longer than {self._params.longest_s:g} s"
-        if reason == "rejected":
-            reason = f"{self._params.action} rejected it: unknown, or busy with another motion"
-        if reason and not was_cancelled:
-            self._mishaps.note(f"{self._playing}: {reason}")
-        self._action.finish(not reason, reason)
+        if problem is not None and problem.code not in (TOO_LONG, CANCELLED):
+            self._mishaps.note(f"{self._playing}: {problem}")
+        self._action.finish(problem is None, problem)
         if self._cut_short and self._params.rest_motion and self._goal.available:
             self._cut_short, self._resting = False, True
             self._play(self._params.rest_motion)
 
+    def _problem(self) -> Reason | None:
+        """Why the motion that has just ended was not completed; None if it was."""
+        end = self._goal.end
+        if end is None or end.succeeded:
+            return None
+        if self._overdue and (end.problem is None or end.problem.code != UNSTOPPABLE):
+            return Reason(TOO_LONG, f"took longer than {self._params.longest_s:g} s")
+        if end.problem is None:
+            return Reason(CANCELLED, "cancelled")
+        if end.problem.code == REJECTED:
+            rejected = f"{self._params.action} rejected it: unknown, or busy with another motion"
+            return Reason(REJECTED, rejected)
+        return Reason(end.problem.code, end.message) if end.message else end.problem
+
     def _report(self) -> Report:
-        motion = self._playing if self._goal.busy else ""
+        motion = self._playing if self._goal.busy else None
         values = {
             "state": "playing" if motion else "idle",
             "motion": motion or "none",
@@ -179,6 +196,3 @@ class PlayMotion2Bridge(Node):
         missing = [error(finding.text) for finding in self._watch.findings()]
         summary = f"plays {motion}" if motion else "idle"
         return Report(summary, values, [error(self._mishaps.recent), *missing])
-
-    def _outcome(self, result: Any) -> str:
-        return "" if result.success else result.error or "failed"

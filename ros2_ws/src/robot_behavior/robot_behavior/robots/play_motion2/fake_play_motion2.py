@@ -13,7 +13,7 @@ from rclpy.node import Node
 
 from fer_common.parameters import declare
 from fer_common.settings import setting
-from robot_behavior.robots.optional import message_type
+from robot_behavior.robots.backend import message_type
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class FakePlayMotion2(Node):
 
     Attributes:
         played: name and end (succeeded, failed, cancelled) of each motion so far.
-        fault: when not empty, motions end with it.
+        fault: with which motions end; None for motions that succeed.
         stubborn: whether cancellations are refused.
     """
 
@@ -40,7 +40,8 @@ class FakePlayMotion2(Node):
         super().__init__("play_motion2", **options)
         self._params = declare(self, FakePlayMotion2Params)
         self.played: list[tuple[str, str]] = []
-        self.fault, self.stubborn = "", False
+        self.fault: str | None = None
+        self.stubborn = False
         self._goal: ServerGoalHandle | None = None
         self._since, self._gone = 0.0, False
         self._action = message_type("play_motion2_msgs", "action", "PlayMotion2")
@@ -56,9 +57,9 @@ class FakePlayMotion2(Node):
         self.create_timer(0.02, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     @property
-    def playing(self) -> str:
-        """Name of the motion under way; empty for none."""
-        return self._goal.request.motion_name if self._goal is not None else ""
+    def playing(self) -> str | None:
+        """Name of the motion under way; None for none."""
+        return self._goal.request.motion_name if self._goal is not None else None
 
     def destroy_node(self) -> None:
         """Takes the server away; harmless when repeated."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rclpy.action import ActionServer, CancelResponse
@@ -15,11 +16,11 @@ from sensor_msgs.msg import JointState
 
 from fer_common.parameters import declare
 from fer_common.qos import STREAM
+from fer_common.runner import StartError
 from fer_common.settings import setting
+from robot_behavior.body import urdf
 from robot_behavior.motion.simulation import Simulation, TrajectoryError
-from robot_behavior.nodes.robot_files import read_model
-from robot_behavior.nodes.trajectory_message import follow
-from robot_behavior.robots.optional import message_type
+from robot_behavior.robots.backend import follow, message_type
 
 RATE_HZ = 50.0
 
@@ -39,16 +40,23 @@ class FakeController(Node):
         clock: monotonic seconds.
         options: of `rclpy.node.Node`.
 
+    Raises:
+        StartError: control_msgs is not installed, or the URDF is unusable.
+
     Attributes:
         simulation: the robot.
-        fault: when not empty, goals are aborted with it.
+        fault: with which goals are aborted; None for goals that are followed.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, **options: Any) -> None:
         super().__init__("fake_controller", **options)
         params = declare(self, ControllerParams)
-        self.simulation = Simulation(read_model(params.urdf).limits)
-        self.fault = ""
+        try:
+            file = Path(params.urdf).expanduser() if params.urdf else urdf.humanoid()
+            self.simulation = Simulation(urdf.load(file).limits)
+        except urdf.UrdfError as error:
+            raise StartError(str(error)) from error
+        self.fault: str | None = None
         self._monotonic, self._last = clock, clock()
         self._goal: ServerGoalHandle | None = None
         self._action = message_type("control_msgs", "action", "FollowJointTrajectory")

@@ -8,17 +8,12 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from rclpy.node import Node
-
-from fer_common.parameters import declare
-from fer_common.runner import StartError
-from fer_common.settings import setting
+from fer_common.reason import Reason
 from robot_behavior.body.robot_model import JointLimits, RobotModel
-from robot_behavior.nodes.robot_files import config_path
-from robot_behavior.robots.backend import JointReport, LinkHealth
-from robot_behavior.robots.joint_stream import JointStream, read_joints
+from robot_behavior.robots.backend import STOPPED, JointDriver, JointReport, LinkHealth, read_joints
+from robot_behavior.robots.servo_humanoid import ServoSettings
 from robot_behavior.robots.servo_humanoid.protocol import (
     CHANNELS,
     FASTEST,
@@ -38,10 +33,10 @@ from robot_behavior.robots.servo_humanoid.protocol import (
     Type,
     encode,
 )
-from robot_behavior.yaml_file import ConfigError, Section
+from robot_behavior.yaml_file import Section
 
-# ----------------------------------------------------------------------
-# Which servo moves which joint, and how.
+SERVOS_FILE = Path(__file__).with_name("servos.yaml")
+"""The servos of the shipped robot."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +89,7 @@ def load_servos(file: Path, joints: Mapping[str, JointLimits]) -> ServoMap:
     A servo's limits are what the file and the robot's model both allow.
 
     Args:
-        file: a mapping ``servos`` of joints, see ``config/servo_humanoid.yaml``.
+        file: a mapping ``servos`` of joints, see ``servos.yaml``.
         joints: the joints of the robot's model.
 
     Raises:
@@ -127,8 +122,6 @@ def _servo(entry: Section, model: JointLimits) -> Servo:
     return Servo(channel, zero, slope, limits)
 
 
-# ----------------------------------------------------------------------
-
 RETRY_S = 0.5
 """Time between two attempts to open a port."""
 
@@ -155,8 +148,8 @@ class Port(Protocol):
         """Gives the port back."""
 
 
-class ServoBoard:
-    """A `robot_behavior.robots.backend.JointLink` to the servo board.
+class ServoBoard(JointDriver):
+    """Moves the servos of a board.
 
     It opens the port, hands every servo's limits to the board, which confirms them, and
     starts over when the port disappears or the board starts anew.
@@ -182,12 +175,12 @@ class ServoBoard:
         self._servos, self._open_port, self._name, self._clock = servos, open_port, name, clock
         self._port: Port | None = None
         self._reader = FrameReader()
-        self._failure = "is not open yet"
+        self._failure: Reason | None = self._because("closed", "is not open yet")
         self._retry_at = clock()
         self._heard = -math.inf
         self._sent = self._received = 0
         self._setup: deque[SerialFrame] = deque()
-        self._refusal = ""
+        self._refusal: Reason | None = None
         self._sent_at: float | None = None  # when the first frame of the setup was sent
         self._sequence = 0
         self._wanted: Type | None = None  # STOP or RELEASE, until the status shows it
@@ -199,20 +192,20 @@ class ServoBoard:
         return {joint: servo.limits for joint, servo in self._servos.items()}
 
     @property
-    def problem(self) -> str:
-        """Why the robot cannot be moved; empty if it can."""
-        if self._failure or self._refusal:
-            return f"servo board at {self._name} {self._failure or self._refusal}"
+    def problem(self) -> Reason | None:
+        """See `RobotDriver`."""
+        if found := self._failure or self._refusal:
+            return found
         if self._setup:
-            return f"servo board at {self._name} is being set up"
+            return self._because("setup", "is being set up")
         stopped = self.status is not None and self.status.state is BoardState.STOPPED
         if stopped or self._wanted is Type.STOP:
-            return f"servo board at {self._name} is stopped until ~/release is called"
-        return ""
+            return self._because(STOPPED, "is stopped until ~/release is called")
+        return None
 
     @property
     def health(self) -> LinkHealth:
-        """See `robot_behavior.robots.backend.JointLink`."""
+        """See `JointDriver`."""
         status, details = self.status, dict[str, object]({"watchdog [s]": WATCHDOG_S})
         if status is not None:
             causes = [cause.name.lower() for cause in Reset if status.cause & cause]
@@ -222,7 +215,7 @@ class ServoBoard:
         return LinkHealth(self._name, silence_s, self._sent, self._received, damaged, details)
 
     def update(self) -> JointReport | None:
-        """See `robot_behavior.robots.backend.JointLink`."""
+        """See `JointDriver`."""
         now = self._clock()
         if self._port is None and not self._opened(now):
             return None
@@ -232,7 +225,8 @@ class ServoBoard:
                 self._received += 1
                 interrupted |= self._take(frame, now)
             if now - self._heard > SILENCE_S:
-                self._failure = f"has been silent for {now - self._heard:.1f} s"
+                silence = f"has been silent for {now - self._heard:.1f} s"
+                self._failure = self._because("silent", silence)
                 if now - self._heard > REOPEN_S:
                     self._lose(self._failure)
                 return None
@@ -240,7 +234,7 @@ class ServoBoard:
             if self._wanted is not None:
                 self._send(SerialFrame(self._wanted))
         except OSError as error:
-            self._lose(f"disappeared ({_reason(error)})")
+            self._lose(self._gone(error))
             return None
         status = self.status
         if status is None or self._setup or self._failure:
@@ -252,7 +246,7 @@ class ServoBoard:
         return JointReport(positions, interrupted)
 
     def move(self, positions: Mapping[str, float]) -> None:
-        """See `robot_behavior.robots.backend.JointLink`."""
+        """See `JointDriver`."""
         if self.problem:
             return
         widths = [0] * CHANNELS
@@ -261,12 +255,12 @@ class ServoBoard:
         self._try_to_send(SerialFrame(Type.POSE, 0, tuple(widths)))
 
     def stop(self) -> None:
-        """See `robot_behavior.robots.backend.JointLink`."""
+        """See `JointDriver`."""
         self._wanted = Type.STOP
         self._try_to_send(SerialFrame(Type.STOP))
 
     def release(self) -> None:
-        """See `robot_behavior.robots.backend.JointLink`."""
+        """See `JointDriver`."""
         self._wanted = Type.RELEASE
 
     def close(self) -> None:
@@ -274,7 +268,8 @@ class ServoBoard:
         self._try_to_send(SerialFrame(Type.REST))
         if self._port is not None:
             self._port.close()
-        self._port, self.status, self._failure = None, None, "is closed"
+        self._port, self.status = None, None
+        self._failure = self._because("closed", "is closed")
 
     def _opened(self, now: float) -> bool:
         if now < self._retry_at:
@@ -282,15 +277,23 @@ class ServoBoard:
         try:
             self._port = self._open_port()
         except OSError as error:
-            self._failure = f"cannot be opened ({_reason(error)})"
+            # Another error is another reason, of which people should hear.
+            text = f"cannot be opened ({error.strerror or error})"
+            self._failure = self._because(f"cannot_open_{error.errno}", text)
             self._retry_at = now + RETRY_S
             return False
-        self._failure = "has not answered yet"
+        self._failure = self._because("no_answer", "has not answered yet")
         self._reader, self._heard, self.status = FrameReader(), now, None
         self._begin_setup()
         return True
 
-    def _lose(self, failure: str) -> None:
+    def _because(self, code: str, text: str) -> Reason:
+        return Reason(code, f"servo board at {self._name} {text}")
+
+    def _gone(self, error: OSError) -> Reason:
+        return self._because("gone", f"disappeared ({error.strerror or error})")
+
+    def _lose(self, failure: Reason) -> None:
         if self._port is not None:
             self._port.close()
         self._port, self.status, self._moving = None, None, False
@@ -301,7 +304,7 @@ class ServoBoard:
         unused = {i: SerialFrame(Type.LIMIT, 0, (i, 0, 0, 0, 0)) for i in range(CHANNELS)}
         limits = [used.get(channel, frame) for channel, frame in unused.items()]
         self._setup = deque([SerialFrame(Type.HELLO, 0, (VERSION,)), *limits])
-        self._sent_at, self._refusal, self._moving = None, "", False
+        self._sent_at, self._refusal, self._moving = None, None, False
 
     def _send_setup(self, now: float) -> None:
         if not self._setup or self.status is None:
@@ -314,7 +317,7 @@ class ServoBoard:
         """Whether the frame tells of an interruption."""
         status = BoardStatus.read(frame)
         if status is not None:
-            self._heard, self._failure, self.status = now, "", status
+            self._heard, self._failure, self.status = now, None, status
             return self._judge(status)
         if frame.type == Type.ANSWER and len(frame.words) == 2 and self._setup:
             sequence, code = frame.words
@@ -326,19 +329,19 @@ class ServoBoard:
         command = self._setup[0]
         if code == Code.DONE:
             self._setup.popleft()
-            self._refusal = ""
+            self._refusal = None
             self._sent_at = None
             if not self._setup:
                 self.status = None  # from before the last servo was set up
         elif command.type == Type.HELLO:
-            self._refusal = f"has another version of the firmware, expected version {VERSION}"
+            text = f"has another version of the firmware, expected version {VERSION}"
+            self._refusal = self._because("other_firmware", text)
         elif code == Code.NOT_NOW:
-            self._refusal = (
-                f"holds its servos with other limits (channel {command.words[0]}): "
-                "switch it off and on"
-            )
+            text = f"holds its servos with other limits (channel {command.words[0]})"
+            self._refusal = self._because("other_limits", f"{text}: switch it off and on")
         else:
-            self._refusal = f"refuses the limits {command.words[1:]} of channel {command.words[0]}"
+            text = f"refuses the limits {command.words[1:]} of channel {command.words[0]}"
+            self._refusal = self._because("refused_limits", text)
 
     def _judge(self, status: BoardStatus) -> bool:
         if self._wanted is not None:
@@ -364,39 +367,15 @@ class ServoBoard:
         try:
             self._send(frame)
         except OSError as error:
-            self._lose(f"disappeared ({_reason(error)})")
+            self._lose(self._gone(error))
 
 
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
-
-
-# ----------------------------------------------------------------------
-# Humanoids of hobby servos: the backend that drives the servo board.
-
-
-@dataclass(frozen=True)
-class SerialParams:
-    """The parameters of this backend."""
-
-    port: str = setting("/dev/ttyACM0", "Path of the serial port.")
-    servos_file: str = setting("", "Path of the servos; empty: the installed file.")
-
-
-def create(node: Node, model: RobotModel) -> JointStream:
-    """The backend for a bridge.
+def create(_node: Any, model: RobotModel, settings: ServoSettings) -> ServoBoard:
+    """The driver, with the serial port.
 
     Raises:
-        StartError: the servos file is unusable.
+        ConfigError: the servos file is unusable.
     """
-    params = declare(node, SerialParams)
-    try:
-        file = config_path(params.servos_file, "servos_file", "servo_humanoid.yaml")
-        servos = load_servos(file, model.limits)
-    except ConfigError as error:
-        raise StartError(str(error)) from error
-    board = ServoBoard(servos, lambda: SerialPort(params.port), params.port, time.monotonic)
-    stream = JointStream(model.limits, board)
-    if stream.simulated:
-        node.get_logger().info(f"simulates joints without a servo: {', '.join(stream.simulated)}")
-    return stream
+    file = Path(settings.servos_file).expanduser() if settings.servos_file else SERVOS_FILE
+    servos, port = load_servos(file, model.limits), settings.port
+    return ServoBoard(servos, lambda: SerialPort(port), port, time.monotonic)

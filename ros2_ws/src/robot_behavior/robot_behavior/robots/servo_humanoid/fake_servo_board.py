@@ -1,7 +1,7 @@
 """A servo board without a board: the firmware's twin in Python, on a pseudo-terminal.
 
 By hand: ``ros2 run robot_behavior fake_servo_board /tmp/board``, and the bridge with
-``-p backend:=serial -p port:=/tmp/board``.
+``-p robot:=servo_humanoid -p port:=/tmp/board``.
 """
 
 from __future__ import annotations

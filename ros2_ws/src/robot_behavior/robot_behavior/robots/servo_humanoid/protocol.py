@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 
-# ----------------------------------------------------------------------
 # Frames on the serial line of the servo board; the twin of ``frame.h`` of the firmware.
 #
 # A frame is a start byte (0x80 + type, type 0..126), a sequence number (0..127), words of two
@@ -121,7 +120,7 @@ def _decode(data: bytes) -> SerialFrame | None:
     return SerialFrame(covered[0] & 0x7F, covered[1], tuple(high << 7 | low for high, low in pairs))
 
 
-# ----------------------------------------------------------------------
+# What the frames mean.
 
 VERSION = 1
 CHANNELS = 18
@@ -216,7 +215,6 @@ class BoardStatus:
         return SerialFrame(Type.STATUS, 0, words)
 
 
-# ----------------------------------------------------------------------
 # A serial port that never waits.
 
 _SPEED = getattr(termios, f"B{BAUD}")

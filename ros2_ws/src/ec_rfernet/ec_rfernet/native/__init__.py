@@ -1,1 +1,0 @@
-"""Networks as programs for the kernels of the package ``ec_rfernet_native``."""

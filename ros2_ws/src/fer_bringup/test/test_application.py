@@ -1,0 +1,68 @@
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from fer_bringup.application import Companions, command
+from fer_bringup.arguments import ARGUMENTS, RobotSettings
+from fer_bringup.assembly import Part
+from fer_common.runner import StartError
+from fer_common.testing import until
+
+WAITS_FOR_CTRL_C = """
+import signal, sys
+signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+print("ready", flush=True)
+signal.pause()
+"""
+
+
+def program(text: str) -> list[str]:
+    return [sys.executable, "-c", text]
+
+
+def test_one_that_cannot_start_stops_the_robot() -> None:
+    with closing(Companions({"viewer_node": program("exit(2)")}, print)) as companions:
+        companions.check()
+        assert until(companions.have_failed)
+        with pytest.raises(StartError, match="viewer_node could not start"):
+            companions.check()
+
+
+def test_one_that_ends_later_is_told_of_once_and_the_robot_goes_on() -> None:
+    told: list[str] = []
+    with closing(Companions({"viewer_node": program("exit(1)")}, told.append)) as companions:
+
+        def is_told() -> bool:
+            assert not companions.have_failed()
+            return bool(told)
+
+        assert until(is_told)
+        companions.have_failed()
+        companions.check()
+    assert told == ["viewer_node has ended with exit code 1; the robot goes on"]
+
+
+def test_all_are_ended_as_by_ctrl_c(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    text = WAITS_FOR_CTRL_C.replace(
+        "sys.exit(0)", f"(open({str(tmp_path / 'end')!r}, 'w'), exit())"
+    )
+    companions = Companions({"a": program(text)}, print)
+    assert until(lambda: "ready" in capfd.readouterr().out)
+    companions.close()
+    assert (tmp_path / "end").exists()
+
+
+def test_the_command_line_carries_the_settings(tmp_path: Path) -> None:
+    file = tmp_path / "robot.yaml"
+    file.touch()
+    values = {a.name: a.default for a in ARGUMENTS} | {"namespace": "/lab", "log_level": "warn"}
+    settings = RobotSettings.read(values, file)
+    part = Part("fer_bringup", "x", "", {"images": True, "port": 3}, (("image", "eye"),))
+    program, *arguments = command(part, settings)
+    assert program.endswith("lib/fer_bringup/x")
+    assert " ".join(arguments) == (
+        f"--ros-args --log-level info -r __ns:=/lab -r image:=eye --params-file {file} "
+        "-p images:=true -p port:=3"
+    )

@@ -1,0 +1,206 @@
+"""An action server that works on one goal at a time and never blocks its executor."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.node import Node
+
+from fer_common.reason import Reason
+
+Goal = TypeVar("Goal")
+
+
+@dataclass
+class PrioritySlot(Generic[Goal]):
+    """Holds the goal under way: an equal or higher priority preempts, a lower one must wait.
+
+    Attributes:
+        goal: the goal; None while the slot is free.
+        priority: of that goal, 0..255.
+    """
+
+    goal: Goal | None = None
+    priority: int = 0
+
+    def admits(self, priority: int) -> bool:
+        """Whether a goal of this priority may have the slot."""
+        return self.goal is None or priority >= self.priority
+
+    def take(self, goal: Goal, priority: int) -> Goal | None:
+        """Gives the slot to a goal.
+
+        Returns:
+            The goal that had it until now, which ends here; None if the slot was free.
+
+        Raises:
+            ValueError: the slot does not admit the priority.
+        """
+        if not self.admits(priority):
+            raise ValueError(
+                f"priority {priority} is lower than {self.priority}, ask admits() first"
+            )
+        preempted, self.goal, self.priority = self.goal, goal, priority
+        return preempted
+
+    def release(self, goal: Goal) -> bool:
+        """Frees the slot, if it is this goal that has it.
+
+        Returns:
+            Whether it had the slot.
+        """
+        if self.goal is not goal:
+            return False
+        self.goal, self.priority = None, 0
+        return True
+
+
+OUTCOMES = ("done", "refused", "preempted", "cancelled", "failed")
+"""What may become of a goal."""
+
+SENDING_S = 0.1
+"""After a goal's end its result is on its way for so long: rclpy sends it when it spins next."""
+
+
+class ExclusiveAction:
+    """The server's side of an action whose goals have a ``priority``.
+
+    A goal of a lower priority than the one under way is rejected; another one preempts
+    it, which ends it as aborted, with the reason. A goal that cannot be carried out is
+    accepted and aborted at once, because a rejection could not carry the reason.
+
+    A goal's work is done by the node's timers and callbacks, which end it with `finish`.
+    rclpy executes a goal only then: an ``async`` execute callback that awaits the end
+    keeps a whole core busy (rclpy polls pending coroutines), a blocking one the executor.
+
+    Args:
+        node: the node that serves the action.
+        action_type: its result has ``success`` and ``message``, its feedback ``progress``.
+        name: of the action.
+        check: says why a goal cannot be carried out; None if it can.
+        begin: starts the work on a goal.
+        stop: stops the work; called upon cancellation.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        action_type: Any,
+        name: str,
+        check: Callable[[Any], Reason | None],
+        begin: Callable[[Any], None],
+        stop: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._log, self._type, self._name = node.get_logger(), action_type, name
+        self._check, self._begin, self._stop = check, begin, stop
+        self._slot: PrioritySlot[ServerGoalHandle] = PrioritySlot()
+        self._clock, self._ended = clock, -math.inf
+        self._ending = 0  # goals whose result has not been handed over yet
+        self._outcomes: Counter[str] = Counter()
+        self._server = ActionServer(
+            node,
+            action_type,
+            name,
+            execute_callback=self._never_called,
+            goal_callback=self._decide,
+            handle_accepted_callback=self._accept,
+            cancel_callback=self._cancel,
+        )
+
+    @property
+    def busy(self) -> bool:
+        """Whether a goal is under way, or a result on its way."""
+        sending = self._clock() - self._ended < SENDING_S
+        return self._slot.goal is not None or self._ending > 0 or sending
+
+    @property
+    def goal(self) -> Any:
+        """The goal under way; None if there is none."""
+        return self._slot.goal.request if self._slot.goal is not None else None
+
+    @property
+    def outcomes(self) -> dict[str, object]:
+        """How many goals have ended in which way, for a `fer_common.diagnostics.Report`."""
+        return {f"goals {outcome}": self._outcomes[outcome] for outcome in OUTCOMES}
+
+    def finish(self, success: bool, message: Reason | str | None = None) -> None:
+        """Ends the goal under way; does nothing when there is none.
+
+        Args:
+            success: whether it was completed.
+            message: why it was not; None for nothing.
+        """
+        handle = self._slot.goal
+        if handle is not None and self._slot.release(handle):
+            self._outcomes["done" if success else "failed"] += 1
+            self._end(handle, success, str(message or ""))
+
+    def report(self, progress: float) -> None:
+        """Publishes the progress of the goal under way, 0..1."""
+        if self._slot.goal is not None:
+            feedback = self._type.Feedback(progress=min(max(progress, 0.0), 1.0))
+            self._slot.goal.publish_feedback(feedback)
+
+    def destroy(self) -> None:
+        """Takes the server away; ``destroy_node`` would leave it to the garbage collector."""
+        self._server.destroy()
+
+    def _decide(self, request: Any) -> GoalResponse:
+        if self._slot.admits(request.priority) or self._check(request):
+            return GoalResponse.ACCEPT
+        self._outcomes["refused"] += 1
+        self._log.info(
+            f"{self._name}: rejected a goal of priority {request.priority}, "
+            f"one of priority {self._slot.priority} is under way"
+        )
+        return GoalResponse.REJECT
+
+    def _accept(self, handle: ServerGoalHandle) -> None:
+        request = handle.request
+        refusal = self._check(request)
+        if refusal:
+            self._outcomes["refused"] += 1
+            self._end(handle, False, str(refusal))
+            return
+        preempted = self._slot.take(handle, request.priority)
+        if preempted is not None:
+            self._outcomes["preempted"] += 1
+            self._end(preempted, False, f"preempted by a goal of priority {request.priority}")
+        self._begin(request)
+
+    def _cancel(self, handle: ServerGoalHandle) -> CancelResponse:
+        if not self._slot.release(handle):
+            return CancelResponse.REJECT  # it is ending already
+        self._stop()
+        self._outcomes["cancelled"] += 1
+        self._end(handle, False, "cancelled")
+        return CancelResponse.ACCEPT
+
+    def _end(self, handle: ServerGoalHandle, success: bool, message: str) -> None:
+        def conclude(handle: ServerGoalHandle) -> Any:
+            if handle.is_cancel_requested:
+                handle.canceled()
+            elif success:
+                handle.succeed()
+            else:
+                handle.abort()
+            self._ending -= 1
+            self._ended = self._clock()
+            return self._type.Result(success=success, message=message)
+
+        if not success:
+            self._log.info(f"{self._name}: {message}")
+        self._ending += 1
+        handle.execute(conclude)
+
+    def _never_called(self, handle: ServerGoalHandle) -> Any:
+        raise RuntimeError("every goal is executed with a callback of its own")

@@ -1,0 +1,1 @@
+"""What tests need and what ships: a made-up recording, a browser without a window."""

@@ -1,0 +1,96 @@
+"""What the probes find, each by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fer_monitor.doctor import probes
+from fer_monitor.doctor.host import Children, Host
+
+PACKAGE = Path(__file__).parents[2]
+
+
+class GreyDevice:
+    """Gives pictures of one grey, at a rate, for as long as there are any."""
+
+    def __init__(self, level: int, rate: float, count: int = 1000) -> None:
+        self.level, self.rate, self.count, self.now = level, rate, count, 0.0
+
+    def read(self):
+        self.count -= 1
+        self.now += 1 / self.rate
+        return (self.count >= 0, np.full((48, 64, 3), self.level, np.uint8))
+
+
+@pytest.mark.parametrize("rate", [5.0, 30.0, 120.0])
+def test_a_look_through_a_camera(rate):
+    device = GreyDevice(90, rate)
+    seen = probes.look(device, cv2.meanStdDev, lambda: device.now)
+    assert seen["rate"] == pytest.approx(rate)
+    assert (seen["width"], seen["height"], seen["mean"], seen["spread"]) == (64, 48, 90, 0)
+    assert device.now < 2.5
+
+
+@pytest.mark.parametrize(("count", "width"), [(0, 0), (2, 64)])
+def test_a_camera_that_stops(count, width):
+    device = GreyDevice(90, 30.0, count)
+    assert probes.look(device, cv2.meanStdDev, lambda: device.now)["width"] == width
+
+
+def test_a_real_video_as_camera(tmp_path):
+    writer = cv2.VideoWriter(str(tmp_path / "a.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 30, (64, 48))
+    for _ in range(10):
+        writer.write(np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8))
+    writer.release()
+    seen = probes.look(cv2.VideoCapture(str(tmp_path / "a.mp4")), cv2.meanStdDev)
+    assert seen["rate"] > 0 and 80 < seen["mean"] < 170 and seen["spread"] > 20
+
+
+def test_modules_are_imported_one_by_one(tmp_path, monkeypatch):
+    (tmp_path / "broken_module.py").write_text("raise RuntimeError('half\\ninstalled')")
+    monkeypatch.syspath_prepend(tmp_path)
+    errors = probes.imports("json", "no_such_module", "broken_module")["errors"]
+    assert set(errors) == {"no_such_module", "broken_module"}
+    assert errors["broken_module"] == "RuntimeError: half installed"
+
+
+def test_versions_of_what_is_installed_and_of_what_is_not():
+    found = probes.versions("numpy", "no-such-distribution")["versions"]
+    assert found == {"numpy": np.__version__, "no-such-distribution": None}
+
+
+def test_a_module_that_kills_the_process_is_named(tmp_path):
+    (tmp_path / "deadly.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGILL)")
+    environ = {**os.environ, "PYTHONPATH": f"{PACKAGE}:{tmp_path}"}
+    host = Host(None, environ, Children().run, environ)
+    errors = host.ask("imports", "deadly", limit_s=20.0)["errors"]
+    assert "killed the process" in errors["deadly"]
+
+
+def test_packages_of_others_that_register_something(tmp_path):
+    assert probes.registries() == {"foreign": [], "errors": [], "with_port": ["servo_humanoid"]}
+    info = tmp_path / "mine-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[robot_behavior.robots]\nmine = no_such_module:R\n")
+    environ = {**os.environ, "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
+    found = Host(None, environ, Children().run, environ).ask("registries", limit_s=20.0)
+    assert found["foreign"] == ["robot mine"] and "no_such_module" in found["errors"][0]
+
+
+def test_a_configured_piper_voice_is_tried(tmp_path):
+    pytest.importorskip("espeakng_loader")
+    settings = tmp_path / "robot.yaml"
+    settings.write_text('/**/speech_node:\n  ros__parameters:\n    piper_voice: "/no/voice.onnx"\n')
+    command = (sys.executable, "-m", "fer_monitor.doctor.probes", "sound", "20", str(settings))
+    values = json.loads(Children().run(command, 30.0).out.splitlines()[-1])
+    assert values["piper_voice"] == "/no/voice.onnx"
+    assert values["piper_error"]
+    assert values["voice_error"] is None and values["languages_missing"] == []

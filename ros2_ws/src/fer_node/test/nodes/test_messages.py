@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from ec_rfernet.faces.face import Box
+from ec_rfernet.labels import LABELS
+from fer_node.nodes.messages import camera_info, emotions, to_bgr, to_message
+from fer_node.perception.frame import DecodeError
+from fer_node.perception.pipeline import EmotionEstimate, Perceived
+from fer_node.testing.fakes import surely
+
+
+def message(encoding: str, pixels: np.ndarray, big: bool = False) -> Image:
+    height, width = pixels.shape[:2]
+    data = pixels.tobytes()
+    return Image(
+        height=height,
+        width=width,
+        encoding=encoding,
+        step=len(data) // height,
+        is_bigendian=big,
+        data=data,
+    )
+
+
+def test_an_image_survives_the_journey():
+    image = np.random.default_rng(0).integers(0, 256, (12, 17, 3), dtype=np.uint8)
+    sent = to_message(image, Header(frame_id="camera"))
+    assert (sent.header.frame_id, sent.encoding, sent.step) == ("camera", "bgr8", 51)
+    assert np.array_equal(to_bgr(sent), image)
+    assert np.array_equal(to_bgr(to_message(image[:, 3:9], Header())), image[:, 3:9])
+
+
+def test_further_encodings_are_left_to_cv_bridge_or_say_what_to_install():
+    try:
+        import cv_bridge  # noqa: F401
+    except ImportError:
+        with pytest.raises(DecodeError, match=r"'bayer_rggb8' is unknown.*install cv_bridge"):
+            to_bgr(message("bayer_rggb8", np.zeros((4, 4), np.uint8)))
+    else:
+        decoded = to_bgr(message("bayer_rggb8", np.full((4, 4), 9, np.uint8)))
+        assert decoded.shape == (4, 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "dtype", "channels"),
+    [
+        ("bgr8", np.uint8, 3),
+        ("rgb8", np.uint8, 3),
+        ("bgra8", np.uint8, 4),
+        ("rgba8", np.uint8, 4),
+        ("mono8", np.uint8, 1),
+        ("mono16", np.uint16, 1),
+        ("yuv422_yuy2", np.uint8, 2),
+    ],
+)
+def test_we_decode_as_cv_bridge_does(encoding, dtype, channels):
+    cv_bridge = pytest.importorskip("cv_bridge", reason="cv_bridge is not on PyPI")
+    shape = (24, 32) if channels == 1 else (24, 32, channels)
+    pixels = np.random.default_rng(1).integers(0, np.iinfo(dtype).max, shape).astype(dtype)
+    sent = message(encoding, pixels)
+    theirs = cv_bridge.CvBridge().imgmsg_to_cv2(sent, desired_encoding="bgr8")
+    assert np.abs(to_bgr(sent).astype(int) - theirs).max() <= 1
+
+
+def test_the_camera_is_a_pinhole():
+    info = camera_info(640, 480, 90.0, Header(frame_id="camera"))
+    assert (info.width, info.height, info.header.frame_id) == (640, 480, "camera")
+    assert info.k[0] == info.k[4] == info.p[0] == pytest.approx(320)
+    assert (info.k[2], info.k[5]) == (320, 240)
+
+
+def estimate(face_id: str, box: Box) -> EmotionEstimate:
+    return EmotionEstimate(face_id, "happy", 0.94, surely("happy"), 0.5, 0.25, box)
+
+
+def test_emotions_carry_labels_size_and_who_is_attended_to():
+    people = (estimate("aaaaa", Box(10, 20, 30, 40)), estimate("bbbbb", Box(-5, 200, 50, 90)))
+    header = Header(frame_id="camera")
+    message = emotions(Perceived(people, "bbbbb"), header, 320, 240)
+    assert (message.image_width, message.image_height) == (320, 240)
+    assert message.labels == list(LABELS)
+    assert message.attended == "bbbbb"
+    first, second = message.emotions
+    assert first.labels == list(LABELS)
+    assert first.probabilities == pytest.approx(surely("happy"))
+    assert (second.roi.x_offset, second.roi.width) == (0, 45)
+    assert (second.roi.y_offset, second.roi.height) == (200, 40)
+
+
+def test_of_nobody_the_labels_are_told_too():
+    message = emotions(Perceived(labels=("calm", "contempt")), Header(), 320, 240)
+    assert (message.labels, message.attended, message.emotions) == (["calm", "contempt"], "", [])

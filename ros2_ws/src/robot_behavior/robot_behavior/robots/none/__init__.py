@@ -1,0 +1,7 @@
+"""No robot: faces are read and answered in words, and nothing moves."""
+
+from __future__ import annotations
+
+from robot_behavior.robots import Robot
+
+ROBOT = Robot(description="no gestures", motion_player=False)

@@ -1,0 +1,11 @@
+"""The simulated humanoid: ideal joints, to try everything with."""
+
+from __future__ import annotations
+
+from robot_behavior.robots import Robot, RobotNode
+
+ROBOT = Robot(
+    description="the simulated humanoid",
+    node=RobotNode("sim_robot", "robot_behavior.nodes.sim_robot:SimRobot"),
+    humanoid=True,
+)
