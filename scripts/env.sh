@@ -10,8 +10,8 @@ else
 fi
 if [ -f "$_root/ros2_ws/install/local_setup.bash" ]; then
     . "$_root/ros2_ws/install/local_setup.bash"
-    # motion-check, behavior-sim, fer-report and fer-doctor, where there is no `ros2 run`.
-    for _package in robot_behavior fer_monitor; do
+    # robot, motion-check, behavior-sim, fer-report and fer-doctor, where there is no `ros2 run`.
+    for _package in fer_bringup robot_behavior fer_monitor; do
         PATH="$PATH:$_root/ros2_ws/install/$_package/lib/$_package"
     done
     unset _package

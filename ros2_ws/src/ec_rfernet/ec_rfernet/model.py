@@ -91,8 +91,7 @@ class Model:
                 picture file.
 
         Raises:
-            InputError: no such image, or not a picture.
-            OSError: the file cannot be read.
+            InputError: no such image, not a picture, or a file that cannot be read.
         """
         picture = read_image(Path(image)) if isinstance(image, str | Path) else _picture(image)
         bundle, faces = self.bundle, self.detector.detect(picture)
@@ -153,10 +152,12 @@ def read_image(path: Path) -> np.ndarray:
     """A picture file as uint8 [H, W, 3] BGR.
 
     Raises:
-        InputError: not a picture.
-        OSError: the file cannot be read.
+        InputError: not a picture, or the file cannot be read.
     """
-    image = decode(path.read_bytes(), cv2.IMREAD_COLOR)
+    try:
+        image = decode(path.read_bytes(), cv2.IMREAD_COLOR)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     if image is None:
         raise InputError(f"{path}: not a picture that can be read")
     return image

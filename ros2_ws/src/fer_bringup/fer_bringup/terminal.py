@@ -127,8 +127,9 @@ class PanelBelowLines(Screen):
         try:
             columns, lines = os.get_terminal_size(self._console.file.fileno())
         except OSError:  # not a terminal
-            columns, lines = 80, 25
-        self._console.size = ConsoleDimensions(columns or 80, lines or 25)
+            columns, lines = 0, 0
+        columns, lines = columns or 80, lines or 25  # some terminals do not know their size
+        self._console.size = ConsoleDimensions(columns, lines)
         width, height = self._shown
         if columns < width:
             wrapped = height * (-(-width // columns) - 1)

@@ -1,5 +1,6 @@
 """The terminal view: what the panel says, and what is seen of it on a real pseudo-terminal."""
 
+import codecs
 import fcntl
 import os
 import pty
@@ -140,7 +141,7 @@ class Tty:
     """
 
     def __init__(self, program: str, columns: int = 80, **environment: str) -> None:
-        self.written = ""
+        self.written, self._decoder = "", codecs.getincrementaldecoder("utf-8")()
         self._end, sender = pty.openpty()
         fcntl.ioctl(sender, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         quiet = termios.tcgetattr(sender)
@@ -158,7 +159,7 @@ class Tty:
     def read_until(self, text: str) -> None:
         """Reads until the program has written something."""
         while text not in self.written:
-            self.written += os.read(self._end, 4096).decode()
+            self.written += self._decoder.decode(os.read(self._end, 4096))
 
     def press_enter(self) -> None:
         os.write(self._end, b"\n")
@@ -167,7 +168,7 @@ class Tty:
         """Reads the rest; the exit code."""
         try:
             while chunk := os.read(self._end, 4096):
-                self.written += chunk.decode()
+                self.written += self._decoder.decode(chunk)
         except OSError:  # Linux reports the end of a pseudo-terminal as an error
             pass
         os.close(self._end)
@@ -200,8 +201,9 @@ class Tty:
         return lines
 
 
-def test_everything_that_is_written_stays_above_the_panel() -> None:
-    tty = Tty(SPOKEN_ABOVE)
+@pytest.mark.parametrize("columns", [80, 0], ids=["80 columns", "a terminal of no known size"])
+def test_everything_that_is_written_stays_above_the_panel(columns: int) -> None:
+    tty = Tty(SPOKEN_ABOVE, columns)
     tty.read_until("1:01")
     tty.read_until("Ctrl-C stops")
     tty.press_enter()

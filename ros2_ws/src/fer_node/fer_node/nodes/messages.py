@@ -1,4 +1,4 @@
-"""Messages of images to arrays and back, and what was perceived as messages."""
+"""Messages of images to frames and back, and what was perceived as messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An image of the camera, of which only what is needed is converted, and where its time goes."""
+"""An image of the camera, raw or JPEG, decoded as far as needed, and where its time goes."""
 
 from __future__ import annotations
 
