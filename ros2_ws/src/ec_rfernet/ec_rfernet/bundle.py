@@ -196,7 +196,7 @@ def _parse(manifest: Path, values: object) -> Bundle:
             ),
             temperature=float(values["temperature"]),
             reject_threshold=float(values["reject_threshold"]),
-            labels=tuple(values["labels"]),
+            labels=_labels(values["labels"]),
             provenance=dict(values["provenance"]),
             metrics=dict(values["metrics"]),
             not_lowered={str(k): str(v) for k, v in dict(values.get("not_lowered", {})).items()},
@@ -230,6 +230,12 @@ def _check(manifest: Path, bundle: Bundle) -> None:
             raise InputError(
                 f"{manifest}: {name} is {getattr(bundle, name)!r}, expected {expected}"
             )
+
+
+def _labels(found: object) -> tuple[Any, ...]:
+    if not isinstance(found, list):
+        raise ValueError(f"labels are {found!r}, expected a list")
+    return tuple(found)
 
 
 def _are_labels(labels: tuple[Any, ...]) -> bool:

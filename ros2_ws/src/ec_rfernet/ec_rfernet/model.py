@@ -141,11 +141,11 @@ def load(
         InputError: there is no such bundle, detector, runtime or precision here, or one is
             damaged; the message says what to do.
     """
-    if not 0 <= min_score <= 1:
+    if not isinstance(min_score, int | float) or not 0 <= min_score <= 1:
         raise InputError(f"min_score is {min_score}, expected 0..1")
     bundle = bundles.load(bundles.find(str(model), bundles.places()))
     classifier = open_classifier(bundle, threads, runtime, precision)
-    return Model(classifier, DETECTORS.get(detector)(min_score))
+    return Model(classifier, DETECTORS.make(detector, min_score))
 
 
 def read_image(path: Path) -> np.ndarray:

@@ -12,7 +12,7 @@ Nothing is imported before it is asked for.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from importlib import import_module
 from types import MappingProxyType
@@ -33,10 +33,19 @@ class Registry(Generic[T]):
         kind: what the things are, for messages: "detector".
         group: of the entry points: "ec_rfernet.detectors".
         built_in: ``module:attribute`` by name, in the order in which they are shown.
+        fits: whether something is such a thing; what other packages register is asked.
+        makes: the same of what `make` returns, where the things are called to make others.
     """
 
-    def __init__(self, kind: str, group: str, built_in: Mapping[str, str]) -> None:
-        self.kind, self.group = kind, group
+    def __init__(
+        self,
+        kind: str,
+        group: str,
+        built_in: Mapping[str, str],
+        fits: Callable[[object], bool] = callable,
+        makes: Callable[[object], bool] = lambda made: made is not None,
+    ) -> None:
+        self.kind, self.group, self._fits, self._makes = kind, group, fits, makes
         self.built_in: Mapping[str, str] = MappingProxyType(dict(built_in))
 
     @cached_property
@@ -59,7 +68,8 @@ class Registry(Generic[T]):
         """What a name stands for; this imports it.
 
         Raises:
-            InputError: the name is not known, or what is registered under it cannot be imported.
+            InputError: the name is not known, or what is registered under it cannot be imported
+                or is something else.
         """
         if name in self.built_in:
             module, attribute = self.built_in[name].split(":")
@@ -70,14 +80,37 @@ class Registry(Generic[T]):
                     f"{self.kind} '{name}' needs the package {error.name}, which is not installed"
                 ) from error
         if name in self._foreign:
+            place = self._foreign[name].value
+            registered = f"{self.kind} '{name}' is registered as {place}, which"
             try:
-                return cast(T, self._foreign[name].load())
-            except Exception as error:  # whatever a stranger's module does when it is imported
+                found = self._foreign[name].load()
+            except (Exception, SystemExit) as error:  # whatever a stranger's module does
                 raise InputError(
-                    f"{self.kind} '{name}' is registered as {self._foreign[name].value}, "
-                    f"which cannot be imported: {error}"
+                    f"{registered} cannot be imported: {in_one_line(error)}"
                 ) from error
+            if not self._fits(found):
+                raise InputError(f"{registered} is no {self.kind}: {type(found).__name__}")
+            return cast(T, found)
         raise InputError(self.unknown(name))
+
+    def make(self, name: str, *arguments: Any) -> Any:
+        """Calls what a name stands for.
+
+        Raises:
+            InputError: see `get`; or what another package has registered cannot make anything.
+        """
+        maker: Any = self.get(name)
+        if name in self.built_in:
+            return maker(*arguments)
+        try:
+            made = maker(*arguments)
+        except InputError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise InputError(f"{self.kind} '{name}': {in_one_line(error)}") from error
+        if not self._makes(made):
+            raise InputError(f"{self.kind} '{name}': made {in_one_line(made)}, which is none")
+        return made
 
     def unknown(self, name: Any) -> str:
         """What is wrong with a name that is not known, and which names are."""
@@ -86,6 +119,11 @@ class Registry(Generic[T]):
         near = get_close_matches(str(name), self.names, 1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
         return f"{self.kind} is '{name}', expected one of: {', '.join(self.names)}{hint}"
+
+
+def in_one_line(problem: object) -> str:
+    """What a stranger's code has raised or returned, for a message."""
+    return " ".join(f"{type(problem).__name__}: {problem}".split()).rstrip(": ")
 
 
 @lru_cache(maxsize=1)

@@ -175,7 +175,10 @@ def huge_png():
     [
         (["evaluate", "--bundle", "BUNDLE", "--root", "nowhere"], "nowhere: no FER2013 here"),
         (["evaluate", "--bundle", "nowhere", "--root", "nowhere"], "no model bundle here"),
-        (["predict", "--bundle", "BUNDLE", "nowhere.png"], "nowhere.png: cannot be read (No such file"),
+        (
+            ["predict", "--bundle", "BUNDLE", "nowhere.png"],
+            "nowhere.png: cannot be read (No such file",
+        ),
         (["predict", "--bundle", "BUNDLE", __file__], "not a picture that can be read"),
         (["predict", "--bundle", "BUNDLE", "COLLINS", "--annotate", "a.xyz"], "type '.xyz'"),
         (["predict", "--bundle", "BUNDLE", "COLLINS", "--min-score", "2"], "--min-score is 2.0"),

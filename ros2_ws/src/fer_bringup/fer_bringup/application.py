@@ -221,7 +221,10 @@ def _ros(settings: RobotSettings, robot: Sequence[Part]) -> Iterator[tuple[Execu
 
 def _create(part: Part) -> Node:
     module, name = part.target.split(":")
-    kind: Callable[[], Node] = getattr(importlib.import_module(module), name)
+    try:
+        kind: Callable[[], Node] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise StartError(f"node {part.target} cannot be imported: {error}") from error
     return kind()
 
 

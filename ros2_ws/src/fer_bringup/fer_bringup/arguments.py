@@ -180,7 +180,7 @@ def read(arguments: Sequence[str] | None, config: Path) -> RobotOptions:
             f"--{argument.name}",
             default=default,
             metavar="|".join(argument.choices) or "VALUE",
-            help=f"{argument.description} (default: {default or 'empty'})",
+            help=f"{argument.description} (default: {default or 'empty'})".replace("%", "%%"),
         )
     parser.add_argument(
         "--view",

@@ -126,6 +126,8 @@ def _watching(settings: RobotSettings) -> list[Part]:
 def _body(settings: RobotSettings) -> list[Part]:
     """What moves: the robot, or what leads to it, and who moves it."""
     nodes, robot = [], find_robot(settings.robot)
+    if unknown := [name for name in robot.arguments if not hasattr(settings, name)]:
+        raise InputError(f"robot '{settings.robot}' asks for no argument: {', '.join(unknown)}")
     given = {name: getattr(settings, name) for name in robot.arguments}
     if robot.driver is not None:
         target = "robot_behavior.nodes.robot_bridge:RobotBridge"

@@ -236,9 +236,9 @@ class Journal:
         self._lately.add(latency_s, now)
         if faces == 0:
             self._forget_the_face()
-        self._moment = replace(
-            self._moment, faces=faces, labels=tuple(labels) or self._moment.labels
-        )
+        if labels and tuple(labels) != self._moment.labels:  # those of before say nothing now
+            self._moment = replace(self._moment, labels=tuple(labels), probabilities=())
+        self._moment = replace(self._moment, faces=faces)
         if faces == 0:
             self._see("nobody in view")
 

@@ -5,6 +5,7 @@ Imported only when something is to be shown: rich takes 50 ms and 3 MB.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
@@ -183,6 +184,7 @@ def _forward(receiver: int, screen: Screen) -> None:
 _BOLD, _DIM, _PLAIN = Style(bold=True), Style(dim=True), Style()
 _LABEL = 10  # columns of a label, at least
 _NAME = 7  # columns of what is told about the robot
+_LEAST = 16  # columns of what the robot does, with its name
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -197,7 +199,8 @@ def draw(moment: JournalMoment, elapsed: float, width: int) -> Panel:
         width: columns, at least `NARROWEST`.
     """
     bar = min(max(width // 4 - 4, 10), 32)
-    label = max(_LABEL, *map(len, moment.labels))
+    most = max(_LABEL, width - bar - 12 - _LEAST)  # a longer label is cut off
+    label = min(max(_LABEL, *map(len, moment.labels)), most)
     rest = width - label - bar - 12
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(width=label + bar + 8, no_wrap=True)
@@ -245,7 +248,7 @@ def _labels(moment: JournalMoment, columns: int, width: int) -> Iterator[Text]:
     for label, share in zip(moment.labels, probabilities, strict=True):
         is_shown = label == moment.label
         style = _BOLD if is_shown else _DIM
-        line = Text().append(f"{'▸' if is_shown else ' '} {label:<{columns}} ", style)
+        line = Text().append(f"{'▸' if is_shown else ' '} {label[:columns]:<{columns}} ", style)
         if share is not None:
             line.append(f"{_bar(share, width):<{width}}", style + _colour(label))
             line.append(f" {share:4.0%}", style)
@@ -253,7 +256,8 @@ def _labels(moment: JournalMoment, columns: int, width: int) -> Iterator[Text]:
 
 
 def _bar(share: float, width: int) -> str:
-    full, rest = divmod(round(8 * width * min(max(share, 0.0), 1.0)), 8)
+    share = min(max(share, 0.0), 1.0) if math.isfinite(share) else 0.0
+    full, rest = divmod(round(8 * width * share), 8)
     return "█" * full + (_EIGHTHS[rest] if rest else "")
 
 

@@ -74,6 +74,9 @@ def test_labels_are_those_of_the_model(journal: Journal) -> None:
     assert journal.moment.probabilities == ()
     journal.expression("contempt", 0.9, ("calm", "contempt"), (0.1, 0.2, 0.7))  # malformed
     assert journal.moment.probabilities == ()
+    journal.expression("contempt", 0.9, ("calm", "contempt"), (0.1, 0.9))
+    journal.image(1, 0.01, ("calm", "happy", "sad"))  # of another model
+    assert (journal.moment.labels, journal.moment.probabilities) == (("calm", "happy", "sad"), ())
 
 
 def test_what_the_perception_complains_of(journal: Journal) -> None:

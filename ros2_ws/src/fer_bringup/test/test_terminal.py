@@ -101,6 +101,13 @@ def test_labels_of_another_model_have_their_lines() -> None:
     assert "happy" not in text
 
 
+def test_labels_of_any_length_fit_and_figures_that_are_none_do_no_harm() -> None:
+    labels = ("a" * 32, "b" * 20)
+    for width in (terminal.NARROWEST, 60, 80):
+        moment = JournalMoment(labels=labels, label=labels[0], probabilities=(float("nan"), 0.5))
+        assert {cell_len(line) for line in drawn(moment, width=width)} == {width}
+
+
 def test_says_what_is_missing() -> None:
     assert "waiting for the camera" in drawn(JournalMoment())[0]
     assert "nobody in view" in drawn(JournalMoment(faces=0))[0]

@@ -18,6 +18,7 @@ DETECTORS: Registry[Callable[[float], FaceDetector]] = Registry(
     "detector",
     "ec_rfernet.detectors",
     {"mediapipe": "ec_rfernet.faces.mediapipe_detector:MediaPipeDetector"},
+    makes=lambda made: callable(getattr(made, "detect", None)),
 )
 """Makers of a detector that drops faces below a score, 0..1: ``DETECTORS.get(name)(0.5)``.
 

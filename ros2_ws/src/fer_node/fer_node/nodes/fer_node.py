@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -450,7 +451,8 @@ class FerNode(LifecycleNode):
         try:
             self._health.bundle = self._load_bundle(self._params.model)
             if self._make_detector is None:
-                self._make_detector = DETECTORS.get(self._params.detector)
+                DETECTORS.get(self._params.detector)
+                self._make_detector = partial(DETECTORS.make, self._params.detector)
         except InputError as error:
             self._fail(str(error))
             return TransitionCallbackReturn.FAILURE

@@ -15,6 +15,7 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.registry import in_one_line
 from fer_common.diagnostics import Limits, Mishaps, Report, Statistics, age, error, figures, warn
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.graph_watch import InputWatch, OutputWatch
@@ -22,7 +23,7 @@ from fer_common.parameters import declare
 from fer_common.qos import EVENTS, STREAM
 from fer_common.reason import Finding, Reason
 from fer_common.runner import StartError
-from fer_common.settings import setting
+from fer_common.settings import fields, setting
 from robot_behavior.body.robot_model import RobotModel
 from robot_behavior.motion.simulation import TrajectoryError
 from robot_behavior.nodes.robot_files import read_model
@@ -118,7 +119,7 @@ class RobotBridge(Node):
         backend = self.declare_parameter("backend", "", loose).value
         self.undeclare_parameter("backend")
         if backend:
-            name = FORMER_BACKENDS.get(backend, backend)
+            name = FORMER_BACKENDS.get(str(backend), backend)
             raise StartError(f"parameter 'backend' is now called 'robot': set robot:={name}")
 
     def _make_driver(self, name: str, model: RobotModel) -> TrajectoryDriver:
@@ -126,6 +127,9 @@ class RobotBridge(Node):
             robot = find_robot(name)
             if robot.driver is None:
                 raise StartError(f"robot '{name}' needs no robot_bridge")
+            taken = [field for field in fields(robot.settings) if self.has_parameter(field)]
+            if taken:
+                raise InputError(f"robot '{name}' has settings of the bridge: {', '.join(taken)}")
             driver = robot.make_driver(self, model, declare(self, robot.settings))
         except (InputError, ConfigError) as error:
             raise StartError(str(error)) from error
@@ -157,8 +161,15 @@ class RobotBridge(Node):
 
     def _step(self) -> None:
         now = self._monotonic()
-        states = self.driver.step(min(now - self._last, LONGEST_STEP_S))
-        self._last = now
+        try:
+            states = self.driver.step(min(now - self._last, LONGEST_STEP_S))
+        except Exception as error:  # of a driver that somebody else wrote: the node goes on
+            text = f"the driver failed: {in_one_line(error)}"
+            self._mishaps.note(text)
+            self.get_logger().error(text, throttle_duration_sec=2.0)
+            return
+        finally:
+            self._last = now
         self._log(self.problem)
         if states is None:
             return

@@ -14,6 +14,7 @@ from rclpy.node import Node
 from std_msgs.msg import Float32, String
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.registry import in_one_line
 from fer_common.diagnostics import Limits, Mishaps, Report, Statistics, error, warn
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.exclusive_action import ExclusiveAction
@@ -131,7 +132,7 @@ class SpeechNode(Node):
         self._announced: Utterance | None = None
         self._utterance: Utterance | None = None
         try:
-            self._voice: Voice = VOICES.get(params.backend)(params.voice)
+            self._voice: Voice = VOICES.make(params.backend, params.voice)
             self._language = self._voice.language(params.locale)
             recorder = None
             if params.record_to:
@@ -189,6 +190,8 @@ class SpeechNode(Node):
             return Reason(NO_SUCH_LANGUAGE, str(problem))
         except ValueError as problem:
             return Reason(NO_SUCH_PROSODY, str(problem))
+        except Exception as problem:  # of a voice that somebody else wrote: the node goes on
+            return Reason(NO_SUCH_LANGUAGE, f"the voice failed: {in_one_line(problem)}")
         return None
 
     def _begin(self, goal: Say.Goal) -> None:

@@ -20,12 +20,12 @@ own node belong to the ROS side; nothing of that is imported before its robot is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ec_rfernet.errors import InputError
-from ec_rfernet.registry import Registry
+from ec_rfernet.registry import Registry, in_one_line
 
 if TYPE_CHECKING:
     from rclpy.node import Node
@@ -81,6 +81,10 @@ class Robot:
     motion_player: bool = True
     humanoid: bool = False
 
+    def __post_init__(self) -> None:
+        if not is_dataclass(self.settings):
+            raise TypeError(f"settings are {self.settings!r}, expected a dataclass")
+
     def make_driver(self, node: Node, model: RobotModel, settings: Any) -> RobotDriver:
         """Imports the driver and makes it.
 
@@ -90,16 +94,22 @@ class Robot:
             settings: of the class `settings`.
 
         Raises:
-            InputError: the driver cannot be imported, or there is none.
+            InputError: the driver cannot be imported or made, or there is none.
         """
         if self.driver is None:
             raise InputError(f"{self.description}: has no driver")
-        module, name = self.driver.split(":")
+        module, _, name = self.driver.partition(":")
         try:
             make = getattr(import_module(module), name)
-        except (ImportError, AttributeError) as error:
-            raise InputError(f"driver {self.driver} cannot be imported: {error}") from error
-        driver: RobotDriver = make(node, model, settings)
+        except (Exception, SystemExit) as error:  # whatever a stranger's module does
+            problem = f"driver {self.driver} cannot be imported: {in_one_line(error)}"
+            raise InputError(problem) from error
+        try:
+            driver: RobotDriver = make(node, model, settings)
+        except (Exception, SystemExit) as error:
+            if type(error).__name__ in ("InputError", "ConfigError", "StartError"):
+                raise  # says all there is to say
+            raise InputError(f"driver {self.driver}: {in_one_line(error)}") from error
         return driver
 
 
@@ -115,6 +125,7 @@ ROBOTS: Registry[Robot] = Registry(
         "trajectory": "robot_behavior.robots.trajectory:ROBOT",
         "none": "robot_behavior.robots.none:ROBOT",
     },
+    fits=lambda found: isinstance(found, Robot),
 )
 
 FORMER_NAMES = {"serial": "servo_humanoid", "naoqi": "nao", "controller": "ros2_control"}

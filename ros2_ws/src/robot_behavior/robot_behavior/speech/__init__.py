@@ -11,6 +11,13 @@ It is called with `robot_behavior.speech.voice.VoiceSettings` and returns a
 
 from ec_rfernet.registry import Registry
 
+
+def _is_voice(made: object) -> bool:
+    from robot_behavior.speech.voice import Voice
+
+    return isinstance(made, Voice)
+
+
 VOICES: Registry = Registry(
     "voice",
     "robot_behavior.voices",
@@ -19,6 +26,7 @@ VOICES: Registry = Registry(
         "piper": "robot_behavior.speech.piper:NeuralVoice",
         "log": "robot_behavior.speech.log_voice:LogVoice",
     },
+    makes=_is_voice,
 )
 
 DEFAULT_VOICE = "espeak"

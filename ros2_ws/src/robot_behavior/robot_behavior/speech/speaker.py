@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
+from ec_rfernet.registry import in_one_line
 from robot_behavior.prosody import PLAIN, Prosody
 from robot_behavior.speech.loudspeaker import Loudspeaker, Recorder, Silence, SoundStream
 from robot_behavior.speech.text import pause_after, pieces, speakable
@@ -165,6 +166,8 @@ class Speaker:
                     self._say(utterance)
             except SpeechError as error:
                 utterance.error = str(error)
+            except Exception as error:  # of a voice that somebody else wrote: the thread goes on
+                utterance.error = f"the voice failed: {in_one_line(error)}"
             finally:
                 utterance.over.set()
 
