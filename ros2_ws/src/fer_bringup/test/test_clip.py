@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ec_rfernet.errors import InputError
-from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
+from ec_rfernet.faces.blazeface import BlazeFaceDetector
 from fer_bringup.clip import make_clip
 from fer_bringup.clip.portraits import AT_REST, COLLINS, HOPPER, Expression, Portrait, load, put_on
 from fer_bringup.clip.stage import FRAMES, HEIGHT, RATE, WIDTH, Scene, at
@@ -78,7 +78,7 @@ def test_frames_are_the_same_every_time(stage: Scene) -> None:
 
 @pytest.mark.parametrize(("second", "faces"), [(0, 0), (8, 1), (15, 0), (21, 1), (37, 2), (44, 0)])
 def test_people_come_and_go(stage: Scene, second: int, faces: int) -> None:
-    detector = MediaPipeDetector()
+    detector = BlazeFaceDetector()
     try:
         assert len(detector.detect(stage.frame(second * RATE))) == faces
     finally:

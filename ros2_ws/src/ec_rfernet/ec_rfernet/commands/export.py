@@ -9,8 +9,8 @@ from ec_rfernet import bundle
 from ec_rfernet.bundle import Bundle
 from ec_rfernet.commands import options as command_options
 from ec_rfernet.errors import InputError
-from ec_rfernet.runtimes.native.kernels import NativeClassifier
 from ec_rfernet.runtimes.native.lowering import add_programs
+from ec_rfernet.runtimes.native.runtime import NativeClassifier
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ec_rfernet.commands import options as command_options
 from ec_rfernet.errors import InputError
-from ec_rfernet.faces import DETECTORS
+from ec_rfernet.faces import DETECTORS, LEAST_SCORE, installed_detector
 from ec_rfernet.model import FaceExpression, load, read_image
 
 
@@ -26,11 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="draw the faces into the picture, of which there may be only one, and write it here",
     )  # fmt: skip
     parser.add_argument(
-        "--detector", default="mediapipe", choices=(*DETECTORS,),
+        "--detector", default=installed_detector(), choices=(*DETECTORS,),
         help="what finds the faces (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--min-score", type=float, default=0.5, metavar="SCORE",
+        "--min-score", type=float, default=LEAST_SCORE, metavar="SCORE",
         help="of the face detector; faces below are left out, 0..1 (default: %(default)s)",
     )  # fmt: skip
     command_options.add_runtime_arguments(parser)

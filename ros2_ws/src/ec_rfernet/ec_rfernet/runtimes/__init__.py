@@ -14,11 +14,11 @@ from typing import Any
 
 from ec_rfernet.bundle import Bundle
 from ec_rfernet.errors import InputError
+from ec_rfernet.kernels import network as kernels
 from ec_rfernet.registry import Registry
 from ec_rfernet.runtimes import choice, cpu
 from ec_rfernet.runtimes.choice import Choice
 from ec_rfernet.runtimes.classifier import PRECISIONS, Classifier
-from ec_rfernet.runtimes.native import kernels
 
 NATIVE = "native"
 """The runtime that is our own."""
@@ -30,7 +30,7 @@ RUNTIMES: Registry[type[Classifier]] = Registry(
         "onnxruntime": "ec_rfernet.runtimes.onnx_runtime:OnnxClassifier",
         "openvino": "ec_rfernet.runtimes.open_vino:OpenVinoClassifier",
         "torch": "ec_rfernet.runtimes.torch_runtime:TorchClassifier",
-        NATIVE: "ec_rfernet.runtimes.native.kernels:NativeClassifier",
+        NATIVE: "ec_rfernet.runtimes.native.runtime:NativeClassifier",
     },
 )
 """What can compute a network; others' by the name of their package. The robot has the first."""
@@ -114,7 +114,9 @@ def _resolve(bundle: Bundle, runtime: str, precision: str) -> tuple[str, str, st
         )
         return *found, warning
     if runtime == AUTO and found[0] != NATIVE and NATIVE in _own():
-        lacks = _class(NATIVE).missing(bundle, found[1]) if found[1] in kernels.NETWORKS else None
+        lacks = (
+            _class(NATIVE).missing(bundle, found[1]) if found[1] in _class(NATIVE).files else None
+        )
         if lacks and found[1] not in bundle.not_lowered:
             return *found, f"{lacks}; {runs}"
     return *found, None

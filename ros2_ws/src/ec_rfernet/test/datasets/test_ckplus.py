@@ -91,9 +91,9 @@ def test_faces_are_cut_out_of_whole_frames_in_the_framing_of_fer2013(official):
     split = datasets.read("ckplus", official, "test", 4)
     assert split.images.shape == (3, 48, 48)
     assert len(set(split.labels)) == 1
-    from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
+    from ec_rfernet.faces.blazeface import BlazeFaceDetector
 
-    detector = MediaPipeDetector()
+    detector = BlazeFaceDetector()
     anchors, share = survey(split.images[:1], detector)
     detector.close()
     assert share == 1

@@ -8,15 +8,15 @@ from ec_rfernet import datasets
 from ec_rfernet.datasets import framing_survey
 from ec_rfernet.datasets.framing_survey import framing_of, sample
 from ec_rfernet.errors import InputError
+from ec_rfernet.faces.blazeface import BlazeFaceDetector
 from ec_rfernet.faces.framing import FER2013, Framing, align
-from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
 
 
 @pytest.fixture(scope="module")
 def face(collins):
     """A real face in a framing that is not FER2013's: smaller, and higher up."""
     image = cv2.imread(str(collins))
-    detector = MediaPipeDetector()
+    detector = BlazeFaceDetector()
     found = detector.detect(image)[0]
     detector.close()
     return align(image, found, HIGHER, 48)

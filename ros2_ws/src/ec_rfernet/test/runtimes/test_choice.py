@@ -11,9 +11,9 @@ from ec_rfernet.bundle import Bundle
 from ec_rfernet.errors import InputError
 from ec_rfernet.export import write_bundle
 from ec_rfernet.faces.framing import FER2013
+from ec_rfernet.kernels import network as kernels
 from ec_rfernet.runtimes import choice, cpu, open_classifier
 from ec_rfernet.runtimes.choice import Choice
-from ec_rfernet.runtimes.native import kernels
 
 PICTURES = torch.arange(8 * 48 * 48).reshape(8, 48, 48).remainder(256).to(torch.uint8).numpy()
 

@@ -14,9 +14,9 @@ from ec_rfernet.bundle import INT8, INT8_PROGRAM, ONNX, Bundle, save
 from ec_rfernet.errors import InputError
 from ec_rfernet.export import write_bundle
 from ec_rfernet.faces.framing import FER2013
+from ec_rfernet.kernels import network as kernels
 from ec_rfernet.runtimes import RUNTIMES, available, cpu, open_classifier
 from ec_rfernet.runtimes.classifier import PRECISIONS
-from ec_rfernet.runtimes.native import kernels
 from ec_rfernet.runtimes.torch_runtime import load_network
 
 needs_openvino = pytest.mark.skipif(not find_spec("openvino"), reason="openvino is not installed")

@@ -30,7 +30,7 @@ from visualization_msgs.msg import MarkerArray
 from ec_rfernet import bundle as bundles
 from ec_rfernet.bundle import Bundle
 from ec_rfernet.errors import InputError
-from ec_rfernet.faces import DETECTORS
+from ec_rfernet.faces import DEFAULT_DETECTOR, DETECTORS, LEAST_SCORE
 from ec_rfernet.faces.face import FaceDetector
 from ec_rfernet.runtimes import open_classifier
 from ec_rfernet.runtimes.classifier import PRECISIONS
@@ -243,10 +243,11 @@ class FerParameters:
     )
     autostart: bool = setting(True, "Whether to configure and activate at start.")
     detector: str = setting(
-        "mediapipe", "What finds the faces: mediapipe, or what another package registers."
+        DEFAULT_DETECTOR,
+        "What finds the faces: blazeface, mediapipe, or what another package registers.",
     )
     detection_score: float = setting(
-        0.5, "Faces that the detector is less sure of are ignored.", low=0.0, high=1.0
+        LEAST_SCORE, "Faces that the detector is less sure of are ignored.", low=0.0, high=1.0
     )
     perception: PerceptionSettings = part(PerceptionSettings)
     max_age_s: float = setting(0.5, "Older images are dropped, s.", low=0.01, high=60.0)

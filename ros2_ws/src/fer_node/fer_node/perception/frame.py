@@ -14,9 +14,9 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
+from ec_rfernet.faces.blazeface import ENOUGH
 from ec_rfernet.faces.face import Similarity
 from ec_rfernet.faces.framing import cut
-from ec_rfernet.faces.mediapipe_detector import ENOUGH
 
 # ----------------------------------------------------------------------
 # Where the time of an image goes.

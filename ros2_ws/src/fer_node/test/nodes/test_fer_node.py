@@ -17,7 +17,7 @@ from visualization_msgs.msg import MarkerArray
 
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces import DETECTORS
-from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
+from ec_rfernet.faces.blazeface import BlazeFaceDetector
 from ec_rfernet.labels import CONTEMPT, LABELS
 from ec_rfernet.registry import Registry
 from ec_rfernet.runtimes import open_classifier
@@ -229,8 +229,7 @@ def test_black_and_tiny_images_show_nobody(shape, mediapipe):
 
 @pytest.fixture
 def mediapipe():
-    pytest.importorskip("mediapipe")
-    return MediaPipeDetector(0.5)
+    return BlazeFaceDetector(0.5)
 
 
 def test_a_smile_is_seen_with_the_real_networks(collins):
@@ -425,8 +424,8 @@ def test_emotions_tell_the_size_of_the_image_and_who_is_attended_to():
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("mediapip", "expected one of: mediapipe; did you mean 'mediapipe'?"),
-        ("haar", "detector is 'haar', expected one of: mediapipe"),
+        ("mediapip", "expected one of: blazeface, mediapipe; did you mean 'mediapipe'?"),
+        ("haar", "detector is 'haar', expected one of: blazeface, mediapipe"),
     ],
 )
 def test_an_unknown_detector_is_one_clear_line(name, complaint):

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ec_rfernet.faces.blazeface import BlazeFaceDetector
 from ec_rfernet.faces.face import Face
-from ec_rfernet.faces.mediapipe_detector import MediaPipeDetector
 from ec_rfernet.labels import CONTEMPT, LABELS, UNKNOWN
 from fer_node.perception.frame import RawFrame
 from fer_node.perception.pipeline import Perception, PerceptionSettings, crop_flaw, turn, view_flaw
@@ -115,8 +115,7 @@ def test_the_overlay_draws_on_a_copy_whatever_the_image(number, shape):
 
 @pytest.fixture(scope="module")
 def detector():
-    pytest.importorskip("mediapipe")
-    detector = MediaPipeDetector(0.5)
+    detector = BlazeFaceDetector(0.5)
     yield detector
     detector.close()
 

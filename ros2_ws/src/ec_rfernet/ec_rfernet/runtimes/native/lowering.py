@@ -9,67 +9,34 @@ from __future__ import annotations
 import dataclasses
 import math
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ec_rfernet.bundle import Bundle, forget_others, save
 from ec_rfernet.files import staged
-from ec_rfernet.runtimes.classifier import network_input
-from ec_rfernet.runtimes.native import network_graph, operations
-from ec_rfernet.runtimes.native.kernels import (
-    MAGIC,
-    NETWORKS,
-    VERSION,
-    KernelProgram,
-    NativeClassifier,
-)
-from ec_rfernet.runtimes.native.network_graph import (
-    GraphLayer,
-    NetworkGraph,
-    Steps,
-    UnsupportedError,
-    Weights,
-    layers_of,
-)
-from ec_rfernet.runtimes.native.operations import (
-    Field,
+from ec_rfernet.kernels import operations
+from ec_rfernet.kernels.network import KernelProgram
+from ec_rfernet.kernels.operations import (
     Image,
+    Lowered,
     Operation,
     Plane,
     PlaneChannel,
-    arrange,
+    Steps,
+    UnsupportedError,
+    Vector,
+    Weights,
+    assemble,
 )
+from ec_rfernet.runtimes.classifier import network_input
+from ec_rfernet.runtimes.native import network_graph
+from ec_rfernet.runtimes.native.network_graph import GraphLayer, NetworkGraph, layers_of
+from ec_rfernet.runtimes.native.runtime import NETWORKS, NativeClassifier
 
 _CONV_INPUTS = 2
 _PLAIN = (("group", 1), ("dilations", (1, 1)))
 _POOLS = {((2, 2), (0, 0)), ((3, 3), (1, 1)), ((3, 3), (0, 0))}
-
-
-@dataclass(frozen=True)
-class Vector:
-    """Numbers, one a channel, of a whole image: ``count`` values from the index ``first``."""
-
-    first: int
-    count: int
-
-
-@dataclass(frozen=True)
-class Lowered:
-    """A network as operations.
-
-    Attributes:
-        operations: in their order.
-        values: how many values, which are not in planes, they compute.
-        logits: where among the values the result is.
-        int8: whether planes hold bytes.
-    """
-
-    operations: tuple[Operation, ...]
-    values: int
-    logits: Vector
-    int8: bool
 
 
 def lower(graph: NetworkGraph, size: int, levels: np.ndarray) -> Lowered:
@@ -399,30 +366,7 @@ def program(bundle: Bundle, precision: str) -> KernelProgram:
         raise UnsupportedError(f"a graph that is not whole: {error!r}") from error
 
 
-def assemble(lowered: Lowered, size: int) -> KernelProgram:
-    """Operations, with their planes at places in memory."""
-    places, memory = arrange(lowered.operations)
-    logits = lowered.logits
-    head = (
-        MAGIC, VERSION, int(lowered.int8), memory, lowered.values, size, logits.count,
-        logits.first,
-    )  # fmt: skip
-    parts = [np.array(head, np.int32)]
-    for operation in lowered.operations:
-        parts.append(np.array([operation.code], np.int32))
-        parts += [_words(field, places) for field in operation.fields]
-    return KernelProgram(np.concatenate(parts))
-
-
 def _levels(bundle: Bundle) -> np.ndarray:
     """What the network takes for each grey level, float32 [256]."""
     ramp = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
     return network_input(ramp, bundle)[0, 0].reshape(-1)
-
-
-def _words(field: Field, places: Mapping[Plane, int]) -> np.ndarray:
-    if isinstance(field, tuple):
-        return np.array([places[place.plane] + place.shift for place in field], np.int32)
-    if isinstance(field, np.ndarray):
-        return np.ascontiguousarray(field).reshape(-1).view(np.int32)
-    return np.array([field], np.float32 if isinstance(field, float) else np.int32).view(np.int32)

@@ -18,6 +18,7 @@ import onnx
 from onnx.numpy_helper import to_array
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.kernels.operations import Steps, UnsupportedError, Weights
 
 
 @dataclass(frozen=True)
@@ -81,39 +82,6 @@ def _value(attribute: onnx.AttributeProto) -> Any:
     if isinstance(value, onnx.TensorProto):
         return to_array(value)
     return tuple(value) if attribute.type == onnx.AttributeProto.INTS else value
-
-
-class UnsupportedError(InputError):
-    """A network has something that the kernels do not compute; the message says what."""
-
-
-@dataclass(frozen=True)
-class Steps:
-    """What a byte stands for: (byte - zero) * step."""
-
-    step: float
-    zero: int
-
-
-@dataclass(frozen=True)
-class Weights:
-    """A constant.
-
-    Attributes:
-        values: as they are stored: numbers, or bytes.
-        steps: of bytes: of each output, or one for all; None for numbers.
-    """
-
-    values: np.ndarray
-    steps: np.ndarray | None = None
-
-    @property
-    def numbers(self) -> np.ndarray:
-        """What the values stand for, float64."""
-        values = self.values.astype(np.float64)
-        if self.steps is None:
-            return values
-        return values * self.steps.reshape(-1, *[1] * (values.ndim - 1))
 
 
 @dataclass(frozen=True)

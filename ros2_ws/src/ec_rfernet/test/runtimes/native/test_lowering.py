@@ -16,10 +16,11 @@ from onnx import numpy_helper
 from ec_rfernet import bundle as bundles
 from ec_rfernet.bundle import INT8, INT8_PROGRAM, MANIFEST, ONNX, PROGRAM
 from ec_rfernet.errors import InputError
+from ec_rfernet.kernels import network as kernels
+from ec_rfernet.kernels.network import KernelProgram
 from ec_rfernet.runtimes import available, open_classifier
-from ec_rfernet.runtimes.native import kernels
-from ec_rfernet.runtimes.native.kernels import KernelProgram, NativeClassifier
 from ec_rfernet.runtimes.native.lowering import add_programs, program
+from ec_rfernet.runtimes.native.runtime import NativeClassifier
 
 needs_kernels = pytest.mark.skipif(kernels.find() is None, reason="ec_rfernet_native is not built")
 

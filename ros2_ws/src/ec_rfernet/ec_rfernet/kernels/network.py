@@ -14,22 +14,16 @@ import weakref
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
-from ec_rfernet.bundle import INT8, INT8_PROGRAM, ONNX, PROGRAM, Bundle
 from ec_rfernet.errors import InputError
-from ec_rfernet.runtimes.classifier import Classifier
 
 PORTABLE = "portable"
 """The path that every processor has; general runtimes may be faster there."""
 
 MAGIC, VERSION = 0x45435246, 1
 """The first two words of every program; ``parser.cpp`` has the same."""
-
-NETWORKS = {"fp32": ONNX, "int8": INT8}
-"""The bundle's file that a program is made of, by precision."""
 
 _NAME = "libec_rfernet_native.so"
 _ERROR_SIZE = 200
@@ -82,8 +76,8 @@ class KernelProgram:
         Raises:
             InputError: the file is unreadable, no program, or one for other kernels.
         """
-        if problem := _problem(path):
-            raise InputError(problem)
+        if flaw := problem(path):
+            raise InputError(flaw)
         return cls(np.fromfile(path, _WORD))
 
     def write(self, path: Path) -> None:
@@ -91,7 +85,7 @@ class KernelProgram:
         path.write_bytes(self.words.astype(_WORD).tobytes())
 
 
-def _problem(path: Path) -> str | None:
+def problem(path: Path) -> str | None:
     """What is wrong with a program's file, as far as its size and its first words tell."""
     try:
         words, rest = divmod(path.stat().st_size, _WORD.itemsize)
@@ -103,12 +97,13 @@ def _problem(path: Path) -> str | None:
     if head[1] != VERSION:
         return (
             f"{path}: a program for version {head[1]} of our kernels, these are version "
-            f"{VERSION}; {_remedy(path.parent)}"
+            f"{VERSION}; {remedy(path.parent)}"
         )
     return None
 
 
-def _remedy(folder: Path) -> str:
+def remedy(folder: Path) -> str:
+    """What to do about a bundle whose programs are of no use."""
     return f"'ec-rfernet export --bundle {folder} --programs' makes a new one"
 
 
@@ -132,12 +127,14 @@ class KernelNetwork:
         )
         if not self._handle:
             raise InputError(f"{_NAME}: {error.value.decode()}")
-        self._size, self._labels = program.size, program.labels
+        side, self._labels = program.size, program.labels
+        colours = self._library.ec_rfernet_colours(self._handle)
+        self._shape = (1, side, side) if colours == 1 else (side, side, colours)
         weakref.finalize(self, self._library.ec_rfernet_close, self._handle)
 
     def run(self, pixels: np.ndarray) -> np.ndarray:
-        """Logits float32 [N, K] of grey pixels uint8 [N, 1, S, S]."""
-        if pixels.dtype != np.uint8 or pixels.shape[1:] != (1, self._size, self._size):
+        """Results float32 [N, K] of pixels uint8, grey [N, 1, S, S] or in colour [N, S, S, 3]."""
+        if pixels.dtype != np.uint8 or pixels.shape[1:] != self._shape:
             raise ValueError(f"pixels are {pixels.dtype} {pixels.shape}")
         pixels = np.ascontiguousarray(pixels)
         logits = np.empty((len(pixels), self._labels), np.float32)
@@ -145,69 +142,6 @@ class KernelNetwork:
             self._handle, pixels.ctypes.data, len(pixels), logits.ctypes.data
         )
         return logits
-
-
-class NativeClassifier(Classifier):
-    """See `Classifier`. Threads share the images of a batch; one image takes one of them.
-
-    Args:
-        bundle: a loaded bundle.
-        threads: at most so many at once; 0 is all cores.
-        precision: fp32 or int8.
-        path: one of `paths`; without it the fastest.
-    """
-
-    runtime = "native"
-    files: ClassVar = {"fp32": PROGRAM, "int8": INT8_PROGRAM}
-
-    def __init__(
-        self,
-        bundle: Bundle,
-        threads: int = 1,
-        precision: str = "fp32",
-        path: str | None = None,
-    ) -> None:
-        self._path = path
-        super().__init__(bundle, threads, precision)
-
-    @classmethod
-    def missing(cls, bundle: Bundle, precision: str) -> str | None:
-        """See `Classifier.missing`; networks of other layers have no program."""
-        if cls.files[precision] in bundle.sha256:
-            return _problem(bundle.file(cls.files[precision]))
-        network = bundle.file(NETWORKS[precision])
-        if precision in bundle.not_lowered:
-            reason = bundle.not_lowered[precision]
-            return f"{network}: runtime 'native' does not compute it ({reason})"
-        if not network.is_file():
-            return super().missing(bundle, precision)
-        return (
-            f"{bundle.folder}: has no program for our kernels, as of an older export; "
-            f"{_remedy(bundle.folder)}"
-        )
-
-    def _load(self, path: Path, threads: int) -> bool:
-        program = KernelProgram.read(path)
-        if program.size != self.bundle.input_size:
-            raise InputError(
-                f"{path}: takes {program.size} pixels a side, expected {self.bundle.input_size}"
-            )
-        try:
-            count = threads or len(os.sched_getaffinity(0))
-            self._networks = [KernelNetwork(program, self._path) for _ in range(count)]
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from error
-        if count > 1:
-            from concurrent.futures import ThreadPoolExecutor
-
-            self._pool = ThreadPoolExecutor(count)  # starts no thread before it is needed
-        return True
-
-    def _run(self, batch: np.ndarray) -> np.ndarray:
-        if len(batch) == 1 or len(self._networks) == 1:
-            return self._networks[0].run(batch)
-        parts = np.array_split(batch, min(len(batch), len(self._networks)))
-        return np.concatenate(list(self._pool.map(KernelNetwork.run, self._networks, parts)))
 
 
 def _library() -> ctypes.CDLL:
@@ -225,6 +159,7 @@ def _opened(path: Path) -> ctypes.CDLL:
         for name, result, arguments in (
             ("paths", ctypes.c_char_p, ()),
             ("open", pointer, (ctypes.c_char_p, pointer, count, ctypes.c_char_p, count)),
+            ("colours", count, (pointer,)),
             ("run", None, (pointer, pointer, count, pointer)),
             ("close", None, (pointer,)),
         ):

@@ -3,12 +3,47 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ec_rfernet.runtimes.native.network_graph import Steps, UnsupportedError, Weights
+from ec_rfernet.errors import InputError
+from ec_rfernet.kernels.network import MAGIC, VERSION, KernelProgram
+
+
+class UnsupportedError(InputError):
+    """A network has something that the kernels do not compute; the message says what."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What a byte stands for: (byte - zero) * step."""
+
+    step: float
+    zero: int
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A constant.
+
+    Attributes:
+        values: as they are stored: numbers, or bytes.
+        steps: of bytes: of each output, or one for all; None for numbers.
+    """
+
+    values: np.ndarray
+    steps: np.ndarray | None = None
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """What the values stand for, float64."""
+        values = self.values.astype(np.float64)
+        if self.steps is None:
+            return values
+        return values * self.steps.reshape(-1, *[1] * (values.ndim - 1))
+
 
 # Planes of pixels in memory, as ``operations.hpp`` of ec_rfernet_native describes them.
 
@@ -112,6 +147,7 @@ def _round_up(elements: int) -> int:
 
 
 _INPUT, _CONVOLVE, _POOL, _AVERAGE, _SCALE, _ADD, _DENSE, _LINE = range(8)
+_PICTURE, _DEPTHWISE, _POINTWISE, _ENLARGE, _READING, _SEPARABLE = range(8, 14)
 
 _LANES = 4
 _MOST_WEIGHT = 64  # of int8, so that no kernel's sum of two products exceeds 16 bits
@@ -390,6 +426,115 @@ def line(
     return Operation(_LINE, fields)
 
 
+# --- of fp32 only: detectors of faces ----------------------------------------------------------
+
+
+def picture(size: int, levels: np.ndarray) -> tuple[dict[tuple[int, int, int], Plane], Operation]:
+    """The input in colour, divided by the parity of row and column.
+
+    Args:
+        size: side of the square input, pixels; even.
+        levels: float32 [256], what the network takes for each level.
+
+    Returns:
+        The planes by (channel, row parity, column parity).
+    """
+    parts = [(channel, i, j) for channel in range(3) for i in range(2) for j in range(2)]
+    planes = {part: Plane(size // 2, size // 2, 0) for part in parts}
+    elements = levels.astype(np.float32).view(np.int32)
+    fields: tuple[Field, ...] = (0, _places(tuple(planes.values())), elements)
+    return planes, Operation(_PICTURE, fields, tuple(planes.values()))
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """A depthwise convolution of 3x3.
+
+    Attributes:
+        sources: the planes.
+        height, width: of the result.
+        weights: float32 [planes, 3, 3].
+        bias: float32 [planes].
+        step: pixels from one window to the next, 1 or 2.
+        before: pixels by which the first window begins before the first pixel.
+        bounds: the result is clipped to.
+    """
+
+    sources: tuple[Plane, ...]
+    height: int
+    width: int
+    weights: np.ndarray
+    bias: np.ndarray
+    step: int
+    before: int
+    bounds: Bounds
+
+    def _fields(self) -> tuple[Field, ...]:
+        plane = self.sources[0]
+        return (
+            plane.height, plane.width, self.height, self.width, 0, self.step, -self.before,
+            -self.before, len(self.sources), *map(float, self.bounds), _places(self.sources),
+            self.weights.astype(np.float32), self.bias.astype(np.float32),
+        )  # fmt: skip
+
+    def operation(self, targets: Sequence[Plane]) -> Operation:
+        """The convolution alone."""
+        return Operation(_DEPTHWISE, (*self._fields(), _places(targets)), tuple(targets))
+
+    def then(self, mix: Mix, targets: Sequence[Plane]) -> Operation:
+        """Followed by a mixture of its results."""
+        return Operation(_SEPARABLE, (*self._fields(), *mix.fields(targets)), tuple(targets))
+
+
+@dataclass(frozen=True, eq=False)
+class Mix:
+    """A convolution of 1x1; weights that are zero cost nothing.
+
+    Attributes:
+        weights: float32 [outputs, inputs].
+        bias: float32 [outputs].
+        bounds: the result is clipped to.
+        added: planes that are added to the first results before.
+    """
+
+    weights: np.ndarray
+    bias: np.ndarray
+    bounds: Bounds
+    added: tuple[Plane, ...] = ()
+
+    def fields(self, targets: Sequence[Plane]) -> tuple[Field, ...]:
+        """What it is written with, but for what it reads."""
+        rows, columns = np.nonzero(self.weights)
+        counts = np.bincount(rows, minlength=len(targets)).astype(np.int32)
+        return (
+            len(targets), len(self.added), len(columns), *map(float, self.bounds),
+            _places(self.added), _places(targets), counts, columns.astype(np.int32),
+            self.weights[rows, columns].astype(np.float32), self.bias.astype(np.float32),
+        )  # fmt: skip
+
+    def operation(self, sources: Sequence[Plane], targets: Sequence[Plane]) -> Operation:
+        """The convolution of planes."""
+        plane = targets[0]
+        fields = (plane.height, plane.width, plane.border, len(sources), _places(sources))
+        return Operation(_POINTWISE, (*fields, *self.fields(targets)), tuple(targets))
+
+
+def enlarge(sources: Sequence[Plane], targets: Sequence[Plane]) -> Operation:
+    """Twice the height and width, bilinear between the centres of the pixels."""
+    plane = sources[0]
+    fields: tuple[Field, ...] = (
+        plane.height, plane.width, targets[0].border, len(sources), _places(sources),
+        _places(targets),
+    )  # fmt: skip
+    return Operation(_ENLARGE, fields, tuple(targets))
+
+
+def reading(sources: Sequence[Plane], result: int) -> Operation:
+    """The pixels of planes as values [planes, height, width], from the index ``result`` on."""
+    plane = sources[0]
+    return Operation(_READING, (plane.height, plane.width, len(sources), result, _places(sources)))
+
+
 def _rounding(steps: Steps | None) -> tuple[float, float]:
     return (float(steps.step), float(steps.zero)) if steps else (0.0, 0.0)
 
@@ -401,3 +546,54 @@ def _places(planes: Sequence[Plane]) -> tuple[Place, ...]:
 def _word(value: int) -> int:
     """32 bits as a signed number."""
     return value - (1 << 32) if value >= 1 << 31 else value
+
+
+# --- programs ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Vector:
+    """Numbers, one a channel, of a whole image: ``count`` values from the index ``first``."""
+
+    first: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A network as operations.
+
+    Attributes:
+        operations: in their order.
+        values: how many values, which are not in planes, they compute.
+        logits: where among the values the result is.
+        int8: whether planes hold bytes.
+    """
+
+    operations: tuple[Operation, ...]
+    values: int
+    logits: Vector
+    int8: bool
+
+
+def assemble(lowered: Lowered, size: int) -> KernelProgram:
+    """Operations, with their planes at places in memory."""
+    places, memory = arrange(lowered.operations)
+    logits = lowered.logits
+    head = (
+        MAGIC, VERSION, int(lowered.int8), memory, lowered.values, size, logits.count,
+        logits.first,
+    )  # fmt: skip
+    parts = [np.array(head, np.int32)]
+    for operation in lowered.operations:
+        parts.append(np.array([operation.code], np.int32))
+        parts += [_words(field, places) for field in operation.fields]
+    return KernelProgram(np.concatenate(parts))
+
+
+def _words(field: Field, places: Mapping[Plane, int]) -> np.ndarray:
+    if isinstance(field, tuple):
+        return np.array([places[place.plane] + place.shift for place in field], np.int32)
+    if isinstance(field, np.ndarray):
+        return np.ascontiguousarray(field).reshape(-1).view(np.int32)
+    return np.array([field], np.float32 if isinstance(field, float) else np.int32).view(np.int32)

