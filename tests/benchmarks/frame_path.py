@@ -20,9 +20,9 @@ from rclpy.publisher import Publisher
 from trajectory_msgs.msg import JointTrajectory
 
 PACKAGES = ("ec_rfernet", "fer_common", "fer_node", "robot_behavior")
-ROOTS = ("fer_node", "worker", "behavior_node", "motion_player", "exclusive_action", "goal_client")
+ROOTS = ("fer_node", "worker", "behavior_node", "motion_player", "actions")
 BESIDE = ("_report", "_diagnose", "_draw", "_shine")
-ACTION = "fer_common.exclusive_action"  # a gesture has been asked for once this was crossed
+ACCEPTED = ("fer_common.actions", "_accept")  # a gesture has been asked for once this ran
 
 
 class FramePath:
@@ -30,7 +30,7 @@ class FramePath:
 
     def __init__(self) -> None:
         self.modules: dict[str, None] = {}
-        self._begun = self._done = False
+        self._begun = self._asked = self._done = False
 
     def note(self, frame: FrameType, event: str, _argument: object) -> None:
         """A profile function."""
@@ -38,13 +38,14 @@ class FramePath:
         if event != "call" or self._done or module.split(".")[0] not in PACKAGES:
             return
         self._begun = self._begun or frame.f_code.co_name == "_on_image"
+        self._asked = self._asked or (module, frame.f_code.co_name) == ACCEPTED
         if self._begun and module not in self.modules and _belongs(frame):
             self.modules[module] = None
 
     def published(self, message: object) -> bool:
         """Whether this message is the first command of a gesture."""
         first = isinstance(message, JointTrajectory) and len(message.points) > 2
-        self._done = self._done or (first and ACTION in self.modules)
+        self._done = self._done or (first and self._asked)
         return self._done
 
 

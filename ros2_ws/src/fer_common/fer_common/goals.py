@@ -1,6 +1,6 @@
 """The goals of an action, as its client sees them: one at a time, no cancellation is lost.
 
-Without ROS; `fer_common.goal_client` connects it to an action server.
+Without ROS; `fer_common.actions` connects it to an action server.
 """
 
 from __future__ import annotations

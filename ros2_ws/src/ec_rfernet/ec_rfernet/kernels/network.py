@@ -107,6 +107,30 @@ def remedy(folder: Path) -> str:
     return f"'ec-rfernet export --bundle {folder} --programs' makes a new one"
 
 
+@dataclass(frozen=True)
+class Head:
+    """One part of the results of a program, pixels of planes.
+
+    Attributes:
+        begin: index of its first value.
+        planes, height, width: of the values.
+        block: side of the squares of pixels that the planes are to be spread over; 1: none.
+    """
+
+    begin: int
+    planes: int
+    height: int
+    width: int
+    block: int
+
+    def rows(self, values: np.ndarray, columns: int) -> np.ndarray:
+        """The part of the values as [anchors, columns]."""
+        end = self.begin + self.planes * self.height * self.width
+        block, depth = self.block, self.planes // self.block**2
+        cube = values[self.begin : end].reshape(block, block, depth, self.height, self.width)
+        return cube.transpose(3, 0, 4, 1, 2).reshape(-1, columns)
+
+
 class KernelNetwork:
     """A program that is ready to run, in one thread at a time.
 

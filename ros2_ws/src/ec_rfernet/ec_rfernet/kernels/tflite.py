@@ -20,7 +20,7 @@ import numpy as np
 
 from ec_rfernet.errors import InputError
 from ec_rfernet.kernels import operations
-from ec_rfernet.kernels.network import KernelProgram
+from ec_rfernet.kernels.network import Head, KernelProgram
 from ec_rfernet.kernels.operations import (
     Bounds,
     Image,
@@ -215,30 +215,6 @@ def _dense(values: np.ndarray, shape: tuple[int, ...], sparsity: _Table) -> np.n
 
 
 # --- from a network to a program --------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Head:
-    """One part of a result, as the program leaves it.
-
-    Attributes:
-        begin: index of its first value.
-        planes, height, width: of the values.
-        block: side of the squares of pixels that the planes are to be spread over; 1: none.
-    """
-
-    begin: int
-    planes: int
-    height: int
-    width: int
-    block: int
-
-    def rows(self, values: np.ndarray, columns: int) -> np.ndarray:
-        """The part of the values as [anchors, columns]."""
-        end = self.begin + self.planes * self.height * self.width
-        block, depth = self.block, self.planes // self.block**2
-        cube = values[self.begin : end].reshape(block, block, depth, self.height, self.width)
-        return cube.transpose(3, 0, 4, 1, 2).reshape(-1, columns)
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ from std_srvs.srv import SetBool, Trigger
 from visualization_msgs.msg import MarkerArray
 
 from ec_rfernet.labels import LABELS, UNKNOWN
+from fer_common.actions import GoalClient
 from fer_common.diagnostics import Limits, Mishaps, Report, Statistics, age, error, figures, warn
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
-from fer_common.goal_client import GoalClient
 from fer_common.graph_watch import InputWatch, ServerWatch
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, LATCHED

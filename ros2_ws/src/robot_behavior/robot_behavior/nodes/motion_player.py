@@ -24,6 +24,7 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from visualization_msgs.msg import MarkerArray
 
+from fer_common.actions import ExclusiveAction
 from fer_common.camera import focal_px
 from fer_common.diagnostics import (
     Limits,
@@ -37,7 +38,6 @@ from fer_common.diagnostics import (
     warn,
 )
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
-from fer_common.exclusive_action import ExclusiveAction
 from fer_common.graph_watch import InputWatch, OutputWatch
 from fer_common.parameters import declare, on_change
 from fer_common.qos import EVENTS, LATCHED, STREAM

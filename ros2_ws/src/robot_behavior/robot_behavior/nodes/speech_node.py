@@ -15,9 +15,9 @@ from std_msgs.msg import Float32, String
 
 from ec_rfernet.errors import InputError
 from ec_rfernet.registry import in_one_line
+from fer_common.actions import ExclusiveAction
 from fer_common.diagnostics import Limits, Mishaps, Report, Statistics, error, warn
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
-from fer_common.exclusive_action import ExclusiveAction
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, STREAM
 from fer_common.reason import Finding, Reason

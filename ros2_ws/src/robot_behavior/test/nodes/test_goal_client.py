@@ -11,7 +11,7 @@ from fer_interfaces.action import PlayMotion
 from rclpy.executors import Executor
 from rclpy.node import Node
 
-from fer_common.goal_client import GoalClient
+from fer_common.actions import GoalClient
 from fer_common.goals import CANCELLED_BY_OTHERS, DISAPPEARED, FAILED, REJECTED, UNANSWERED
 from fer_common.testing import spin_until, spinning
 from robot_behavior.testing.mocks import MockServer

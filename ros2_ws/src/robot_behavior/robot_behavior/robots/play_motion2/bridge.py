@@ -11,10 +11,9 @@ from fer_interfaces.action import PlayMotion
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
+from fer_common.actions import FOREIGN, ExclusiveAction, GoalClient
 from fer_common.diagnostics import Mishaps, Report, error
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
-from fer_common.exclusive_action import ExclusiveAction
-from fer_common.goal_client import FOREIGN, GoalClient
 from fer_common.goals import REJECTED, UNSTOPPABLE
 from fer_common.graph_watch import ServerWatch
 from fer_common.parameters import declare

@@ -7,7 +7,7 @@ from typing import Any
 from rclpy.node import Node
 from trajectory_msgs.msg import JointTrajectory
 
-from fer_common.goal_client import FOREIGN, GoalClient
+from fer_common.actions import FOREIGN, GoalClient
 from fer_common.goals import CANCELLED_BY_OTHERS
 from fer_common.reason import Reason
 from robot_behavior.body.robot_model import RobotModel

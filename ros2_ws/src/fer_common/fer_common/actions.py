@@ -1,4 +1,4 @@
-"""An action server that works on one goal at a time and never blocks its executor."""
+"""Both sides of an action: a server of one goal at a time, a client that loses no cancel."""
 
 from __future__ import annotations
 
@@ -7,19 +7,26 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
-from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from action_msgs.msg import GoalStatus
+from action_msgs.srv import CancelGoal
+from builtin_interfaces.msg import Time
+from rclpy.action import ActionClient, ActionServer, CancelResponse, GoalResponse
+from rclpy.action.client import ClientGoalHandle
 from rclpy.action.server import ServerGoalHandle
 from rclpy.node import Node
+from rclpy.task import Future
 
+from fer_common.goals import Goal, GoalSlot, Patience
 from fer_common.reason import Reason
 
-Goal = TypeVar("Goal")
+T = TypeVar("T")
 
 
 @dataclass
-class PrioritySlot(Generic[Goal]):
+class PrioritySlot(Generic[T]):
     """Holds the goal under way: an equal or higher priority preempts, a lower one must wait.
 
     Attributes:
@@ -27,14 +34,14 @@ class PrioritySlot(Generic[Goal]):
         priority: of that goal, 0..255.
     """
 
-    goal: Goal | None = None
+    goal: T | None = None
     priority: int = 0
 
     def admits(self, priority: int) -> bool:
         """Whether a goal of this priority may have the slot."""
         return self.goal is None or priority >= self.priority
 
-    def take(self, goal: Goal, priority: int) -> Goal | None:
+    def take(self, goal: T, priority: int) -> T | None:
         """Gives the slot to a goal.
 
         Returns:
@@ -50,7 +57,7 @@ class PrioritySlot(Generic[Goal]):
         preempted, self.goal, self.priority = self.goal, goal, priority
         return preempted
 
-    def release(self, goal: Goal) -> bool:
+    def release(self, goal: T) -> bool:
         """Frees the slot, if it is this goal that has it.
 
         Returns:
@@ -204,3 +211,94 @@ class ExclusiveAction:
 
     def _never_called(self, handle: ServerGoalHandle) -> Any:
         raise RuntimeError("every goal is executed with a callback of its own")
+
+
+# ----------------------------------------------------------------------
+# The client.
+
+FOREIGN = Patience(answer_s=5.0, stop_s=5.0, silence_s=math.inf)
+"""For the actions of others, of which nobody knows how often they tell of their progress."""
+
+
+def success_and_message(result: Any) -> tuple[bool, str | None]:
+    """Whether a goal of our own actions was completed, and what its server said."""
+    return result.success, result.message or None
+
+
+class GoalClient(GoalSlot[Goal]):
+    """Sends goals to an action server, cancels them, and tells how they ended.
+
+    Args:
+        node: the node that owns the client.
+        action_type: the action's type.
+        action: its name.
+        message: makes the message of a goal.
+        ended: see `GoalSlot`.
+        judge: whether a result is that of a completed goal, and what the server said.
+        patience: see `GoalSlot`.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        action_type: Any,
+        action: str,
+        message: Callable[[Goal], Any],
+        ended: Callable[[], object],
+        judge: Callable[[Any], tuple[bool, str | None]] = success_and_message,
+        patience: Patience | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(action, clock, ended, patience)
+        self._message, self._judge = message, judge
+        self._client = ActionClient(node, action_type, action)
+        self._cancel_all = node.create_client(CancelGoal, f"{action}/_action/cancel_goal")
+        self._handles: dict[int, ClientGoalHandle] = {}
+
+    @property
+    def available(self) -> bool:
+        """Whether the server is there."""
+        return self._client.server_is_ready()
+
+    def destroy(self) -> None:
+        """Takes the client away; ``destroy_node`` would leave it to the garbage collector."""
+        self._client.destroy()
+
+    def send_goal(self, number: int, goal: Goal) -> None:
+        """See `GoalSlot`."""
+        progressed = partial(self._progressed, number)
+        future = self._client.send_goal_async(self._message(goal), progressed)
+        future.add_done_callback(partial(self._answered, number))
+
+    def cancel_goal(self, number: int) -> None:
+        """See `GoalSlot`."""
+        if number in self._handles:
+            self._handles.pop(number).cancel_goal_async()
+
+    def cancel_all(self, before: Time) -> None:
+        """Cancels every goal that the server has accepted until then, whoever sent it."""
+        if self._cancel_all.service_is_ready():
+            request = CancelGoal.Request()
+            request.goal_info.stamp = before
+            self._cancel_all.call_async(request)
+
+    def _answered(self, number: int, future: Future) -> None:
+        handle = future.result()
+        if not handle.accepted:
+            self.rejected(number)
+            return
+        self._handles[number] = handle
+        handle.get_result_async().add_done_callback(partial(self._resulted, number))
+        self.accepted(number)
+
+    def _progressed(self, number: int, _feedback: Any) -> None:
+        self.progressed(number)
+
+    def _resulted(self, number: int, future: Future) -> None:
+        self._handles.pop(number, None)
+        answer = future.result()
+        good, said = self._judge(answer.result)
+        succeeded = answer.status == GoalStatus.STATUS_SUCCEEDED and good
+        by_others = answer.status == GoalStatus.STATUS_CANCELED
+        self.concluded(number, succeeded, said, by_others)

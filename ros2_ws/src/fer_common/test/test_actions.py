@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_common.exclusive_action import PrioritySlot
+from fer_common.actions import PrioritySlot
 
 
 def test_equal_or_higher_preempts_and_lower_waits() -> None:
