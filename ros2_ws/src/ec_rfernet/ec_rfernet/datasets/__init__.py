@@ -22,6 +22,7 @@ DATASETS: Registry[Dataset] = Registry(
         "affectnet8": "ec_rfernet.datasets.affectnet:AFFECTNET8",
         "sfew": "ec_rfernet.datasets.sfew:DATASET",
     },
+    fits=lambda found: isinstance(found, Dataset),
 )
 """By name, see `Dataset`."""
 
