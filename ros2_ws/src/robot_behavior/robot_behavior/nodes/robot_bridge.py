@@ -131,8 +131,12 @@ class RobotBridge(Node):
             if taken:
                 raise InputError(f"robot '{name}' has settings of the bridge: {', '.join(taken)}")
             driver = robot.make_driver(self, model, declare(self, robot.settings))
+        except StartError:
+            raise
         except (InputError, ConfigError) as error:
             raise StartError(str(error)) from error
+        except (Exception, SystemExit) as error:  # of a driver that somebody else wrote
+            raise StartError(f"the driver of robot '{name}': {in_one_line(error)}") from error
         if isinstance(driver, JointDriver):
             driver = JointStream(model.limits, driver)
             if driver.simulated:

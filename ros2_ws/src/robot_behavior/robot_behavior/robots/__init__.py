@@ -94,7 +94,8 @@ class Robot:
             settings: of the class `settings`.
 
         Raises:
-            InputError: the driver cannot be imported or made, or there is none.
+            InputError: the driver cannot be imported, or there is none.
+            Exception: what the driver raises when it is made.
         """
         if self.driver is None:
             raise InputError(f"{self.description}: has no driver")
@@ -104,12 +105,7 @@ class Robot:
         except (Exception, SystemExit) as error:  # whatever a stranger's module does
             problem = f"driver {self.driver} cannot be imported: {in_one_line(error)}"
             raise InputError(problem) from error
-        try:
-            driver: RobotDriver = make(node, model, settings)
-        except (Exception, SystemExit) as error:
-            if type(error).__name__ in ("InputError", "ConfigError", "StartError"):
-                raise  # says all there is to say
-            raise InputError(f"driver {self.driver}: {in_one_line(error)}") from error
+        driver: RobotDriver = make(node, model, settings)
         return driver
 
 

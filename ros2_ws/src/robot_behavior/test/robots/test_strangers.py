@@ -106,7 +106,7 @@ def test_the_names_of_all_others_still_work(strangers: dict[str, str]) -> None:
     [
         ("number", "which is no robot: int"),
         ("leaves", "which cannot be imported: SystemExit: needs another Python"),
-        ("constructor", "driver strange:raises: RuntimeError: two lines"),
+        ("constructor", "the driver of robot 'constructor': RuntimeError: two lines"),
         ("module", "driver nowhere.strange:Driver cannot be imported: ModuleNotFoundError"),
         ("colon", "driver strange.Driver cannot be imported"),
         ("clash", "robot 'clash' has settings of the bridge: urdf"),
