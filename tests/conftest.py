@@ -20,7 +20,7 @@ from std_msgs.msg import Header, String
 
 from fer_bringup.clip.stage import HEIGHT, WIDTH, Scene
 from fer_common.qos import EVENTS, LATCHED, NEWEST, STREAM
-from fer_common.runner import make_room_for_images
+from fer_common.runner import set_up_dds
 from fer_node.nodes.messages import to_message
 from tests.processes import Process, wait_for
 
@@ -137,7 +137,7 @@ class Observer:
 @pytest.fixture
 def observer() -> Iterator[Observer]:
     """Observes over DDS while the test does other things."""
-    make_room_for_images()
+    set_up_dds()
     rclpy.init()
     found, executor = Observer(), SingleThreadedExecutor()
     executor.add_node(found.node)

@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from ament_index_python.packages import get_package_share_directory
 
 from fer_common.testing import until
 
@@ -40,6 +45,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            errors="replace",
             start_new_session=True,
             env=environment,
         )
@@ -92,3 +98,28 @@ class Process:
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
         self._reader.join(DEADLINE_S)
+
+
+_LAUNCH = """
+import sys
+from launch import LaunchDescription, LaunchService
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+arguments = [argument.split(":=", 1) for argument in sys.argv[2:]]
+source = PythonLaunchDescriptionSource(sys.argv[1])
+service = LaunchService()
+included = IncludeLaunchDescription(source, launch_arguments=arguments)
+service.include_launch_description(LaunchDescription([included]))
+sys.exit(service.run())
+"""
+
+
+def launch_command(*arguments: str) -> list[str]:
+    """The command line of ``ros2 launch fer_bringup robot.launch.py`` with these arguments.
+
+    A test that asks for it is skipped where the launch packages are not installed.
+    """
+    pytest.importorskip("launch_ros", reason="needs apt install ros-jazzy-launch-ros")
+    file = Path(get_package_share_directory("fer_bringup"), "launch", "robot.launch.py")
+    return [sys.executable, "-c", _LAUNCH, str(file), *arguments]

@@ -180,6 +180,8 @@ def test_what_went_wrong_is_told_and_counts() -> None:
         (["--core", "4711"], "--core is 4711"),
         (["--against", "nowhere.json"], "nowhere.json: No such file"),
         (["--against", __file__], "test_benchmark_parts.py was not written by --json"),
+        (["--networks", __file__], "was not written by `ec-rfernet benchmark --json`"),
+        (["--networks", "/nowhere"], "/nowhere: No such file or directory"),
         (["--only", "everything"], "invalid choice: 'everything'"),
     ],
 )
@@ -202,6 +204,20 @@ def test_checkouts_are_compared_by_the_median_of_their_rounds() -> None:
     assert told[1].split()[-6:] == ["5.00", "5.40", "1.08", "0.11", "to", "1.08"]
     assert against.worse(other, this) == []
     assert against.worse(other, [round_of(start_s=2.3)] * 3) == ["start to the first /emotion"]
+
+
+def test_the_block_has_the_networks_and_the_nodes(tmp_path: Path) -> None:
+    networks = tmp_path / "networks.json"
+    row = {"name": "a network", "median_ms": 2.0, "p99_ms": 3.0, "per_second": 500.0}
+    networks.write_text(json.dumps({"speeds": [row]}))
+    found = figures(seen([0.010] * 40), faces=1).to_dict()
+    alone, together = short_matrix()[0], replace(short_matrix()[0], layout="together")
+    cases = {case.name: {"case": case.to_dict(), "figures": found} for case in (alone, together)}
+    *_, network, node, _ = report.block(cases, read(["--networks", str(networks)]).networks).split(
+        "\n"
+    )
+    assert network.split() == ["a", "network", "2.00", "3.00", "500.0"]
+    assert alone.name in node and node.split()[-3:] == ["10.00", "10.00", "10.0"]
 
 
 def test_a_round_is_read_from_the_report_of_a_benchmark() -> None:

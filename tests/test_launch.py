@@ -1,32 +1,15 @@
 """``ros2 launch``, for real, where the launch packages are installed."""
 
-import sys
 from pathlib import Path
 
 import pytest
-from ament_index_python.packages import get_package_share_directory
 
-pytest.importorskip("launch_ros", reason="needs apt install ros-jazzy-launch-ros")
-
-FILE = Path(get_package_share_directory("fer_bringup"), "launch", "robot.launch.py")
-PROGRAM = """
-import sys
-from launch import LaunchDescription, LaunchService
-from launch.actions import IncludeLaunchDescription
-from launch.launch_description_sources import PythonLaunchDescriptionSource
-
-arguments = [argument.split(":=", 1) for argument in sys.argv[2:]]
-source = PythonLaunchDescriptionSource(sys.argv[1])
-service = LaunchService()
-included = IncludeLaunchDescription(source, launch_arguments=arguments)
-service.include_launch_description(LaunchDescription([included]))
-sys.exit(service.run())
-"""
+from tests.processes import launch_command
 
 
 @pytest.fixture
 def launch(run):
-    return lambda *arguments: run([sys.executable, "-c", PROGRAM, str(FILE), *arguments])
+    return lambda *arguments: run(launch_command(*arguments))
 
 
 def test_the_robot_reacts_and_stops_upon_ctrl_c(launch, observer, parameters, wait_for) -> None:

@@ -9,10 +9,12 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ec_rfernet.benchmark.timing import Speed
 from ec_rfernet.errors import InputError
 from tests.benchmarks import behaviour, report
 from tests.benchmarks.crew import MeasurementError, crew
@@ -22,7 +24,7 @@ from tests.benchmarks.transport import PROFILES, discovery_s, loss
 
 PARTS = ("pipeline", "start", "transport", "faces", "behaviour")
 _START_UPS = 5
-_PATIENCE_S = 60.0
+_PATIENCE_S = 120.0
 
 
 def read(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -36,6 +38,10 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--case", default="", metavar="TEXT", help="cases whose name has this")
     parser.add_argument("--seconds", type=float, default=8.0, help="per case (default: 8)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    parser.add_argument(
+        "--networks", type=_networks, default=[], metavar="FILE",
+        help="of `ec-rfernet benchmark --json`: told together with the nodes at the end",
+    )  # fmt: skip
     parser.add_argument(
         "--against", type=_report, metavar="FILE", help="compare with an earlier --json FILE"
     )
@@ -64,6 +70,16 @@ def _report(path: str) -> dict[str, Any]:
     return found
 
 
+def _networks(path: str) -> list[Speed]:
+    try:
+        return [Speed(**row) for row in json.loads(Path(path).read_text())["speeds"]]
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{path}: {error.strerror}") from error
+    except (ValueError, TypeError, KeyError) as error:
+        text = f"{path} was not written by `ec-rfernet benchmark --json`"
+        raise argparse.ArgumentTypeError(text) from error
+
+
 def measure(values: argparse.Namespace, say: Callable[[str], object]) -> dict[str, Any]:
     """Runs what was asked for.
 
@@ -88,7 +104,8 @@ def measure(values: argparse.Namespace, say: Callable[[str], object]) -> dict[st
             ("start", "start_s", lambda: pipeline.start_up(_START_UPS)),
             ("transport", "lost", lambda: {p: loss(folder, domain, p) for p in PROFILES}),
             ("transport", "discovery_s", lambda: {p: discovery_s(domain, p) for p in PROFILES}),
-            ("faces", "smallest_face_px", lambda: _smallest_faces(domain)),
+            ("faces", "detection_ms", lambda: _faces(domain)["detection_ms"]),
+            ("faces", "smallest_face_px", lambda: _faces(domain)["smallest_face_px"]),
             ("behaviour", "behaviour_ms", lambda: behaviour.measure(domain)),
         ]
         for part, key, job in jobs:
@@ -113,7 +130,8 @@ def _case(pipeline: Pipeline, case: Case, seconds: float) -> dict[str, Any]:
     return told
 
 
-def _smallest_faces(domain: int) -> dict[str, float]:
+@cache
+def _faces(domain: int) -> dict[str, dict[str, float]]:
     # In a program of its own, for MediaPipe writes to the terminal.
     with crew(domain) as running:
         return running.answer(running.module("scene"), _PATIENCE_S)
@@ -145,6 +163,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("\n".join(report.lines(found)))
     if values.against:
         print("\n".join(["", *report.comparison(values.against, found)]))
+    if found["cases"]:
+        print("", report.block(found["cases"], values.networks), sep="\n")
     if values.json:
         values.json.parent.mkdir(parents=True, exist_ok=True)
         values.json.write_text(json.dumps(found, indent=1) + "\n")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ament_index_python.packages import get_package_prefix
 
-from fer_common.runner import PROFILE_VARIABLE
+from fer_common.runner import PROFILE_VARIABLES
 from tests.processes import Process, wait_for
 
 
@@ -37,7 +37,8 @@ class Crew:
             "PYTHONUNBUFFERED": "1",
         }
         # What is measured is the profile that everybody gets.
-        self._environment.pop(PROFILE_VARIABLE, None)
+        for name in PROFILE_VARIABLES:
+            self._environment.pop(name, None)
         self._processes: list[Process] = []
 
     def start(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from itertools import product
@@ -13,6 +13,9 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+
+from ec_rfernet.benchmark import timing
+from ec_rfernet.benchmark.timing import Speed
 
 # What is measured: the cases, and which of them belong to a short run.
 
@@ -228,7 +231,7 @@ def figures(seen: Observation, faces: int) -> Figures:
 
 # Machine, tables and comparison.
 
-_PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime", "mediapipe", "ros-jazzy-rclpy")
+_PACKAGES = ("numpy", "opencv-python-headless", "onnxruntime", "mediapipe", "ros-rclpy")
 
 _COLUMNS = (  # key of the figures, heading, format
     ("median_ms", "median", "{:.1f}"),
@@ -245,6 +248,7 @@ _OTHERS = {  # key of the report: a line for each of its values
     "lost": "raw images lost between processes, {name}: {value:.1%}",
     "discovery_s": "six processes find each other, {name}: {value:.2f} s",
     "behaviour_ms": "{name}: {value[0]:.0f} ms, at most {value[1]:.0f} ms",
+    "detection_ms": "one detection in 640x480 on one core, {name}: {value:.2f} ms",
     "smallest_face_px": "smallest face found in 640x480, detector {name}: {value:.0f} pixels wide",
 }
 
@@ -299,6 +303,22 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         for name, value in found.get(key, {}).items():
             told.append(what.format(name=name, value=value))
     return told + [f"FAILED: {fault}" for fault in found["faults"]]
+
+
+def block(cases: Mapping[str, Mapping[str, Any]], networks: Sequence[Speed]) -> str:
+    """What people can send: this machine, the networks if they were measured, the nodes.
+
+    Args:
+        cases: as of `table`; those of a camera at its usual pace, in separate processes.
+        networks: told before them.
+    """
+    speeds = list(networks)
+    for name, case in cases.items():
+        figures = case.get("figures")
+        if figures and case["case"]["layout"] == "separate":
+            told = (figures[key] for key in ("median_ms", "p99_ms", "rate"))
+            speeds.append(Speed(f"camera to /emotion, {name}", *told))
+    return timing.block(timing.Machine.this(), speeds)
 
 
 def faults(found: Mapping[str, Any]) -> list[str]:

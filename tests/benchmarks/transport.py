@@ -22,11 +22,11 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Empty
 
 from fer_common.qos import EVENTS, NEWEST
-from fer_common.runner import PROFILE_VARIABLE, StopRequest, initialise
+from fer_common.runner import PROFILE_VARIABLES, StopRequest, initialise
 from tests.benchmarks.crew import crew
 from tests.benchmarks.report import PACE, Case
 
-PROFILES = {"profile": {}, "default": {PROFILE_VARIABLE: ""}}
+PROFILES = {"profile": {}, "default": dict.fromkeys(PROFILE_VARIABLES, "")}
 """Environments: with our profile, and with Fast DDS as it is."""
 
 _SIZE = Case(640, 480)

@@ -8,6 +8,7 @@ setup(
     description="Launch files, configuration and the robot application.",
     license="Apache-2.0",
     packages=find_packages(exclude=["test"]),
+    package_data={"fer_bringup.clip": ["people/*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/fer_bringup"]),
         ("share/fer_bringup", ["package.xml"]),

@@ -9,7 +9,7 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/fer_common"]),
         ("share/fer_common", ["package.xml"]),
-        ("share/fer_common/config", ["config/fast_dds.xml"]),
+        ("share/fer_common/config", ["config/fast_dds.xml", "config/fast_dds_network.xml"]),
     ],
     install_requires=["setuptools"],
     zip_safe=False,

@@ -24,7 +24,7 @@ from typing import Any
 
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces.framing import ANCHORS, Framing
-from ec_rfernet.files import write_text
+from ec_rfernet.files import user_path, write_text
 from ec_rfernet.labels import LABELS, UNKNOWN
 
 MANIFEST = "bundle.json"
@@ -167,7 +167,7 @@ def find(model: str, folders: Iterable[Path]) -> Path:
     Raises:
         InputError: nothing of that name; lists the names that exist.
     """
-    places = [Path(model).expanduser(), *(folder / model for folder in folders)]
+    places = [user_path(model), *(folder / model for folder in folders)]
     for place in places:
         if (place / MANIFEST).is_file():
             return place

@@ -7,6 +7,7 @@ progress, and the exit codes.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -24,6 +25,15 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
+def write_any_text() -> None:
+    """Lets stdout write a question mark for what its encoding does not have, as ``ls`` does.
+
+    An 8-bit locale has few letters, and the name of a file may be no text at all.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
 def exit_code(name: str, work: Callable[[], None]) -> int:
     """Does the work of a program.
 
@@ -34,6 +44,7 @@ def exit_code(name: str, work: Callable[[], None]) -> int:
     Returns:
         0 on success, 2 after one clear line on bad input, 130 on Ctrl-C.
     """
+    write_any_text()
     try:
         work()
         sys.stdout.flush()
@@ -43,6 +54,12 @@ def exit_code(name: str, work: Callable[[], None]) -> int:
         return _fail(name, str(error))
     except OSError as error:
         return _fail(name, f"{error.filename or 'output'}: {error.strerror or error}")
+    except UnicodeEncodeError as error:  # of a file: to stdout anything can be written
+        return _fail(
+            name,
+            f"a name has letters that the locale's encoding {error.encoding} does not have; "
+            "start it with LC_ALL=C.UTF-8",
+        )
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return 130
@@ -86,7 +103,7 @@ def _run(given: list[str]) -> None:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)
-        if given[:1] == [name]:  # imports torch or mediapipe only for the command that needs it
+        if given[:1] == [name]:  # imports torch only for the command that needs it
             try:
                 module = import_module(f"ec_rfernet.commands.{name}")
             except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Files that appear only when they are complete."""
+"""Files that appear only when they are complete, and where a user may keep some."""
 
 from __future__ import annotations
 
@@ -127,3 +127,49 @@ def write_text(path: Path, text: str) -> None:
     """
     with staged(path.parent) as draft:
         (draft / path.name).write_text(text, encoding="utf-8")
+
+
+# Users, of whom one in a container may have neither a name nor a home.
+
+
+def user_path(text: str | Path) -> Path:
+    """A path as people write it: ``~`` is their home, ``~name`` that of another user.
+
+    Raises:
+        InputError: that home is not known.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise InputError(
+            f"{text}: no such home is known on this machine; set HOME, or give a path without '~'"
+        ) from error
+
+
+def can_be_made(path: Path) -> bool:
+    """Whether this user may make a file or a folder, and the folders above it."""
+    # pathlib's exists() raises where a folder on the way may not be entered.
+    above = (place for place in (path, *path.parents) if os.path.lexists(place))
+    place = next(above, Path("/"))
+    return place.is_dir() and os.access(place, os.W_OK | os.X_OK)
+
+
+def temporary_folder() -> Path:
+    """A folder of this user alone, for what a user without a home has to keep; it is made.
+
+    Raises:
+        InputError: there is none.
+    """
+    user = os.getuid()
+    try:
+        folder = Path(tempfile.gettempdir(), f"fer-{user}")
+        folder.mkdir(mode=0o700, exist_ok=True)
+        is_ours = folder.is_dir() and folder.lstat().st_uid == user
+    except OSError as error:
+        raise InputError(
+            f"there is no place for temporary files ({error.strerror}); set TMPDIR to a folder "
+            "that you may write, or mount one at /tmp"
+        ) from error
+    if not is_ours or folder.is_symlink():
+        raise InputError(f"{folder}: belongs to somebody else; remove it, or set TMPDIR")
+    return folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -14,9 +15,10 @@ from ec_rfernet import bundle as bundles
 from ec_rfernet.bundle import Bundle
 from ec_rfernet.datasets.pictures import decode
 from ec_rfernet.errors import InputError
-from ec_rfernet.faces import DETECTORS, LEAST_SCORE, installed_detector
+from ec_rfernet.faces import DEFAULT_DETECTOR, DETECTORS, LEAST_SCORE
 from ec_rfernet.faces.face import Box, Face, FaceDetector
-from ec_rfernet.faces.framing import align
+from ec_rfernet.faces.framing import align, filling
+from ec_rfernet.faces.scales import MultiScaleDetector
 from ec_rfernet.labels import UNKNOWN, valence_arousal
 from ec_rfernet.runtimes import AUTO, open_classifier
 from ec_rfernet.runtimes.classifier import Classifier
@@ -82,19 +84,23 @@ class Model:
         """The expressions that the model knows."""
         return self.bundle.labels
 
-    def predict(self, image: np.ndarray | str | Path) -> list[FaceExpression]:
+    def predict(
+        self, image: np.ndarray | str | Path, *, whole: bool = False
+    ) -> list[FaceExpression]:
         """The faces of a picture, most confidently detected first.
 
         Args:
             image: as ``cv2.imread`` gives it: uint8 [H, W, 3] in the order blue, green, red
                 (of an RGB image give ``image[..., ::-1]``), or grey [H, W]; or the path of a
                 picture file.
+            whole: take the picture as a face, as those of FER2013 are, and look for none.
 
         Raises:
             InputError: no such image, not a picture, or a file that cannot be read.
         """
         picture = read_image(Path(image)) if isinstance(image, str | Path) else _picture(image)
-        bundle, faces = self.bundle, self.detector.detect(picture)
+        bundle = self.bundle
+        faces = [filling(picture, bundle.framing)] if whole else self.detector.detect(picture)
         crops = np.empty((len(faces), bundle.input_size, bundle.input_size), np.uint8)
         for crop, face in zip(crops, faces, strict=True):
             crop[:] = align(picture, face, bundle.framing, bundle.input_size)
@@ -120,7 +126,7 @@ class Model:
 def load(
     model: str | Path = "ec_rfernet",
     *,
-    detector: str | None = None,
+    detector: str = DEFAULT_DETECTOR,
     min_score: float = LEAST_SCORE,
     runtime: str = AUTO,
     precision: str = AUTO,
@@ -130,8 +136,7 @@ def load(
 
     Args:
         model: name of a bundle that is installed, or the path of one.
-        detector: what finds faces, a name of `ec_rfernet.faces.DETECTORS`; None: blazeface, or
-            mediapipe where only that is installed.
+        detector: what finds faces, a name of `ec_rfernet.faces.DETECTORS`.
         min_score: faces that the detector is less sure of are left out, 0..1.
         runtime: what computes the network, a name of `ec_rfernet.runtimes.RUNTIMES`; ``auto``
             is the fastest that is installed, or what was chosen for this machine.
@@ -146,7 +151,7 @@ def load(
         raise InputError(f"min_score is {min_score}, expected 0..1")
     bundle = bundles.load(bundles.find(str(model), bundles.places()))
     classifier = open_classifier(bundle, threads, runtime, precision)
-    return Model(classifier, DETECTORS.make(detector or installed_detector(), min_score))
+    return Model(classifier, MultiScaleDetector(partial(DETECTORS.make, detector), min_score))
 
 
 def read_image(path: Path) -> np.ndarray:

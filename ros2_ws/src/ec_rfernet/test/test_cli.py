@@ -152,6 +152,15 @@ def test_predict_finds_the_face(run_folder, collins, tmp_path, capsys):
     assert (cv2.imread(str(annotated)) != cv2.imread(str(collins))).any()
 
 
+def test_predict_takes_a_whole_picture_for_a_face(run_folder, tmp_path, capsys):
+    path = tmp_path / "crop.png"
+    cv2.imwrite(str(path), np.full((48, 48, 3), 90, np.uint8))
+    assert main(["predict", "--bundle", str(run_folder), str(path), "--whole"]) == 0
+    told = capsys.readouterr().out
+    assert "1 face" in told
+    assert "48x48 at (0, 0)" in told
+
+
 def test_predict_without_a_face(run_folder, tmp_path, capsys):
     path = tmp_path / "grey.png"
     cv2.imwrite(str(path), np.full((100, 100, 3), 90, np.uint8))

@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 
 from ec_rfernet.errors import InputError
-from ec_rfernet.files import check_place, held, staged, write_text
+from ec_rfernet.files import (
+    can_be_made,
+    check_place,
+    held,
+    staged,
+    temporary_folder,
+    user_path,
+    write_text,
+)
 
 
 @pytest.fixture
@@ -95,3 +103,53 @@ def test_a_held_folder_is_kept_from_others_and_cleared_of_what_a_killed_program_
             pass
     with held(tmp_path):
         pass
+
+
+# Users without a name or a home.
+
+
+@pytest.fixture
+def nobody(monkeypatch):
+    """The user of a container that was started with ``-u``: without name and home."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+
+
+def test_a_path_as_people_write_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert user_path("~/a") == tmp_path / "a"
+    assert user_path(tmp_path / "b") == tmp_path / "b"
+    assert user_path("a~/b") == Path("a~/b")
+
+
+@pytest.mark.parametrize("text", ["~/a", "~no.such.user/a"])
+def test_a_home_that_nobody_knows(nobody, text):
+    with pytest.raises(InputError, match=f"{text}: no such home is known .*; set HOME"):
+        user_path(text)
+
+
+def test_what_can_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    assert can_be_made(tmp_path / "new" / "newer")
+    assert not can_be_made(tmp_path / "file" / "below")
+    assert not can_be_made(Path("/dev/null/new/newer"))
+
+
+def test_a_temporary_folder_of_the_user_alone(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder = temporary_folder()
+    assert folder == temporary_folder() and folder.parent == tmp_path
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_temporary_folder_of_somebody_else_is_not_trusted(monkeypatch, tmp_path, nobody):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "fer-54321").mkdir()
+    with pytest.raises(InputError, match="fer-54321: belongs to somebody else"):
+        temporary_folder()
+
+
+def test_a_machine_without_temporary_files(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    with pytest.raises(InputError, match="no place for temporary files .*; set TMPDIR"):
+        temporary_folder()

@@ -60,6 +60,20 @@ def test_a_face_with_all_that_is_known_of_it(model, collins):
     assert face.box.y < y < face.box.y + face.box.height
 
 
+def test_a_picture_that_is_nothing_but_a_face(model, collins):
+    (expected,) = model.predict(collins)
+    image, box = cv2.imread(str(collins)), expected.box
+    right, left, _, mouth = expected.keypoints[:4]
+    middle, side = (right + left + mouth) / 3, 2.7 * np.linalg.norm(left - right)
+    x, y = (round(float(value - side / 2)) for value in middle)
+    crop = image[y : y + round(side), x : x + round(side)]
+    (whole,) = model.predict(crop, whole=True)
+    assert whole.label == expected.label == "happy"
+    assert (whole.box.width, whole.box.height) == crop.shape[1::-1]
+    assert model.predict(np.zeros((48, 48, 3), np.uint8), whole=True)[0].score == 1
+    assert box.width < side * 1.2
+
+
 def test_a_path_and_every_form_of_an_image_answer_the_same(model, collins):
     image = cv2.imread(str(collins))
     (expected,) = model.predict(str(collins))

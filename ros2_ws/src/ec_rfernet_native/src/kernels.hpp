@@ -5,6 +5,7 @@
 //     static constexpr int kLanes;                  // elements in a vector
 //     static constexpr int kVectors;                // vectors of pixels at once
 //     static constexpr int kFloats, kBytes;         // outputs at once, by precision
+//     static constexpr int kStrip;                  // vectors of pixels of a sparse convolution
 //     static constexpr int kSourceBias;             // see `Kernels`
 //     static Words bytes(Words);                    // pixels as `dot` wants them
 //     static Words dot(Words sums, Words pixels, Words weights);  // of four bytes each
@@ -31,6 +32,7 @@ struct Vectors {
   typedef std::uint8_t Bytes __attribute__((vector_size(4 * kLanes), may_alias));
   typedef std::uint64_t Pairs __attribute__((vector_size(4 * kLanes), may_alias));
   typedef std::uint32_t Evens __attribute__((vector_size(2 * kLanes), may_alias));
+  typedef float Halves __attribute__((vector_size(2 * kLanes), may_alias));
 };
 
 template <class Words>
@@ -64,7 +66,8 @@ EC_INLINE Floats clip(Floats value, Floats low, Floats high) {
 // The precisions: what an element is, and what a sum of products.
 template <class Simd>
 struct Float32 {
-  static constexpr int kLanes = Simd::kLanes, kUnit = 1, kMost = Simd::kFloats, kSourceBias = 0;
+  static constexpr int kLanes = Simd::kLanes, kUnit = 1, kMost = Simd::kFloats, kSourceBias = 0,
+                       kStrip = Simd::kStrip;
   using Words = typename Vectors<kLanes>::Words;
   using Floats = typename Vectors<kLanes>::Floats;
   using Sums = Floats;
@@ -324,102 +327,146 @@ void add(const Add& op, Word* arena) {
   }
 }
 
-// A vector of each of some rows of a depthwise convolution, the rows `below` elements apart.
-template <int kLanes, int kRows>
-EC_INLINE void windows(
-    const Depthwise& op, const Word* source, const float* weights, float bias, Word* target,
-    int below) {
+// Keeps a value in a register: else the compiler would load it again wherever it is used.
+template <class Any>
+EC_INLINE void hold(Any& value) {
+#ifdef __aarch64__
+  asm("" : "+w"(value));
+#else
+  asm("" : "+v"(value));
+#endif
+}
+
+// The weights of one plane of a depthwise convolution, for all lanes.
+template <int kLanes>
+struct Stencil {
   using Floats = typename Vectors<kLanes>::Floats;
+
+  Floats weights[Depthwise::kTaps], bias, low, high;
+
+  EC_INLINE Stencil(const Depthwise& op, int plane)
+      : bias(spread_float<Floats>(op.bias[plane])),
+        low(spread_float<Floats>(op.low)),
+        high(spread_float<Floats>(op.high)) {
+    for (int i = 0; i < op.kTaps; ++i)
+      weights[i] = spread_float<Floats>(op.weights[plane * op.kTaps + i]);
+  }
+};
+
+// Every other element of two vectors, from `first` on.
+template <int kLanes>
+EC_INLINE typename Vectors<kLanes>::Floats every_other(const Word* place, int first) {
+  using Words = typename Vectors<kLanes>::Words;
+  Words lanes;
+  for (int i = 0; i < kLanes; ++i) lanes[i] = 2 * i + first;
+  return reinterpret_cast<typename Vectors<kLanes>::Floats>(
+      __builtin_shuffle(load<Words>(place), load<Words>(place + kLanes), lanes));
+}
+
+// A vector of each of some rows of a depthwise convolution, the rows `below` elements apart.
+template <int kLanes, int kStep, int kRows>
+EC_INLINE void windows(
+    const Stencil<kLanes>& stencil, const Word* source, int stride, Word* target, int below) {
+  using Floats = typename Vectors<kLanes>::Floats;
+  constexpr int kWindow = Depthwise::kWindow;
   Floats sums[kRows];
-  for (int r = 0; r < kRows; ++r) sums[r] = spread_float<Floats>(bias);
-#pragma GCC unroll 8
-  for (int i = 0; i < kRows + op.kWindow - 1; ++i)
-#pragma GCC unroll 8
-    for (int j = 0; j < op.kWindow; ++j) {
-      const auto value = load<Floats>(source + i * op.from.stride() + j);
-#pragma GCC unroll 8
-      for (int r = 0; r < kRows; ++r)
-        if (i - r >= 0 && i - r < op.kWindow) sums[r] += value * weights[(i - r) * op.kWindow + j];
+  for (int r = 0; r < kRows; ++r) sums[r] = stencil.bias;
+#pragma GCC unroll 16
+  for (int i = 0; i < kStep * (kRows - 1) + kWindow; ++i) {
+    const Word* row = source + i * stride;
+#pragma GCC unroll 4
+    for (int j = 0; j < kWindow; ++j) {
+      Floats value =
+          kStep == 1 ? load<Floats>(row + j) : every_other<kLanes>(row + j / 2 * 2, j % 2);
+      hold(value);
+#pragma GCC unroll 4
+      for (int r = 0; r < kRows; ++r) {
+        const int line = i - kStep * r;
+        if (line >= 0 && line < kWindow) sums[r] += value * stencil.weights[line * kWindow + j];
+      }
     }
-  const Floats low = spread_float<Floats>(op.low), high = spread_float<Floats>(op.high);
-  for (int r = 0; r < kRows; ++r) store(target + r * below, clip(sums[r], low, high));
+  }
+  for (int r = 0; r < kRows; ++r)
+    store(target + r * below, clip(sums[r], stencil.low, stencil.high));
 }
 
-// Some rows of a plane, of windows at every pixel; whole vectors are written.
-template <int kLanes>
+// Some rows of a plane. Behind a row that is shorter than a vector the next one is spoiled: it is
+// written later.
+template <int kLanes, int kStep, int kRows>
 EC_INLINE void depthwise_rows(
-    const Depthwise& op, const Word* source, const float* weights, float bias, Word* target,
-    int below, int rows) {
-  constexpr int kMany = 4;
-  for (int y = 0; y < rows;) {
-    const int many = rows - y >= kMany ? kMany : 1;
-    const Word* from = source + y * op.from.stride();
-    Word* to = target + y * below;
-    for (int x = 0; x < op.to.width; x += kLanes)
-      if (many == kMany)
-        windows<kLanes, kMany>(op, from + x, weights, bias, to + x, below);
-      else
-        windows<kLanes, 1>(op, from + x, weights, bias, to + x, below);
-    y += many;
-  }
+    const Stencil<kLanes>& stencil, const Depthwise& op, const Word* source, Word* target,
+    int below) {
+  const int stride = op.from.stride(), width = op.to.width;
+  int x = 0;
+  for (; x + kLanes <= width; x += kLanes)
+    windows<kLanes, kStep, kRows>(stencil, source + kStep * x, stride, target + x, below);
+  if (x == width) return;
+  if (x > 0) x = width - kLanes;
+  windows<kLanes, kStep, kRows>(stencil, source + kStep * x, stride, target + x, below);
 }
 
-// A row of windows at every other pixel: at every column, then every other one is kept.
-template <int kLanes>
-EC_INLINE void depthwise_half(
-    const Depthwise& op, const Word* source, const float* weights, float bias, Word* target) {
-  using Pairs = typename Vectors<kLanes>::Pairs;
-  using Evens = typename Vectors<kLanes>::Evens;
-  Word both[kLanes];
-  for (int x = 0; x < op.to.width; x += kLanes / 2) {
-    windows<kLanes, 1>(op, source + 2 * x, weights, bias, both, 0);
-    store(target + x, __builtin_convertvector(load<Pairs>(both), Evens));
-  }
+constexpr int kBand = 4;  // rows that share what they read
+
+template <int kLanes, int kStep>
+EC_INLINE void depthwise_band(
+    const Depthwise& op, const Word* source, int plane, Word* target, int below, int rows) {
+  const Stencil<kLanes> stencil(op, plane);
+  const int step = kStep * op.from.stride();
+  int y = 0;
+  for (; y + kBand <= rows; y += kBand)
+    depthwise_rows<kLanes, kStep, kBand>(
+        stencil, op, source + y * step, target + y * below, below);
+  for (; y + 2 <= rows; y += 2)
+    depthwise_rows<kLanes, kStep, 2>(stencil, op, source + y * step, target + y * below, below);
+  for (; y < rows; ++y)
+    depthwise_rows<kLanes, kStep, 1>(stencil, op, source + y * step, target + y * below, below);
 }
 
-// Some rows of each plane of a depthwise convolution into rows of `below` elements.
+// Rows of a plane, from `row` on, to where the rows are `below` elements apart.
 template <int kLanes>
-EC_INLINE void depthwise_block(
+EC_INLINE void depthwise_plane(
     const Depthwise& op, const Word* arena, int plane, int row, int rows, Word* target, int below) {
   const Word* source = arena + op.sources[plane] +
                        (op.step * row + op.top) * op.from.stride() + op.left;
-  const float *weights = op.weights + plane * op.kTaps, bias = op.bias[plane];
-  if (op.step == 1) return depthwise_rows<kLanes>(op, source, weights, bias, target, below, rows);
-  for (int y = 0; y < rows; ++y, source += 2 * op.from.stride(), target += below)
-    depthwise_half<kLanes>(op, source, weights, bias, target);
+  if (op.step == 1)
+    depthwise_band<kLanes, 1>(op, source, plane, target, below, rows);
+  else
+    depthwise_band<kLanes, 2>(op, source, plane, target, below, rows);
 }
 
 // Results go to the plane by way of `room`: vectors that are too wide must not spoil what follows.
 template <class Kind>
 void depthwise(const Depthwise& op, Word* arena) {
-  Word room[kMostSide + kAlign];
+  Word room[kBand * (kMostSide + kAlign)];
+  const int wide = round_up(op.to.width, Kind::kLanes);
   for (int p = 0; p < op.planes; ++p) {
     Word* target = arena + op.targets[p];
-    for (int y = 0; y < op.to.height; ++y) {
-      depthwise_block<Kind::kLanes>(op, arena, p, y, 1, room, 0);
-      std::memcpy(target + y * op.to.stride(), room, sizeof(Word) * op.to.width);
+    for (int y = 0; y < op.to.height; y += kBand) {
+      const int left = op.to.height - y, rows = left < kBand ? left : kBand;
+      depthwise_plane<Kind::kLanes>(op, arena, p, y, rows, room, wide);
+      for (int r = 0; r < rows; ++r)
+        std::memcpy(
+            target + (y + r) * op.to.stride(), room + r * wide, sizeof(Word) * op.to.width);
     }
     surround(target, op.to, op.border);
   }
 }
 
-// Where vectors of a plane begin: of the sources, and of what they become.
+// Vectors of pixels: where they are read, and where in a plane their results go.
 struct Strip {
   const Word* sources;   // of the first input, where they are not planes
   std::ptrdiff_t apart;  // from one input to the next
   const int* places;     // of each vector in a plane
 };
 
-constexpr int kStrip = 8;  // vectors, at most, whose sums stay in registers
-
 // All outputs of so many vectors of pixels, whose sums stay in registers.
 template <class Kind, bool kPlanes, int kVectors>
-EC_INLINE void pointwise_strip(const Pointwise& op, Word* arena, const Strip& strip, int first) {
+EC_INLINE void mix_strip(const Pointwise& op, Word* arena, const Strip& strip) {
   using Floats = typename Kind::Floats;
   constexpr int kLanes = Kind::kLanes;
   const Floats low = spread_float<Floats>(op.low), high = spread_float<Floats>(op.high);
-  const int* places = strip.places + first;
-  const Word* sources = kPlanes ? arena + places[0] : strip.sources + first * kLanes;
+  const int* places = strip.places;
+  const Word* sources = kPlanes ? arena + places[0] : strip.sources;
   const Word* input = op.inputs_of;
   const float* weight = op.weights;
   for (int o = 0; o < op.outputs; ++o) {
@@ -437,117 +484,109 @@ EC_INLINE void pointwise_strip(const Pointwise& op, Word* arena, const Strip& st
   }
 }
 
-template <class Kind, bool kPlanes, int kVectors = kStrip>
-EC_INLINE void pointwise_vectors(
-    const Pointwise& op, Word* arena, const Strip& strip, int first, int vectors) {
-  if (vectors == kVectors) return pointwise_strip<Kind, kPlanes, kVectors>(op, arena, strip, first);
+template <class Kind, bool kPlanes, int kVectors = Kind::kStrip>
+EC_INLINE void mix_vectors(const Pointwise& op, Word* arena, const Strip& strip, int vectors) {
+  if (vectors == kVectors) return mix_strip<Kind, kPlanes, kVectors>(op, arena, strip);
   if constexpr (kVectors > 1)
-    pointwise_vectors<Kind, kPlanes, kVectors - 1>(op, arena, strip, first, vectors);
+    mix_vectors<Kind, kPlanes, kVectors - 1>(op, arena, strip, vectors);
 }
 
 // Vectors may reach into the next row: those that come later mend it.
 template <class Kind, bool kPlanes>
-EC_INLINE void pointwise_strips(const Pointwise& op, Word* arena, const Strip& strip, int vectors) {
-  const int strips = (vectors + kStrip - 1) / kStrip;  // as even as can be: short ones are slow
+EC_INLINE void mix(const Pointwise& op, Word* arena, const Strip& all, int vectors) {
+  const int strips = (vectors + Kind::kStrip - 1) / Kind::kStrip;  // as even as can be
   for (int s = 0; s < strips; ++s) {
     const int first = vectors * s / strips, next = vectors * (s + 1) / strips;
-    pointwise_vectors<Kind, kPlanes>(op, arena, strip, first, next - first);
+    const Strip strip{
+        kPlanes ? nullptr : all.sources + first * Kind::kLanes, all.apart, all.places + first};
+    mix_vectors<Kind, kPlanes>(op, arena, strip, next - first);
   }
 }
 
-constexpr int kMostVectors = 24;
-
 template <class Kind>
 void pointwise(const Pointwise& op, Word* arena) {
-  int places[kMostVectors];
-  const int all = (op.shape.count() + Kind::kLanes - 1) / Kind::kLanes;
-  for (int first = 0; first < all; first += kMostVectors) {
-    const int vectors = all - first < kMostVectors ? all - first : kMostVectors;
+  int places[Kind::kStrip * 8];
+  const int all = (op.shape.count() + Kind::kLanes - 1) / Kind::kLanes, most = Kind::kStrip * 8;
+  for (int first = 0; first < all; first += most) {
+    const int vectors = all - first < most ? all - first : most;
     for (int v = 0; v < vectors; ++v) places[v] = (first + v) * Kind::kLanes;
-    pointwise_strips<Kind, true>(op, arena, {nullptr, 0, places}, vectors);
+    mix<Kind, true>(op, arena, {nullptr, 0, places}, vectors);
   }
   for (int o = 0; o < op.outputs; ++o) surround(arena + op.targets[o], op.shape, op.border);
 }
 
-// Some vectors of pixels, rows and borders alike.
-template <class Kind>
-EC_INLINE void separable_run(const Separable& op, Word* arena, Word* room) {
-  constexpr int kLanes = Kind::kLanes;
-  const Depthwise& depth = op.depth;
-  const int all = (depth.to.count() + kLanes - 1) / kLanes;
-  const int most = op.kRoom / (kLanes * depth.planes);
-  int places[kMostVectors];
-  for (int first = 0, vectors = 0; first < all; first += vectors) {
-    vectors = most < all - first ? most : all - first;
-    if (vectors > kMostVectors) vectors = kMostVectors;
-    for (int v = 0; v < vectors; ++v) places[v] = (first + v) * kLanes;
-    for (int p = 0; p < depth.planes; ++p) {
-      const Word* source = arena + depth.sources[p] + depth.top * depth.from.stride() + depth.left;
-      for (int v = 0; v < vectors; ++v)
-        windows<kLanes, 1>(
-            depth, source + places[v], depth.weights + p * depth.kTaps, depth.bias[p],
-            room + (p * vectors + v) * kLanes, 0);
-    }
-    pointwise_strips<Kind, false>(
-        op.point, arena, {room, static_cast<std::ptrdiff_t>(vectors) * kLanes, places}, vectors);
-  }
-}
-
-// Some rows.
-template <class Kind>
-EC_INLINE void separable_rows(const Separable& op, Word* arena, Word* room) {
-  constexpr int kLanes = Kind::kLanes;
-  const Shape& shape = op.point.shape;
-  const int across = (shape.width + kLanes - 1) / kLanes, wide = across * kLanes;
-  const int fits = op.kRoom / (wide * op.depth.planes);
-  const int few = kMostVectors / across < fits ? kMostVectors / across : fits;
-  const int most = few < 1 ? 1 : few;
-  int places[kMostSide / 4];
-  for (int y = 0, rows = 0; y < shape.height; y += rows) {
-    rows = most < shape.height - y ? most : shape.height - y;
-    for (int r = 0; r < rows; ++r)
-      for (int v = 0; v < across; ++v)
-        places[r * across + v] = (y + r) * shape.stride() + v * kLanes;
-    for (int p = 0; p < op.depth.planes; ++p)
-      depthwise_block<kLanes>(op.depth, arena, p, y, rows, room + p * rows * wide, wide);
-    const Strip strip{room, static_cast<std::ptrdiff_t>(rows) * wide, places};
-    pointwise_strips<Kind, false>(op.point, arena, strip, rows * across);
-  }
-}
-
+// Bands of rows: all planes of the depthwise convolution, one behind the other in `room`, then
+// what they are mixed to. Rows of whole vectors follow each other there without a border.
 template <class Kind>
 void separable(const Separable& op, Word* arena, Word* room) {
   constexpr int kLanes = Kind::kLanes;
   const Shape& shape = op.point.shape;
-  if (op.depth.step == 1 && shape.width % kLanes != 0)
-    separable_run<Kind>(op, arena, room);
-  else
-    separable_rows<Kind>(op, arena, room);
+  const bool whole = shape.width % kLanes == 0;
+  const int below = whole ? shape.width : shape.stride();
+  const int band = op.band();
+  int places[Separable::kEnough / kLanes + kAlign];
+  for (int y = 0; y < shape.height; y += band) {
+    const int left = shape.height - y, rows = left < band ? left : band;
+    const int vectors = (rows * below + kLanes - 1) / kLanes;
+    for (int v = 0; v < vectors; ++v)
+      places[v] = whole ? (y + v * kLanes / below) * shape.stride() + v * kLanes % below
+                        : y * below + v * kLanes;
+    const int apart = op.apart(rows);
+    for (int p = 0; p < op.depth.planes; ++p)
+      depthwise_plane<kLanes>(op.depth, arena, p, y, rows, room + p * apart, below);
+    mix<Kind, false>(op.point, arena, {room, apart, places}, vectors);
+  }
   for (int o = 0; o < op.point.outputs; ++o)
     surround(arena + op.point.targets[o], shape, op.point.border);
 }
 
 // Between the centres of two pixels, three quarters of the nearer one.
-EC_INLINE float between(float near, float far) { return 0.75f * near + 0.25f * far; }
+template <class Any>
+EC_INLINE Any between(Any near, Any far) {
+  return 0.75f * near + 0.25f * far;
+}
 
 template <class Kind>
 void enlarge(const Enlarge& op, Word* arena) {
+  constexpr int kHalf = Kind::kLanes / 2;
+  using Floats = typename Kind::Floats;
+  using Pairs = typename Vectors<Kind::kLanes>::Pairs;
+  using Evens = typename Vectors<Kind::kLanes>::Evens;
+  using Halves = typename Vectors<Kind::kLanes>::Halves;
   const int width = op.from.width;
-  float row[kMostSide / 2 + 2];
+  constexpr int kRows = 8;
+  constexpr int kWide = kMostSide / 2 + 2 + kAlign;
+  Word rows[kRows][kWide], both[kMostSide + kAlign];
   for (int p = 0; p < op.planes; ++p) {
-    const float* source = reinterpret_cast<const float*>(arena + op.sources[p]);
-    float* target = reinterpret_cast<float*>(arena + op.targets[p]);
+    const Word* source = arena + op.sources[p];
     for (int y = 0; y < op.to.height; ++y) {
-      const int near = y / 2, next = y % 2 ? near + 1 : near - 1;
-      const int far = next < 0 || next == op.from.height ? near : next;
-      const float *one = source + near * op.from.stride(), *two = source + far * op.from.stride();
-      for (int x = 0; x < width; ++x) row[x + 1] = between(one[x], two[x]);
-      row[0] = row[1], row[width + 1] = row[width];
-      float* to = target + y * op.to.stride();
-      for (int x = 0; x < width; ++x) {
-        to[2 * x] = between(row[x + 1], row[x]);
-        to[2 * x + 1] = between(row[x + 1], row[x + 2]);
+      // Some rows at once, for what was just written is not read quickly.
+      for (int r = 0; y % kRows == 0 && r < kRows && y + r < op.to.height; ++r) {
+        const int near = (y + r) / 2, next = r % 2 ? near + 1 : near - 1;
+        const int far = next < 0 || next == op.from.height ? near : next;
+        const Word *one = source + near * op.from.stride(), *two = source + far * op.from.stride();
+        for (int x = 0; x < width; x += Kind::kLanes)
+          store(rows[r] + 1 + x, between(load<Floats>(one + x), load<Floats>(two + x)));
+        rows[r][0] = rows[r][1], rows[r][width + 1] = rows[r][width];
       }
+      const Word* row = rows[y % kRows];
+      for (int x = 0; x < width; x += kHalf) {
+        const auto middle = load<Halves>(row + x + 1);
+        const auto even = between(middle, load<Halves>(row + x));
+        const auto odd = between(middle, load<Halves>(row + x + 2));
+        // The lower half of two elements is the first: these processors are little-endian.
+        store(
+            both + 2 * x,
+            __builtin_convertvector(reinterpret_cast<Evens>(even), Pairs) |
+                (__builtin_convertvector(reinterpret_cast<Evens>(odd), Pairs) << 32));
+      }
+      const int place = y * op.to.stride();
+      if (op.added > 0) {
+        const Word* other = arena + op.adds[p] + place;
+        for (int x = 0; x < op.to.width; x += Kind::kLanes)
+          store(both + x, load<Floats>(both + x) + load<Floats>(other + x));
+      }
+      std::memcpy(arena + op.targets[p] + place, both, sizeof(Word) * op.to.width);
     }
     surround(arena + op.targets[p], op.to, op.border);
   }

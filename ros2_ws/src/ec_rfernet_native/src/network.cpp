@@ -52,6 +52,38 @@ void read(const Reading& op, const Word* arena, float* values) {
           next, arena + op.sources[i] + y * op.shape.stride(), sizeof(float) * op.shape.width);
 }
 
+// One pixel of one block.
+void regress_pixel(const Regression& op, const Word* arena, int block, int y, int x, float* values) {
+  const int outputs = op.blocks * op.each, first = block * op.each;
+  float sums[Regression::kMostEach], mixed[Regression::kMostEach];
+  std::copy_n(op.bias + first, op.each, sums);
+  for (int tap = 0; tap < op.kTaps; ++tap) {
+    const int row = op.kStep * y + op.top + tap / op.kWindow;
+    const int column = op.kStep * x + op.left + tap % op.kWindow;
+    if (row < 0 || row >= op.from.height || column < 0 || column >= op.from.width) continue;
+    std::copy_n(op.mix_bias + first, op.each, mixed);
+    for (int i = 0; i < op.inputs; ++i) {
+      float value;
+      std::memcpy(&value, arena + op.sources[i] + row * op.from.stride() + column, sizeof(value));
+      const float* weights = op.mix + static_cast<std::size_t>(i) * outputs + first;
+      for (int k = 0; k < op.each; ++k) mixed[k] += value * weights[k];
+    }
+    for (int k = 0; k < op.each; ++k) sums[k] += op.windows[(first + k) * op.kTaps + tap] * mixed[k];
+  }
+  for (int k = 0; k < op.each; ++k)
+    values[op.result + ((first + k) * op.to.height + y) * op.to.width + x] = sums[k];
+}
+
+void regress(const Regression& op, const Word* arena, float* values) {
+  const int pixels = op.to.height * op.to.width;
+  std::fill_n(values + op.result, op.blocks * op.each * pixels, 0.0f);
+  const float* score = values + op.scores;
+  for (int block = 0; block < op.blocks; ++block)
+    for (int pixel = 0; pixel < pixels; ++pixel)
+      if (*score++ >= op.least)
+        regress_pixel(op, arena, block, pixel / op.to.width, pixel % op.to.width, values);
+}
+
 void multiply(const Dense& op, float* values) {
   for (int o = 0; o < op.outputs; ++o) {
     const float* weights = op.weights + static_cast<std::size_t>(o) * op.inputs;
@@ -154,6 +186,7 @@ void Network::run(const std::uint8_t* pixels, int images, float* logits) {
     void operator()(const Separable& op) const { kernels.separable(op, arena, room); }
     void operator()(const Enlarge& op) const { kernels.enlarge(op, arena); }
     void operator()(const Reading& op) const { read(op, arena, values); }
+    void operator()(const Regression& op) const { regress(op, arena, values); }
   };
   for (int i = 0; i < images; ++i) {
     const Step step{kernels_, pixels + i * image, arena, room, values};

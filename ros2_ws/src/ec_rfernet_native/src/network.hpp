@@ -36,6 +36,20 @@ struct Reading {
   Places sources;
 };
 
+// A convolution of 1x1 and a depthwise one of its results, at every other pixel, as values
+// [blocks * each][height][width]; those of a block only where its score is high enough, else 0.
+struct Regression {
+  static constexpr int kStep = 2, kWindow = Depthwise::kWindow, kTaps = Depthwise::kTaps;
+  static constexpr int kMostEach = 64;
+
+  Shape from, to;
+  int top, left, inputs, blocks, each, scores, result;  // index of the first score, and value
+  float least;
+  Places sources;
+  const float *mix, *mix_bias;      // [inputs][blocks * each], [blocks * each]
+  const float *windows, *bias;      // [blocks * each][3][3], [blocks * each]
+};
+
 // What a value is after it was written with 8 bits and read again; step 0: the value itself.
 struct Rounding {
   float step, zero;
@@ -67,7 +81,7 @@ struct Average {
 
 using Operation = std::variant<
     Input, Convolution, Pool, Average, Scale, Add, Dense, Line, Picture, Depthwise, Pointwise,
-    Enlarge, Reading, Separable>;
+    Enlarge, Reading, Separable, Regression>;
 
 // A program that was checked: nothing it does leaves its arena or its values.
 struct Program {

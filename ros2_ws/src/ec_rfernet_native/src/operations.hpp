@@ -113,18 +113,33 @@ struct Pointwise {
 
 // A depthwise convolution and one of 1x1 of its results, which never leave the nearest caches.
 struct Separable {
-  static constexpr int kRoom = 1 << 14;  // words for the results between the two
+  static constexpr int kRoom = 1 << 15;  // words for the results between the two
+  static constexpr int kEnough = 1 << 14;  // of them are used, if four rows take no more
+  static constexpr int kRows = 4;
 
   Depthwise depth;  // its targets are not used
   Pointwise point;  // its sources are not used
+
+  // Words from a plane to the next: an odd number of lines, so that all of a cache is made use of.
+  EC_INLINE int apart(int rows) const {
+    return (round_up(rows * depth.to.stride(), kAlign) / kAlign + 1) / 2 * 2 * kAlign + kAlign;
+  }
+
+  // Rows that are computed at once.
+  EC_INLINE int band() const {
+    int rows = kRows;
+    while (rows < depth.to.height && depth.planes * apart(rows + kRows) <= kEnough) rows += kRows;
+    while (rows > 1 && depth.planes * apart(rows) + kAlign > kRoom) rows /= 2;
+    return rows;
+  }
 };
 
-// Twice the height and width, between the centres of the pixels.
+// Twice the height and width, between the centres of the pixels. Planes may be added.
 struct Enlarge {
   Shape from, to;
   Word border;
-  int planes;
-  Places sources, targets;
+  int planes, added;  // added: none, or all
+  Places sources, adds, targets;
 };
 
 // How the outputs of a convolution are divided: evenly, in multiples of a plane's channels.

@@ -91,7 +91,7 @@ class Parser {
 
  private:
   Operation operation() {
-    const Word kind = reader_.number("operation", 0, 13);
+    const Word kind = reader_.number("operation", 0, 14);
     if (kind > 7 && program_.precision != Precision::kFp32)
       reader_.fail("operation " + std::to_string(kind) + " knows fp32 only");
     switch (kind) {
@@ -108,7 +108,8 @@ class Parser {
       case 10: return pointwise();
       case 11: return enlarge();
       case 12: return reading();
-      default: return separable();
+      case 13: return separable();
+      default: return regression();
     }
   }
 
@@ -129,6 +130,13 @@ class Parser {
   // Places of planes that are written, with their borders.
   Places planes(int count, const Shape& shape) {
     return sources(count, shape.around(), shape.span() + shape.around());
+  }
+
+  // Elements of a plane that whole vectors touch: row by row they may reach farther than its border.
+  static std::int64_t reach(const Shape& shape) {
+    const std::int64_t rows = (shape.height - 1) * shape.stride();
+    return std::max<std::int64_t>(
+        shape.span() + shape.around(), rows + round_up(shape.width, kAlign));
   }
 
   // Index of the first of so many values.
@@ -316,10 +324,7 @@ class Parser {
     op.terms = reader_.number("terms", 0, kMostWords);
     op.low = reader_.bound("low");
     op.high = reader_.bound("high");
-    // Row by row, whole vectors may reach farther than a plane as a whole.
-    const std::int64_t rows = (op.shape.height - 1) * op.shape.stride();
-    const std::int64_t after = std::max<std::int64_t>(
-        op.shape.span() + op.shape.around(), rows + round_up(op.shape.width, kAlign));
+    const std::int64_t after = reach(op.shape);
     op.adds = sources(op.added, 0, after);
     op.targets = sources(op.outputs, op.shape.around(), after);
     op.counts = reader_.block(op.outputs);
@@ -340,7 +345,7 @@ class Parser {
   Separable separable() {
     Separable op{};
     op.depth = windows();
-    if (op.depth.planes * round_up(op.depth.to.width, kAlign) > op.kRoom)
+    if (static_cast<std::int64_t>(op.depth.planes) * op.apart(1) + kAlign > op.kRoom)
       reader_.fail("too many planes for the room between the two");
     op.point.shape = op.depth.to;
     op.point.border = op.depth.border;
@@ -356,7 +361,10 @@ class Parser {
     if (op.to.height > kMostSide || op.to.width > kMostSide) reader_.fail("too large a result");
     op.border = reader_.any();
     op.planes = reader_.count("planes");
-    op.sources = sources(op.planes, 0, op.from.span());
+    op.added = reader_.number("added", 0, op.planes);
+    if (op.added != 0 && op.added != op.planes) reader_.fail("not all planes are added to");
+    op.sources = sources(op.planes, 0, reach(op.from));
+    op.adds = sources(op.added, 0, reach(op.to));
     op.targets = planes(op.planes, op.to);
     return op;
   }
@@ -370,6 +378,29 @@ class Parser {
     if (count > program_.values) reader_.fail("fewer values than " + std::to_string(count));
     op.result = values("result", static_cast<int>(count));
     op.sources = sources(op.planes, 0, op.shape.span());
+    return op;
+  }
+
+  Regression regression() {
+    Regression op{};
+    op.from = shape();
+    op.to = shape();
+    op.top = reader_.number("top", -1, 1);
+    op.left = reader_.number("left", -1, 1);
+    op.inputs = reader_.count("inputs");
+    op.blocks = reader_.count("blocks");
+    op.each = reader_.number("each", 1, op.kMostEach);
+    const std::int64_t pixels = static_cast<std::int64_t>(op.to.height) * op.to.width;
+    const std::int64_t outputs = static_cast<std::int64_t>(op.blocks) * op.each;
+    if (outputs * pixels > program_.values) reader_.fail("more results than values");
+    op.scores = values("scores", static_cast<int>(op.blocks * pixels));
+    op.result = values("result", static_cast<int>(outputs * pixels));
+    op.least = reader_.bound("least");
+    op.sources = sources(op.inputs, 0, op.from.span());
+    op.mix = reader_.reals(op.inputs * outputs);
+    op.mix_bias = reader_.reals(outputs);
+    op.windows = reader_.reals(outputs * op.kTaps);
+    op.bias = reader_.reals(outputs);
     return op;
   }
 

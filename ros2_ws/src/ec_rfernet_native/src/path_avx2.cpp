@@ -10,7 +10,8 @@ namespace {
 struct Simd {
   using Words = Vectors<8>::Words;
   using Floats = Vectors<8>::Floats;
-  static constexpr int kLanes = 8, kVectors = 3, kFloats = 4, kBytes = 4, kSourceBias = 0;
+  static constexpr int kLanes = 8, kVectors = 3, kFloats = 4, kBytes = 4, kStrip = 8,
+                       kSourceBias = 0;
 
   static EC_INLINE Words bytes(Words pixels) { return pixels; }
   static EC_INLINE Words dot(Words sums, Words pixels, Words weights) {

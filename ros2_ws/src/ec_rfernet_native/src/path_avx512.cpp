@@ -10,7 +10,8 @@ namespace {
 struct Simd {
   using Words = Vectors<16>::Words;
   using Floats = Vectors<16>::Floats;
-  static constexpr int kLanes = 16, kVectors = 3, kFloats = 8, kBytes = 8, kSourceBias = 0;
+  static constexpr int kLanes = 16, kVectors = 3, kFloats = 8, kBytes = 8, kStrip = 12,
+                       kSourceBias = 0;
 
   static EC_INLINE Words bytes(Words pixels) { return pixels; }
   static EC_INLINE Words dot(Words sums, Words pixels, Words weights) {

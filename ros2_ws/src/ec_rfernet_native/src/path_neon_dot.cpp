@@ -12,7 +12,8 @@ struct Simd {
   using Floats = Vectors<4>::Floats;
   // The dot product wants both factors signed: 128 is taken from every byte, and added again in
   // the bias.
-  static constexpr int kLanes = 4, kVectors = 4, kFloats = 4, kBytes = 4, kSourceBias = 128;
+  static constexpr int kLanes = 4, kVectors = 4, kFloats = 4, kBytes = 4, kStrip = 12,
+                       kSourceBias = 128;
 
   static EC_INLINE Words bytes(Words pixels) {
     return pixels ^ spread<Words>(static_cast<Word>(0x80808080u));

@@ -11,9 +11,9 @@ struct Simd {
   using Floats = Vectors<4>::Floats;
   static constexpr int kLanes = 4, kFloats = 4, kBytes = 4, kSourceBias = 0;
 #ifdef __aarch64__
-  static constexpr int kVectors = 4;  // it has 32 registers
+  static constexpr int kVectors = 4, kStrip = 12;  // it has 32 registers
 #else
-  static constexpr int kVectors = 3;
+  static constexpr int kVectors = 3, kStrip = 8;
 #endif
 
   static EC_INLINE Words bytes(Words pixels) { return pixels; }

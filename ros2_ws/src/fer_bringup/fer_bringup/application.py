@@ -20,16 +20,18 @@ from rclpy.executors import Executor
 from rclpy.node import Node
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.files import temporary_folder
 from fer_bringup import arguments as command_line
 from fer_bringup.arguments import RobotOptions, RobotSettings
 from fer_bringup.assembly import Part, default_file, parameter_file, parts
-from fer_bringup.clip.make_clip import clip_path, ensure_clip
+from fer_bringup.clip.make_clip import clip_path, ensure_clip_for
 from fer_bringup.film import VOICE
 from fer_bringup.journal import Journal, Screen
 from fer_bringup.recorder_node import FilmRecorder
 from fer_bringup.view_node import ViewNode
 from fer_common.runner import (
     GRACE_S,
+    OPEN,
     StartError,
     StopRequest,
     fast_executor,
@@ -37,6 +39,7 @@ from fer_common.runner import (
     settle_memory,
     spin,
     start,
+    why_open,
 )
 from fer_common.settings import ParameterError
 
@@ -97,7 +100,7 @@ def command(part: Part, settings: RobotSettings) -> list[str]:
     """The command line that starts a node in a process of its own."""
     folder = Path(get_package_prefix(part.package), "lib", part.package)
     # The little that they say is for the user: where to look, and what is written where.
-    level = "debug" if settings.log_level == "debug" else "info"
+    level = "DEBUG" if settings.log_level == "debug" else "INFO"
     arguments = [str(folder / part.executable), "--ros-args", "--log-level", level]
     if settings.namespace:
         arguments += ["-r", f"__ns:=/{settings.namespace.strip('/')}"]
@@ -121,8 +124,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     share = Path(get_package_share_directory("fer_bringup"))
     try:
         options = command_line.read(arguments, share / "config" / "robot.yaml")
-        if options.settings.camera in ("auto", "clip"):
-            ensure_clip(partial(print, flush=True))
+        ensure_clip_for(options.settings.camera, partial(print, flush=True))
         lines = _perform(options, share / "urdf" / "humanoid.urdf")
     except (InputError, ParameterError, StartError) as error:
         print(error, file=sys.stderr)
@@ -155,6 +157,8 @@ def _perform(options: RobotOptions, urdf: Path) -> list[str]:
         crew = stack.enter_context(closing(_Crew(executor)))
         view = ViewNode(show)
         crew.add(view)
+        if reason := why_open():
+            show.line(f"{OPEN}: {reason}")
         if folder is not None:
             show.line(f"recording to {folder}: pictures of people, and what is said")
             recorder = FilmRecorder(folder, urdf, view.journal)
@@ -196,20 +200,21 @@ def _ros(settings: RobotSettings, robot: Sequence[Part]) -> Iterator[tuple[Execu
     Raises:
         StartError: ROS does not accept the namespace or the parameter file.
     """
-    arguments = ["--ros-args", "--log-level", settings.log_level]
+    # Capitals: rcl makes them as the locale does, and in Turkish an i is no I then.
+    arguments = ["--ros-args", "--log-level", settings.log_level.upper()]
     if settings.namespace:
         arguments += ["-r", f"__ns:=/{settings.namespace.strip('/')}"]
     for part in robot:
         for source, target in part.remappings:
             arguments += ["-r", f"{part.executable}:{source}:={target}"]
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=temporary_folder()) as folder:
         # The later file wins, so arguments win over the user's file, and that over defaults.
         before, after = Path(folder) / "defaults.yaml", Path(folder) / "arguments.yaml"
         before.write_text(default_file(robot), encoding="utf-8")
         after.write_text(parameter_file(robot), encoding="utf-8")
         for file in (before, settings.params_file, after):
             arguments += ["--params-file", str(file)]
-        initialise(arguments)
+        initialise(arguments, settings.network)
     executor, stop = fast_executor(), StopRequest()
     try:
         stop.install(executor)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.files import user_path
 from robot_behavior.robots import FORMER_NAMES, ROBOTS, describe_robots
 from robot_behavior.speech import DEFAULT_VOICE, VOICES
 
@@ -83,6 +84,12 @@ ARGUMENTS = (
         ("true", "false"),
     ),
     Argument("record_images", "false", "whether to record the images as well", ("true", "false")),
+    Argument(
+        "network",
+        "false",
+        "whether other machines can watch and command the robot, see docs/security.md",
+        ("true", "false"),
+    ),
     Argument("params_file", "", "YAML with the parameters of the nodes; empty: the installed one"),
     Argument("autostart", "true", "whether lifecycle nodes activate themselves", ("true", "false")),
     Argument("namespace", "", "namespace of all nodes"),
@@ -95,7 +102,7 @@ ARGUMENTS = (
 )
 """In the order in which they are documented."""
 
-_SWITCHES = ("viewer", "record", "record_images", "autostart")
+_SWITCHES = ("viewer", "record", "record_images", "network", "autostart")
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,7 @@ class RobotSettings:
     viewer: bool
     record: bool
     record_images: bool
+    network: bool
     params_file: Path
     autostart: bool
     namespace: str
@@ -128,7 +136,7 @@ class RobotSettings:
             InputError: a value is not allowed, or the parameter file does not exist.
         """
         found: dict[str, Any] = {a.name: a.checked(values[a.name]) for a in ARGUMENTS}
-        params_file = Path(found["params_file"] or config).expanduser()
+        params_file = user_path(found["params_file"] or config)
         if not params_file.is_file():
             raise InputError(f"argument 'params_file': there is no file {params_file}")
         switches = {name: found[name] == "true" for name in _SWITCHES}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from ec_rfernet.cli import write_any_text
 from fer_common.entry import quit_on_signal
 
 
@@ -16,6 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         one line that says why.
     """
     quit_on_signal()
+    write_any_text()
     from fer_bringup.application import run  # takes a second
 
     return run(arguments)

@@ -152,7 +152,7 @@ def above_panel() -> Iterator[PanelBelowLines]:
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)
     receiver, sender = os.pipe()
-    with os.fdopen(os.dup(saved[0]), "w", encoding="utf-8", errors="replace") as out:
+    with os.fdopen(os.dup(saved[0]), "w", encoding=_encoding(), errors="replace") as out:
         panel = PanelBelowLines(Console(file=out, highlight=False, markup=False, emoji=False))
         thread = Thread(target=_forward, args=(receiver, panel), name="messages", daemon=True)
         thread.start()
@@ -169,6 +169,10 @@ def above_panel() -> Iterator[PanelBelowLines]:
                 os.close(original)
             thread.join(1.0)
             panel.close()
+
+
+def _encoding() -> str:
+    return getattr(sys.stdout, "encoding", None) or "utf-8"
 
 
 def _forward(receiver: int, screen: Screen) -> None:

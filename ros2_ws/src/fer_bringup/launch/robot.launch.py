@@ -3,7 +3,14 @@
 from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
-from launch.actions import DeclareLaunchArgument, EmitEvent, LogInfo, OpaqueFunction, TimerAction
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    LogInfo,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+    TimerAction,
+)
 from launch.events import Shutdown
 from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration
@@ -12,7 +19,8 @@ from launch_ros.actions import LifecycleNode, Node
 from fer_bringup.application import COULD_NOT_START
 from fer_bringup.arguments import ARGUMENTS, RobotSettings
 from fer_bringup.assembly import CAMERA_FRAME, Part, camera_pose, parts
-from fer_bringup.clip.make_clip import clip_path, ensure_clip
+from fer_bringup.clip.make_clip import clip_path, ensure_clip_for
+from fer_common.runner import ASKED_FOR, OPEN, dds_variables, ros_distro
 from launch import LaunchContext, LaunchDescription
 from robot_behavior.body import urdf
 from robot_behavior.robots import find_robot
@@ -42,9 +50,12 @@ def robot(context: LaunchContext) -> list:
     share = Path(get_package_share_directory("fer_bringup"))
     values = {a.name: LaunchConfiguration(a.name).perform(context) for a in ARGUMENTS}
     settings = RobotSettings.read(values, share / "config" / "robot.yaml")
-    if settings.camera in ("auto", "clip"):
-        ensure_clip(print)
-    actions = [node(part, settings) for part in parts(settings, clip_path())]
+    ensure_clip_for(settings.camera, print)
+    variables = dds_variables(settings.network).items()
+    actions = [SetEnvironmentVariable(name, value) for name, value in variables]
+    if settings.network:
+        actions.append(LogInfo(msg=f"{OPEN}: {ASKED_FOR}"))
+    actions += [node(part, settings) for part in parts(settings, clip_path())]
     if find_robot(settings.robot).humanoid:
         actions += state_publisher(settings)
     if LaunchConfiguration("rviz").perform(context) == "true":
@@ -61,7 +72,7 @@ def node(part: Part, settings: RobotSettings) -> Node:
         namespace=settings.namespace,
         parameters=[part.defaults, str(settings.params_file), part.parameters],
         remappings=list(part.remappings),
-        arguments=["--ros-args", "--log-level", settings.log_level],
+        arguments=["--ros-args", "--log-level", settings.log_level.upper()],
         output="both",
         on_exit=end if part.target else end_unless_started,
     )
@@ -97,7 +108,7 @@ def state_publisher(settings: RobotSettings) -> list:
 
 def rviz(config: Path, settings: RobotSettings) -> list:
     if not installed("rviz2"):
-        hint = "sudo apt install ros-jazzy-rviz2"
+        hint = f"sudo apt install ros-{ros_distro()}-rviz2"
         return [LogInfo(msg=f"rviz:=true has no effect, rviz2 is not installed: {hint}")]
     actions = [] if installed("robot_state_publisher") else [camera_frame(settings)]
     return [

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces.blazeface import BlazeFaceDetector
 from fer_bringup.clip import make_clip
-from fer_bringup.clip.portraits import AT_REST, COLLINS, HOPPER, Expression, Portrait, load, put_on
+from fer_bringup.clip.portraits import (
+    AT_REST,
+    COLLINS,
+    HOPPER,
+    Expression,
+    Photograph,
+    Portrait,
+    load,
+    put_on,
+)
 from fer_bringup.clip.stage import FRAMES, HEIGHT, RATE, WIDTH, Scene, at
 
 EXPRESSIONS = {
@@ -134,9 +143,41 @@ def test_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(said) == 1 and str(path) in said[0]
 
 
-def test_a_missing_portrait_is_named_with_its_cure() -> None:
-    with pytest.raises(InputError, match=r"no_such/face\.jpg.*pip install matplotlib scikit-image"):
-        load(("no_such", "face.jpg"))
+def test_without_a_home_it_is_kept_in_a_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    at_home = make_clip.clip_path()
+    assert at_home.is_relative_to(tmp_path / "home")
+    monkeypatch.setenv("HOME", "/dev/null")  # as of a container that may only be read
+    assert make_clip.clip_path().is_relative_to(tmp_path / "tmp")
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    at_home.parent.mkdir(parents=True)
+    at_home.touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert make_clip.clip_path() == at_home  # it is there already
+
+
+def test_a_webcam_may_stand_in_for_a_clip_that_cannot_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    said: list[str] = []
+    make_clip.ensure_clip_for("0", said.append)
+    assert not said
+    make_clip.ensure_clip_for("auto", said.append)
+    assert "a webcam is needed" in said[-1] and "cannot be written" in said[-1]
+    with pytest.raises(InputError, match="cannot be written"):
+        make_clip.ensure_clip_for("clip", said.append)
+
+
+def test_a_missing_portrait_is_named() -> None:
+    with pytest.raises(InputError, match=r"no_such/face\.jpg"):
+        load(Photograph(Path("no_such/face.jpg"), "0,0 9,9 0,9"))
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

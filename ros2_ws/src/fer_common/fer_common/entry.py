@@ -7,6 +7,8 @@ import os
 import signal
 from types import FrameType
 
+from ec_rfernet.cli import write_any_text
+
 
 def quit_on_signal() -> None:
     """Lets Ctrl-C and SIGTERM end the process quietly, until someone else handles them.
@@ -34,6 +36,7 @@ def execute(target: str, fast: bool = False) -> int:
         Exit code, see `fer_common.runner.run`.
     """
     quit_on_signal()
+    write_any_text()
     module, name = target.split(":")
     node = getattr(importlib.import_module(module), name)
     runner = importlib.import_module("fer_common.runner")

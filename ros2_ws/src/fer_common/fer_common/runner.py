@@ -5,20 +5,28 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import re
 import signal
+import struct
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import rclpy
-from ament_index_python.packages import get_package_share_directory
+from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import get_rmw_implementation_identifier
 
+from ec_rfernet.errors import InputError
+from ec_rfernet.files import can_be_made, temporary_folder
 from fer_common.settings import ParameterError
 
 # Memory of a process through which images pass.
@@ -52,20 +60,151 @@ def settle_memory() -> None:
     gc.freeze()
 
 
-# Room for images between processes.
+# How processes reach each other: with room for images, and not beyond this machine.
 
-PROFILE_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE"
-"""Of the environment: where Fast DDS reads how it is set up."""
+PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+"""Of the environment: where Fast DDS 2 and Fast DDS 3 read how they are set up.
+
+The latter reads the former, too, and complains about it.
+"""
+
+OPEN = "other machines can watch and command this robot"
+"""What the user is told then, followed by `why_open`."""
+
+ASKED_FOR = "network:=true"
+"""Of `why_open`: it is meant to be so."""
+
+_RANGE, _FORMER_RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY"
+_WITH_FAST_DDS_3 = 9  # major version of rmw_fastrtps_cpp, in ROS 2 Kilted
+_LISTENING = "0A"  # state of a TCP socket in /proc/net/tcp
 
 
-def make_room_for_images() -> None:
-    """Gives Fast DDS a larger shared-memory segment; to be called before ``rclpy.init``.
+def profile(network: bool = False) -> Path:
+    """Our profile for Fast DDS, see there.
 
-    A profile that the user has chosen stays; other middlewares ignore this one.
+    Args:
+        network: the one that lets other machines take part.
     """
-    if PROFILE_VARIABLE not in os.environ:
-        share = Path(get_package_share_directory("fer_common"))
-        os.environ[PROFILE_VARIABLE] = str(share / "config" / "fast_dds.xml")
+    name = "fast_dds_network.xml" if network else "fast_dds.xml"
+    return Path(get_package_share_directory("fer_common"), "config", name)
+
+
+def profile_variable() -> str:
+    """Of `PROFILE_VARIABLES` the one for the Fast DDS that is installed."""
+    try:
+        manifest = Path(get_package_share_directory("rmw_fastrtps_cpp"), "package.xml").read_text()
+    except (PackageNotFoundError, OSError):  # another middleware
+        return PROFILE_VARIABLES[0]
+    version = re.search(r"<version>(\d+)", manifest)
+    return PROFILE_VARIABLES[bool(version and int(version[1]) >= _WITH_FAST_DDS_3)]
+
+
+def dds_variables(network: bool = False) -> dict[str, str]:
+    """The variables with which Fast DDS has room for images and keeps to this machine.
+
+    A profile that the user has chosen stays; other middlewares ignore ours.
+
+    Args:
+        network: whether other machines can take part.
+    """
+    chosen = {os.environ[name] for name in PROFILE_VARIABLES if name in os.environ}
+    if not chosen or (network and chosen == {str(profile())}):
+        chosen = {str(profile(network))}
+    found = {profile_variable(): min(chosen)} if len(chosen) == 1 else {}
+    closes = chosen == {str(profile())} and os.environ.get(_RANGE) != "OFF"
+    if closes and get_rmw_implementation_identifier().startswith("rmw_fastrtps"):
+        # With its range LOCALHOST, ROS would add a way to the network; with SUBNET, the peers
+        # of ROS_STATIC_PEERS. This leaves everything to the profile.
+        found[_RANGE] = "SYSTEM_DEFAULT"
+        if _FORMER_RANGE in os.environ:  # it would win over the newer one
+            found[_FORMER_RANGE] = "0"
+    return found
+
+
+def set_up_dds(network: bool = False) -> None:
+    """Sets `dds_variables` for this process and its children, before ``rclpy.init``."""
+    os.environ.update(dds_variables(network))
+
+
+def open_ports() -> list[str]:
+    """Where this process can be reached from the network, such as ``udp 0.0.0.0:7411``.
+
+    What the kernel says, of Linux: whatever middleware and profile are in use.
+    """
+    own = set()
+    for file in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # closed by another thread
+            own.add(str(file.readlink()).removeprefix("socket:[").removesuffix("]"))
+    found = []
+    for protocol in ("udp", "tcp"):
+        for table in (protocol, f"{protocol}6"):
+            try:
+                rows = Path("/proc/self/net", table).read_text().splitlines()[1:]
+            except OSError:  # such as IPv6 on a machine that has none
+                continue
+            for _, local, _, state, *_, inode in (row.split()[:10] for row in rows):
+                if inode in own and (protocol == "udp" or state == _LISTENING):
+                    address, port = _endpoint(local)
+                    if not address.is_loopback:
+                        found.append(f"{protocol} {address}:{port}")
+    return sorted(found)
+
+
+def _endpoint(text: str) -> tuple[IPv4Address | IPv6Address, int]:
+    """An address as the kernel writes it: words of 32 bits in the order of this machine."""
+    address, port = text.split(":")
+    words = [int(address[i : i + 8], 16) for i in range(0, len(address), 8)]
+    found = ip_address(struct.pack(f"={len(words)}I", *words))
+    return getattr(found, "ipv4_mapped", None) or found, int(port, 16)
+
+
+def why_open() -> str | None:
+    """Why other machines can take part, `ASKED_FOR` or a reason with its ports; None: they cannot.
+
+    To be called when there is a node.
+    """
+    chosen = {os.environ[name] for name in PROFILE_VARIABLES if name in os.environ}
+    if str(profile(network=True)) in chosen:
+        return ASKED_FOR
+    ports = open_ports()
+    if not ports:
+        return None
+    middleware = get_rmw_implementation_identifier()
+    if not middleware.startswith("rmw_fastrtps"):
+        cause = f"{middleware} does not read {profile().name}"
+    elif chosen - {str(profile())}:
+        cause = f"{profile_variable()} is {' or '.join(sorted(chosen))}"
+    else:
+        cause = "something else has set up Fast DDS"
+    return f"{cause}; {', '.join(ports)}"
+
+
+# Room for logs.
+
+
+def make_room_for_logs() -> None:
+    """Lets ROS log where this user may write; to be called before ``rclpy.init``.
+
+    No node starts without its log, for which ROS knows only ``~/.ros``. Who has no home, or
+    may not write it, has the log in a temporary folder. A place that the user has chosen stays.
+
+    Raises:
+        InputError: there is no such folder either.
+    """
+    if os.environ.get("ROS_LOG_DIR") or os.environ.get("ROS_HOME"):
+        return
+    home = os.environ.get("HOME")  # the only one that ROS knows
+    if not home or not can_be_made(Path(home, ".ros", "log", "x.log")):
+        os.environ["ROS_LOG_DIR"] = str(temporary_folder() / "ros_log")
+
+
+def ros_distro() -> str:
+    """Name of the ROS 2 distribution that runs: the sourced one, or that of PyPI's wheels."""
+    packages = Path(rclpy.__file__).parents[1]
+    wheels = packages.glob("ros_*_rclpy-*.dist-info")
+    return os.environ.get("ROS_DISTRO") or next(
+        (path.name.split("_")[1] for path in wheels), "jazzy"
+    )
 
 
 # Start and stop.
@@ -76,6 +215,33 @@ GRACE_S = 4.0
 
 class StartError(RuntimeError):
     """A node could not start; the message is one line for the user."""
+
+
+class ClosingNode(Node):
+    """A node that closes what it holds when it is destroyed.
+
+    rclpy destroys a node whose constructor has failed, too (from ROS 2 Kilted on), and may
+    destroy one twice: what was made is closed once, in the opposite order, and nothing else.
+
+    Args:
+        name: of the node.
+        options: of `rclpy.node.Node`.
+
+    Attributes:
+        closing: what to close; add it as soon as it is made.
+    """
+
+    def __init__(self, name: str, **options: Any) -> None:
+        self.closing = ExitStack()
+        self._destroyed = False
+        super().__init__(name, **options)
+
+    def destroy_node(self) -> None:
+        """Closes what the node holds first; harmless when repeated."""
+        if not self._destroyed:
+            self._destroyed = True
+            self.closing.close()
+            super().destroy_node()
 
 
 class StopRequest:
@@ -109,21 +275,23 @@ class StopRequest:
         signal.signal(signal.SIGTERM, handle)
 
 
-def initialise(args: Sequence[str] | None = None) -> None:
+def initialise(args: Sequence[str] | None = None, network: bool = False) -> None:
     """``rclpy.init`` without ROS's own signal handlers, for whom `StopRequest` stands in.
 
     Args:
         args: of the command line; None for those of this process.
+        network: see `set_up_dds`.
 
     Raises:
-        StartError: ROS cannot parse them.
+        StartError: ROS cannot parse them, or cannot write its log.
     """
-    make_room_for_images()
+    set_up_dds(network)
     keep_memory()
     given = list(args) if args is not None else None
     try:
+        make_room_for_logs()
         rclpy.init(args=given, signal_handler_options=SignalHandlerOptions.NO)
-    except RuntimeError as error:
+    except (InputError, RuntimeError) as error:
         raise StartError(" ".join(str(error).split())) from error
 
 
@@ -206,12 +374,14 @@ def run(
     try:
         node = create()
         executor.add_node(node)
+        if (reason := why_open()) not in (None, ASKED_FOR):
+            node.get_logger().warning(f"{OPEN}: {reason}")
         if node.has_parameter("autostart") and node.get_parameter("autostart").value:
             start(node)
         settle_memory()
         spin(executor, [node], stop, getattr(node, "has_ended", lambda: False))
         return 0
-    except (ParameterError, StartError) as error:
+    except (InputError, ParameterError, StartError) as error:
         print(error, file=sys.stderr)
         return 2
     finally:

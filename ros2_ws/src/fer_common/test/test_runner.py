@@ -5,13 +5,28 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
+import rclpy
 
-from fer_common.runner import PROFILE_VARIABLE
+from fer_common.runner import (
+    OPEN,
+    PROFILE_VARIABLES,
+    ClosingNode,
+    StartError,
+    dds_variables,
+    open_ports,
+    profile,
+    profile_variable,
+    ros_distro,
+)
+from fer_common.testing import spinning
 
 PROGRAM = """
 import sys
@@ -38,6 +53,13 @@ class {name}({base}):
 sys.exit(run({name}))
 """
 
+TICKING = """
+    def tick(self):
+        self.ticks += 1
+        if self.ticks == 1:
+            print("ticks", flush=True)
+"""
+
 STOPPABLE = """
     def tick(self):
         self.ticks += 1
@@ -49,12 +71,14 @@ STOPPABLE = """
 """
 
 
-def start(base="Node", body="    def tick(self): pass", arguments=()):
+def start(base="Node", body=TICKING, arguments=(), keep=(), environ=None):
     source = PROGRAM.format(name="Subject", base=base, body=body)
+    kept = {n: v for n, v in os.environ.items() if n in keep or n not in PROFILE_VARIABLES}
+    variables = {**kept, **(environ or {})}
     return subprocess.Popen(
         [sys.executable, "-c", source, *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={name: value for name, value in os.environ.items() if name != PROFILE_VARIABLE},
+        env={name: value for name, value in variables.items() if value is not None},
     )  # fmt: skip
 
 
@@ -106,27 +130,144 @@ def test_arguments_that_ros_does_not_understand_are_exit_code_2():
     assert "Traceback" not in err
 
 
-def test_a_large_image_fits_through():
-    """The profile is found by Fast DDS, and a profile of the user's own is left alone."""
-    body = """
-    def tick(self): pass
-import os
-from fer_common.runner import PROFILE_VARIABLE
-print(os.environ.get(PROFILE_VARIABLE), flush=True)
-run_before = run
-def run(kind):
-    code = run_before(kind)
-    print(os.environ[PROFILE_VARIABLE], flush=True)
-    return code
-"""
-    process = start(body=body)
-    before = process.stdout.readline().strip()
+# Fast DDS: room for images, and this machine only.
+
+
+def test_both_profiles_have_room_for_images_and_differ_in_who_takes_part():
+    closed, opened = (ElementTree.parse(profile(network)).getroot() for network in (False, True))
+    here = closed.find(".//{*}interfaceWhiteList")
+    assert [address.text for address in here] == ["127.0.0.1"]
+    apart = ("interfaceWhiteList", "maxInitialPeersRange", "leaseAnnouncement")
+    apart += ("metatrafficUnicastLocatorList", "initialPeersList")
+    for parent in [*closed.iter(), *opened.iter()]:
+        for child in [c for c in parent if c.tag.rpartition("}")[2] in apart]:
+            parent.remove(child)
+
+    def plain(root):
+        lines = [(e.tag.rpartition("}")[2], (e.text or "").strip(), e.attrib) for e in root.iter()]
+        return [(tag, text.replace("loopback", "network"), rest) for tag, text, rest in lines]
+
+    assert plain(closed) == plain(opened)
+    assert int(opened.find(".//{*}maxMessageSize").text) > 3 * 1920 * 1080
+
+
+OWN = "/somewhere/own.xml"
+RANGE, FORMER_RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY"
+
+
+@pytest.mark.parametrize(
+    ("environ", "network", "expected"),
+    [
+        ({}, False, "closed"),
+        ({}, True, "open"),
+        ({PROFILE_VARIABLES[0]: "closed"}, True, "open"),
+        ({PROFILE_VARIABLES[0]: "open"}, False, "open"),  # the user, or the robot that started it
+        ({PROFILE_VARIABLES[0]: OWN}, False, OWN),
+        ({PROFILE_VARIABLES[1]: OWN}, True, OWN),
+        ({PROFILE_VARIABLES[0]: ""}, False, ""),
+        (dict(zip(PROFILE_VARIABLES, ("closed", OWN), strict=True)), False, None),
+    ],
+)
+def test_which_profile_is_used(monkeypatch, environ, network, expected):
+    files = {"closed": str(profile()), "open": str(profile(network=True))}
+    for name in (*PROFILE_VARIABLES, RANGE, FORMER_RANGE):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, files.get(value, value))
+    found = dds_variables(network)
+    chosen = files.get(expected, expected)
+    wanted = {} if chosen is None else {profile_variable(): chosen}
+    assert found == (wanted | {RANGE: "SYSTEM_DEFAULT"} if expected == "closed" else wanted)
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({RANGE: "LOCALHOST"}, {RANGE: "SYSTEM_DEFAULT"}),
+        ({FORMER_RANGE: "1"}, {RANGE: "SYSTEM_DEFAULT", FORMER_RANGE: "0"}),
+        ({RANGE: "OFF"}, {}),  # nobody is looked for, as the user wants it
+    ],
+)
+def test_the_range_of_ros_opens_nothing(monkeypatch, environ, expected):
+    for name in (*PROFILE_VARIABLES, RANGE, FORMER_RANGE):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert dds_variables() == {profile_variable(): str(profile())} | expected
+
+
+@pytest.mark.parametrize("reach", ["SUBNET", "LOCALHOST", "SYSTEM_DEFAULT"])
+def test_a_node_keeps_to_this_machine_whatever_ros_is_told(monkeypatch, reach):
+    monkeypatch.setenv(RANGE, reach)
+    assert complaint() == ""
+
+
+def test_a_node_tells_that_a_profile_of_the_users_opens_the_network(monkeypatch, tmp_path):
+    own = tmp_path / "own.xml"
+    own.write_bytes(profile(network=True).read_bytes())
+    monkeypatch.setenv(profile_variable(), str(own))
+    monkeypatch.setenv(RANGE, "SUBNET")
+    told = complaint(keep=PROFILE_VARIABLES)
+    assert f"{OPEN}: {profile_variable()} is {own}; udp 0.0.0.0:" in told
+
+
+def test_a_network_that_was_asked_for_is_told_by_who_starts_the_robot(monkeypatch):
+    monkeypatch.setenv(profile_variable(), str(profile(network=True)))
+    assert complaint(keep=PROFILE_VARIABLES) == ""
+
+
+def complaint(**settings):
+    """What a node says of itself until it works."""
+    process = start(**settings)
+    assert process.stdout.readline() == "up\n"
+    assert process.stdout.readline() == "ticks\n"
+    process.send_signal(signal.SIGINT)
+    code, _, err = finish(process)
+    assert code == 0
+    return err
+
+
+def test_open_ports_are_those_that_a_network_reaches():
+    with ExitStack() as stack:
+
+        def port(family, kind, address):
+            made = stack.enter_context(socket.socket(family, kind))
+            made.bind((address, 0))
+            if kind is socket.SOCK_STREAM:
+                made.listen()
+            return made.getsockname()[1]
+
+        udp, tcp = socket.SOCK_DGRAM, socket.SOCK_STREAM
+        before = open_ports()
+        here = port(socket.AF_INET, udp, "127.0.0.1"), port(socket.AF_INET, tcp, "127.0.0.1")
+        assert open_ports() == before, here
+        found = {
+            f"udp 0.0.0.0:{port(socket.AF_INET, udp, '0.0.0.0')}",
+            f"tcp 0.0.0.0:{port(socket.AF_INET, tcp, '0.0.0.0')}",
+        }
+        if socket.has_ipv6 and Path("/proc/net/if_inet6").exists():
+            port(socket.AF_INET6, tcp, "::1")
+            found.add(f"udp :::{port(socket.AF_INET6, udp, '::')}")
+        assert set(open_ports()) - set(before) == found
+
+
+@pytest.mark.parametrize("home", [None, "/dev/null"])
+def test_a_node_starts_without_a_home(home, tmp_path):
+    """As in a container that was started with ``-u`` and may only be read."""
+    environ = {"TMPDIR": str(tmp_path), "HOME": home, "ROS_LOG_DIR": None, "ROS_HOME": None}
+    process = start(environ=environ)
     assert process.stdout.readline() == "up\n"
     process.send_signal(signal.SIGINT)
-    code, out, err = finish(process)
-    assert (code, err) == (0, "")
-    assert before == "None"
-    assert "shared_memory" in Path(out.strip()).read_text()
+    assert finish(process) == (0, "", "")
+    assert list(tmp_path.glob("fer-*/ros_log/*.log"))
+
+
+def test_without_any_place_for_logs_it_is_one_line_and_exit_code_2(tmp_path):
+    (tmp_path / f"fer-{os.getuid()}").touch()
+    environ = {"TMPDIR": str(tmp_path), "HOME": None, "ROS_LOG_DIR": None, "ROS_HOME": None}
+    code, out, err = finish(start(environ=environ))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "set TMPDIR" in err
 
 
 LIFECYCLE = """
@@ -154,6 +295,43 @@ def test_a_lifecycle_node_that_cannot_start_is_exit_code_2():
     assert "the model is broken" in err
     assert err.endswith("subject could not start, see its message above\n")
     assert "Traceback" not in err
+
+
+class Closes(ClosingNode):
+    def __init__(self, closed: list[str], fault: Exception | None) -> None:
+        super().__init__("subject")
+        self.closing.callback(closed.append, "first")
+        self.closing.callback(closed.append, "second")
+        MADE.append(self)
+        if fault is not None:
+            raise fault
+        self.closing.callback(closed.append, "third")
+
+
+MADE: list[Closes] = []
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [(None, ["third", "second", "first"]), (StartError("no robot"), ["second", "first"])],
+    ids=["made", "the constructor fails"],
+)
+def test_a_node_closes_once_what_was_made(fault, expected):
+    closed: list[str] = []
+    with suppress(StartError), spinning(lambda: Closes(closed, fault)):
+        assert closed == []
+    MADE.pop().destroy_node()
+    assert closed == expected
+
+
+def test_the_distribution_of_ros_is_the_one_that_runs(monkeypatch):
+    monkeypatch.setenv("ROS_DISTRO", "lyrical")
+    assert ros_distro() == "lyrical"
+    monkeypatch.delenv("ROS_DISTRO")
+    packages = Path(rclpy.__file__).parents[1]
+    assert list(packages.glob(f"ros_{ros_distro()}_rclpy-*")) or not list(
+        packages.glob("ros_*_rclpy-*")
+    )
 
 
 def test_ctrl_c_while_python_still_imports_is_quiet():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,25 +9,20 @@ import cv2
 import numpy as np
 import pytest
 
-
-def _inside(package: str, *path: str) -> Path:
-    spec = importlib.util.find_spec(package)
-    if spec is None or spec.origin is None:
-        pytest.skip(f"{package} is not installed; a public-domain portrait is inside it")
-    return Path(spec.origin).parent.joinpath(*path)
+PEOPLE = Path(__file__).parents[2] / "fer_bringup/fer_bringup/clip/people"
 
 
 @pytest.fixture(scope="session")
 def collins() -> np.ndarray:
     """Eileen Collins, smiling (NASA, public domain), BGR uint8 [480, 640, 3]."""
-    picture = cv2.imread(str(_inside("skimage", "data", "astronaut.png")))
+    picture = cv2.imread(str(PEOPLE / "collins.png"))
     return picture[:480, :512].copy() if picture.shape[1] < 640 else picture[:480, :640]
 
 
 @pytest.fixture(scope="session")
 def hopper() -> np.ndarray:
     """Grace Hopper (US Navy, public domain), BGR uint8 [H, W, 3]."""
-    return cv2.imread(str(_inside("matplotlib", "mpl-data", "sample_data", "grace_hopper.jpg")))
+    return cv2.imread(str(PEOPLE / "hopper.jpg"))
 
 
 @pytest.fixture

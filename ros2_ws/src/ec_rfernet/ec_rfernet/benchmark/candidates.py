@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from ec_rfernet.benchmark.comparison import aligned
 from ec_rfernet.benchmark.subject import Candidate, Run, Subject
 from ec_rfernet.benchmark.timing import Timing, TimingSettings, measure
 from ec_rfernet.bundle import Bundle
+from ec_rfernet.faces import DEFAULT_DETECTOR, DETECTORS, LEAST_SCORE
 from ec_rfernet.runtimes import NATIVE, RUNTIMES, available, choice, cpu, installed, open_classifier
 from ec_rfernet.runtimes.choice import Choice
 
@@ -64,6 +65,17 @@ def compiled(bundle: Bundle) -> Candidate:
 def compared(bundle: Bundle) -> list[Candidate]:
     """The `candidates` that are worth the time of a comparison."""
     return [c for c in candidates(bundle) if (c.subject.runtime, c.subject.precision) != _SLOW]
+
+
+def pictures() -> dict[str, Callable[[], object]]:
+    """Looking for faces in a picture, by name; the time does not depend on what it shows.
+
+    Raises:
+        InputError: the detector cannot be opened.
+    """
+    detector = DETECTORS.get(DEFAULT_DETECTOR)(LEAST_SCORE)
+    picture = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    return {f"faces in 640x480, {DEFAULT_DETECTOR}": partial(detector.detect, picture)}
 
 
 def left_out() -> list[str]:

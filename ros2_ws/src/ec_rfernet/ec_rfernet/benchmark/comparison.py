@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ec_rfernet.benchmark import ceiling
 from ec_rfernet.benchmark.subject import Candidate, Footprint, Subject, footprint
-from ec_rfernet.benchmark.timing import Machine, Meter, Neighbours, Timing, TimingSettings, measure
+from ec_rfernet.benchmark.timing import (
+    Machine,
+    Meter,
+    Neighbours,
+    Speed,
+    Timing,
+    TimingSettings,
+    block,
+    measure,
+)
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import staged
 
@@ -45,6 +54,7 @@ class Result:
         footprints: of the subjects that were also started alone.
         left_out: what could not be measured, each with the reason.
         neighbours: cores that other programs used meanwhile.
+        pictures: what was timed of whole pictures, by name.
     """
 
     machine: Machine
@@ -54,10 +64,22 @@ class Result:
     footprints: Mapping[Subject, Footprint]
     left_out: tuple[str, ...]
     neighbours: float
+    pictures: Mapping[str, Timing] = field(default_factory=dict)
 
     def subjects(self) -> list[Subject]:
         """In the order in which they were given."""
         return list(dict.fromkeys(case.subject for case in self.timings))
+
+    def speeds(self) -> list[Speed]:
+        """Each bundle where it is fastest, one image on one core; then the pictures."""
+        fastest: dict[str, Speed] = {}
+        for case, timing in self.timings.items():
+            subject = case.subject
+            if (case.threads, case.batch) == (1, 1) and subject.accuracy is not None:
+                speed = Speed.of(subject.title, timing)
+                known = fastest.get(subject.network, speed)
+                fastest[subject.network] = min(known, speed, key=lambda found: found.median_ms)
+        return [*fastest.values(), *(Speed.of(*picture) for picture in self.pictures.items())]
 
     def gmacs_per_s(self, case: Case) -> float | None:
         """1e9 multiply-accumulates per second, by the median."""
@@ -100,6 +122,7 @@ class Result:
                 for precision, ceiling in self.ceilings.items()
             },
             "subjects": [self._subject(subject) for subject in self.subjects()],
+            "speeds": [dataclasses.asdict(speed) for speed in self.speeds()],
             "left_out": list(self.left_out),
         }
 
@@ -146,6 +169,7 @@ def render(result: Result) -> str:
         _one_face(result),
         _batches(result),
         *([_left_out(result)] if result.left_out else []),
+        block(result.machine, result.speeds()),
     ]
     return "\n\n".join(parts)
 
@@ -301,6 +325,7 @@ def compare(
     batches: Sequence[int],
     settings: TimingSettings,
     *,
+    pictures: Mapping[str, Callable[[], object]] | None = None,
     sizes: Sequence[int] = ceiling.SIZES,
     meter: Meter | None = None,
     left_out: Sequence[str] = (),
@@ -313,6 +338,7 @@ def compare(
         threads: numbers of threads to use; the first is 1.
         batches: numbers of images at once.
         settings: how much to measure.
+        pictures: works on whole pictures, by name.
         sizes: of the matrices that show the ceiling.
         meter: reads the energy that is used, where there is one.
         left_out: what is not even a candidate, each with the reason.
@@ -335,6 +361,7 @@ def compare(
             running.append(candidate)
     products, reasons = ceiling.products(sizes)
     works.update(products.items())
+    works.update(pictures or {})
     neighbours = Neighbours()
     timings = measure(
         works,
@@ -357,6 +384,7 @@ def compare(
         footprints,
         (*missing, *reasons),
         busy,
+        {name: timings[name] for name in pictures or {}},
     )
 
 

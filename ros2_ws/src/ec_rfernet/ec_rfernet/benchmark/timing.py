@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from ec_rfernet.kernels import network
 from ec_rfernet.runtimes import cpu
 
 # Energy of the processor, where the kernel tells it (Intel's and AMD's RAPL).
@@ -204,7 +205,10 @@ class _Turns:
 
 # The machine.
 
-PACKAGES = ("numpy", "onnxruntime", "openvino", "torch", "onnx")
+PACKAGES = {
+    name: name for name in ("numpy", "opencv", "onnxruntime", "openvino", "torch", "onnx")
+} | {"opencv": "opencv-python-headless"}
+"""The distributions that compute, by the name that people know."""
 
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 _STAT = Path("/proc/stat")
@@ -219,6 +223,7 @@ class Machine:
         architecture: such as x86_64 or aarch64.
         cores: that this program may use.
         governor: of the processor's clock; empty where the kernel does not tell.
+        kernels: the path that our kernels take on it; empty where they were not built.
         system: kernel and its version.
         python: version.
         versions: of the packages that compute, by name.
@@ -230,6 +235,7 @@ class Machine:
     architecture: str
     cores: int
     governor: str
+    kernels: str
     system: str
     python: str
     versions: dict[str, str]
@@ -239,18 +245,64 @@ class Machine:
     @classmethod
     def this(cls) -> Machine:
         """The one this runs on."""
-        versions = {name: _version(name) for name in PACKAGES}
+        versions = {name: _version(package) for name, package in PACKAGES.items()}
         return cls(
             cpu.name(),
             platform.machine(),
             cores(),
             _GOVERNOR.read_text().strip() if _GOVERNOR.is_file() else "",
+            network.paths()[0] if network.find() else "",
             platform.system() + " " + platform.release(),
             platform.python_version(),
             {name: found for name, found in versions.items() if found},
             datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
             round(os.getloadavg()[0], 2),
         )
+
+
+@dataclass(frozen=True)
+class Speed:
+    """A line of `block`.
+
+    Attributes:
+        name: of what was timed.
+        median_ms: what it took, milliseconds.
+        p99_ms: 99 of 100 took less, milliseconds.
+        per_second: how many were done in a second.
+    """
+
+    name: str
+    median_ms: float
+    p99_ms: float
+    per_second: float
+
+    @classmethod
+    def of(cls, name: str, timing: Timing) -> Speed:
+        """One after the other, without a pause."""
+        return cls(name, 1e3 * timing.median_s, 1e3 * timing.p99_s, 1 / timing.median_s)
+
+
+def block(machine: Machine, speeds: Sequence[Speed]) -> str:
+    """What says how fast a machine is, short enough to be sent to somebody."""
+    width = max((len(speed.name) for speed in speeds), default=0)
+    clock = f", governor {machine.governor}" if machine.governor else ""
+    packages = ", ".join(f"{name} {number}" for name, number in machine.versions.items())
+    return "\n".join(
+        (
+            "---- how fast this machine is: please send these lines ----",
+            f"{machine.processor}, {machine.architecture}, {machine.cores} cores{clock}, "
+            f"kernels {machine.kernels or 'not built'}",
+            f"{machine.system}, Python {machine.python}, {machine.date}, load {machine.load}",
+            packages,
+            f"{'':{width}}  median ms   p99 ms  images/s",
+            *(
+                f"{speed.name:{width}}  {speed.median_ms:9.2f}{speed.p99_ms:9.2f}"
+                f"{speed.per_second:10.1f}"
+                for speed in speeds
+            ),
+            "----",
+        )
+    )
 
 
 def cores() -> int:

@@ -93,8 +93,14 @@ def _compare(models: list[Bundle], options: argparse.Namespace, folder: Path) ->
     meter, missing_meter = timing.find_meter()
     if missing_meter:
         reasons.append(f"energy: {missing_meter}")
+    try:
+        pictures = own.pictures()
+    except InputError as error:
+        pictures = {}
+        reasons.append(f"faces in pictures: {error}")
     result = comparison.compare(
         candidates,
+        pictures=pictures,
         threads=sorted({1, *(options.threads or [cores()])}),
         batches=(1,) if options.quick else _BATCHES,
         settings=_QUICK if options.quick else _FULL,

@@ -10,7 +10,7 @@ import numpy as np
 
 from ec_rfernet.commands import options as command_options
 from ec_rfernet.errors import InputError
-from ec_rfernet.faces import DETECTORS, LEAST_SCORE, installed_detector
+from ec_rfernet.faces import DEFAULT_DETECTOR, DETECTORS, LEAST_SCORE
 from ec_rfernet.model import FaceExpression, load, read_image
 
 
@@ -26,8 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="draw the faces into the picture, of which there may be only one, and write it here",
     )  # fmt: skip
     parser.add_argument(
-        "--detector", default=installed_detector(), choices=(*DETECTORS,),
+        "--detector", default=DEFAULT_DETECTOR, choices=(*DETECTORS,),
         help="what finds the faces (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--whole", action="store_true",
+        help="take each picture as a face, cut out as those of FER2013 are, and look for none",
     )  # fmt: skip
     parser.add_argument(
         "--min-score", type=float, default=LEAST_SCORE, metavar="SCORE",
@@ -52,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
         command_options.tell_warning(model.classifier)
         for path in options.images:
             image = read_image(path)
-            found = model.predict(image)
+            found = model.predict(image, whole=options.whole)
             print(f"{path}: {len(found)} face{'s' if len(found) != 1 else ''}")
             for face in found:
                 print(_line(face))

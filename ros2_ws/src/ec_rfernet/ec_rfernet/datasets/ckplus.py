@@ -23,7 +23,7 @@ from ec_rfernet.datasets.pictures import (
     require,
 )
 from ec_rfernet.errors import InputError
-from ec_rfernet.faces import DETECTORS, LEAST_SCORE, installed_detector
+from ec_rfernet.faces import DEFAULT_DETECTOR, DETECTORS, LEAST_SCORE
 from ec_rfernet.faces.face import Face, FaceDetector
 from ec_rfernet.faces.framing import FER2013, align
 from ec_rfernet.labels import CONTEMPT, LABELS
@@ -160,7 +160,7 @@ def _label(path: Path) -> str:
 def _cut(pictures: Sequence[LabelledPicture], detector: FaceDetector | None) -> np.ndarray:
     if detector is not None:
         return _faces(pictures, detector)
-    own = DETECTORS.make(installed_detector(), LEAST_SCORE)
+    own = DETECTORS.make(DEFAULT_DETECTOR, LEAST_SCORE)
     try:
         return _faces(pictures, own)
     finally:

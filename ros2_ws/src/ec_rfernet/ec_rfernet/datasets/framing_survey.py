@@ -15,7 +15,7 @@ import numpy as np
 from ec_rfernet import datasets
 from ec_rfernet.cli import Parser, exit_code
 from ec_rfernet.errors import InputError
-from ec_rfernet.faces import DETECTORS, LEAST_SCORE, installed_detector
+from ec_rfernet.faces import DEFAULT_DETECTOR, DETECTORS, LEAST_SCORE
 from ec_rfernet.faces.face import FaceDetector
 from ec_rfernet.faces.framing import ANCHORS, Framing, anchor_points
 
@@ -43,7 +43,7 @@ def framing_of(dataset: str, images: np.ndarray, detector: FaceDetector | None =
     if known is not None:
         return known
     own = detector is None
-    finder = DETECTORS.make(installed_detector(), LEAST_SCORE) if detector is None else detector
+    finder = DETECTORS.make(DEFAULT_DETECTOR, LEAST_SCORE) if detector is None else detector
     try:
         medians, _ = survey(sample(images), finder)
     finally:
@@ -118,7 +118,7 @@ def _run(options: argparse.Namespace) -> None:
     dataset = datasets.get(options.dataset)
     split = dataset.read(options.root, "train", 0 if dataset.folds else None)
     images = sample(split.images, options.limit)
-    detector = DETECTORS.make(installed_detector(), LEAST_SCORE)
+    detector = DETECTORS.make(DEFAULT_DETECTOR, LEAST_SCORE)
     try:
         medians, share = survey(images, detector)
     finally:

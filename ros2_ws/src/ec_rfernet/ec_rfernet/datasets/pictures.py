@@ -64,7 +64,7 @@ def read_with_hold_out(official: Callable[[str], Sequence[LabelledPicture]], spl
     if split != "test":
         parts = partition([p.group for p in pictures], classes(pictures), HELD_OUT)
         rows = np.flatnonzero((parts == 0) == (split == "validation"))
-    chosen = [pictures[row] for row in rows]
+    chosen = [pictures[int(row)] for row in rows]
     return Split(load(chosen), classes(chosen), rows)
 
 

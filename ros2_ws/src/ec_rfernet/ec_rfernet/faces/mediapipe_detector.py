@@ -1,12 +1,14 @@
-"""Face detection with MediaPipe's BlazeFace (Bazarevsky et al., 2019)."""
+"""BlazeFace (Bazarevsky et al., 2019) as MediaPipe computes it, where that is installed."""
 
 from __future__ import annotations
 
+import locale
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from typing import Any
@@ -18,27 +20,39 @@ from ec_rfernet.errors import InputError
 from ec_rfernet.faces.blazeface import reduced
 from ec_rfernet.faces.face import KEYPOINTS, Box, Face
 
+_CURE = "pip install --no-deps -r requirements/mediapipe.txt, or use detector blazeface"
 _OPTIONS = tuple(f"{part}/**/*_pb2.py" for part in ("framework", "calculators", "modules"))
 
 
-def solution(name: str) -> Any:
-    """A module of ``mediapipe.python.solutions``.
+def face_detection() -> Any:
+    """The module ``mediapipe.python.solutions.face_detection``.
 
     To import it as usual takes a second and 36 MB more: the packages around it import every
     other solution and, to draw their results, pyplot. So these packages are found, but not
     run. A program that wants all of MediaPipe besides imports it first.
 
     Raises:
-        InputError: mediapipe is not installed, or a release without its models.
+        InputError: MediaPipe is not installed, is no release that carries its models, or one
+            that tells Google how it is used: such a release is not even imported.
     """
+    try:
+        release = version("mediapipe")
+    except PackageNotFoundError as error:
+        raise InputError(
+            f"detector mediapipe needs the package mediapipe, which is not installed: {_CURE}"
+        ) from error
+    if not release.startswith("0."):
+        raise InputError(
+            f"detector mediapipe is refused with MediaPipe {release}: from 1.0 on MediaPipe sends "
+            f"usage metrics to Google; {_CURE}"
+        )
     try:
         for package in ("mediapipe", "mediapipe.python", "mediapipe.python.solutions"):
             _find(package)
-        return import_module(f"mediapipe.python.solutions.{name}")
+        return import_module("mediapipe.python.solutions.face_detection")
     except ImportError as error:
         raise InputError(
-            f"{name} needs mediapipe < 0.10.30, which carries its models ({error}); "
-            "install requirements/no-deps.txt, or pip install 'mediapipe<0.10.30'"
+            f"detector mediapipe cannot use MediaPipe {release} ({error}): {_CURE}"
         ) from error
 
 
@@ -72,14 +86,14 @@ class MediaPipeDetector:
             whatever is asked.
 
     Raises:
-        InputError: mediapipe is not installed, or has no bundled face models.
+        InputError: see `face_detection`.
     """
 
     def __init__(self, min_score: float = 0.5) -> None:
-        make = solution("face_detection").FaceDetection
         # The full-range model (1): in 640x480 it finds faces half as wide as the short-range one
         # does, see `python -m tests.benchmarks --only faces`.
-        with _silent_stderr():
+        with _silent_stderr(), _locale_c():
+            make = face_detection().FaceDetection
             self._network = make(min_detection_confidence=min_score, model_selection=1)
             self.detect(np.zeros((64, 64, 3), np.uint8))
 
@@ -125,3 +139,14 @@ def _silent_stderr() -> Iterator[None]:
         os.dup2(saved, 2)
         os.close(saved)
         os.close(null)
+
+
+@contextmanager
+def _locale_c() -> Iterator[None]:
+    """Graphs are read as the locale writes: in Turkish I is no i, in German 0.5 is no number."""
+    before = locale.setlocale(locale.LC_ALL)
+    try:
+        locale.setlocale(locale.LC_ALL, "C")
+        yield
+    finally:
+        locale.setlocale(locale.LC_ALL, before)

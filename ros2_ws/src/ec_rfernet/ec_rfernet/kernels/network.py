@@ -123,12 +123,20 @@ class Head:
     width: int
     block: int
 
-    def rows(self, values: np.ndarray, columns: int) -> np.ndarray:
-        """The part of the values as [anchors, columns]."""
+    def rows(
+        self, values: np.ndarray, columns: int, chosen: np.ndarray | None = None
+    ) -> np.ndarray:
+        """The part of the values as [anchors, columns], or those of the chosen anchors."""
+        block, parts = self.block, self.planes // self.block**2 // columns
         end = self.begin + self.planes * self.height * self.width
-        block, depth = self.block, self.planes // self.block**2
-        cube = values[self.begin : end].reshape(block, block, depth, self.height, self.width)
-        return cube.transpose(3, 0, 4, 1, 2).reshape(-1, columns)
+        cube = values[self.begin : end].reshape(
+            block, block, parts, columns, self.height, self.width
+        )
+        if chosen is None:
+            return cube.transpose(4, 0, 5, 1, 2, 3).reshape(-1, columns)
+        grid = (self.height, block, self.width, block, parts)
+        y, i, x, j, part = np.unravel_index(chosen, grid)
+        return cube[i, j, part, :, y, x]
 
 
 class KernelNetwork:
@@ -156,12 +164,20 @@ class KernelNetwork:
         self._shape = (1, side, side) if colours == 1 else (side, side, colours)
         weakref.finalize(self, self._library.ec_rfernet_close, self._handle)
 
-    def run(self, pixels: np.ndarray) -> np.ndarray:
-        """Results float32 [N, K] of pixels uint8, grey [N, 1, S, S] or in colour [N, S, S, 3]."""
+    def run(self, pixels: np.ndarray, logits: np.ndarray | None = None) -> np.ndarray:
+        """Results float32 [N, K] of pixels uint8, grey [N, 1, S, S] or in colour [N, S, S, 3].
+
+        Args:
+            pixels: the images.
+            logits: where the results go, of an earlier call for as many images.
+        """
         if pixels.dtype != np.uint8 or pixels.shape[1:] != self._shape:
             raise ValueError(f"pixels are {pixels.dtype} {pixels.shape}")
         pixels = np.ascontiguousarray(pixels)
-        logits = np.empty((len(pixels), self._labels), np.float32)
+        if logits is None:
+            logits = np.empty((len(pixels), self._labels), np.float32)
+        elif logits.shape != (len(pixels), self._labels):
+            raise ValueError(f"logits are {logits.shape}")
         self._library.ec_rfernet_run(
             self._handle, pixels.ctypes.data, len(pixels), logits.ctypes.data
         )

@@ -147,7 +147,7 @@ def _round_up(elements: int) -> int:
 
 
 _INPUT, _CONVOLVE, _POOL, _AVERAGE, _SCALE, _ADD, _DENSE, _LINE = range(8)
-_PICTURE, _DEPTHWISE, _POINTWISE, _ENLARGE, _READING, _SEPARABLE = range(8, 14)
+_PICTURE, _DEPTHWISE, _POINTWISE, _ENLARGE, _READING, _SEPARABLE, _REGRESSION = range(8, 15)
 
 _LANES = 4
 _MOST_WEIGHT = 64  # of int8, so that no kernel's sum of two products exceeds 16 bits
@@ -519,12 +519,14 @@ class Mix:
         return Operation(_POINTWISE, (*fields, *self.fields(targets)), tuple(targets))
 
 
-def enlarge(sources: Sequence[Plane], targets: Sequence[Plane]) -> Operation:
-    """Twice the height and width, bilinear between the centres of the pixels."""
+def enlarge(
+    sources: Sequence[Plane], targets: Sequence[Plane], added: Sequence[Plane] = ()
+) -> Operation:
+    """Twice the height and width, bilinear between the centres of the pixels; then planes added."""
     plane = sources[0]
     fields: tuple[Field, ...] = (
-        plane.height, plane.width, targets[0].border, len(sources), _places(sources),
-        _places(targets),
+        plane.height, plane.width, targets[0].border, len(sources), len(added), _places(sources),
+        _places(added), _places(targets),
     )  # fmt: skip
     return Operation(_ENLARGE, fields, tuple(targets))
 
@@ -533,6 +535,36 @@ def reading(sources: Sequence[Plane], result: int) -> Operation:
     """The pixels of planes as values [planes, height, width], from the index ``result`` on."""
     plane = sources[0]
     return Operation(_READING, (plane.height, plane.width, len(sources), result, _places(sources)))
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A mixture and windows of its results, two pixels apart, where scores are high enough.
+
+    Attributes:
+        mix: weights and bias, float32 [outputs, inputs] and [outputs].
+        windows: weights and bias, float32 [outputs, 3, 3] and [outputs].
+        before: pixels by which the first window begins before the first pixel.
+        blocks: into which the outputs are divided; each has a score at every pixel.
+        least: where a score is lower, the results are 0.
+    """
+
+    mix: tuple[np.ndarray, np.ndarray]
+    windows: tuple[np.ndarray, np.ndarray]
+    before: int
+    blocks: int
+    least: float
+
+    def operation(self, sources: Sequence[Plane], size: int, scores: int, result: int) -> Operation:
+        """Of planes to values [outputs, size, size], with the scores [blocks, size, size]."""
+        plane = sources[0]
+        fields: tuple[Field, ...] = (
+            plane.height, plane.width, size, size, -self.before, -self.before, len(sources),
+            self.blocks, len(self.mix[0]) // self.blocks, scores, result, float(self.least),
+            _places(sources), self.mix[0].T.astype(np.float32), self.mix[1].astype(np.float32),
+            *(part.astype(np.float32) for part in self.windows),
+        )  # fmt: skip
+        return Operation(_REGRESSION, fields)
 
 
 def _rounding(steps: Steps | None) -> tuple[float, float]:

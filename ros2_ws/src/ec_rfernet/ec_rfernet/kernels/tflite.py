@@ -208,7 +208,8 @@ def _dense(values: np.ndarray, shape: tuple[int, ...], sparsity: _Table) -> np.n
         last.table(at).array(0, {1: np.int32, 2: np.uint16, 3: np.uint8}[last.whole(kind, "B")])
         for kind, at in ((2, 3), (4, 5))
     )
-    rows = np.repeat(np.arange(len(segments) - 1), np.diff(segments.astype(np.int64)))
+    counts = segments[1:].astype(np.int64) - segments[:-1]
+    rows = np.repeat(np.arange(len(counts)), counts)
     dense = np.zeros((int(np.prod(shape[:-1])), shape[-1]), values.dtype)
     dense[rows, indices] = values
     return dense
@@ -234,8 +235,14 @@ class _Step:
         return (0.0 if self.relu else -math.inf), math.inf
 
 
-def lower(network: TfliteNetwork) -> tuple[KernelProgram, list[list[Head]]]:
+def lower(
+    network: TfliteNetwork, least: float = -math.inf
+) -> tuple[KernelProgram, list[list[Head]]]:
     """The program of a network that takes a square picture, its channels blue, green, red.
+
+    Args:
+        network: with coordinates as its first output, and logits as its second.
+        least: coordinates are not needed where the logit is lower. They may be 0 there.
 
     Returns:
         It, and of each of the network's outputs the parts, in their order.
@@ -244,7 +251,7 @@ def lower(network: TfliteNetwork) -> tuple[KernelProgram, list[list[Head]]]:
         UnsupportedError: an operator cannot be expressed in operations.
     """
     try:
-        return _BlazeLowering(network).lower()
+        return _BlazeLowering(network).lower(least)
     except (KeyError, IndexError, AttributeError, ValueError) as error:
         raise UnsupportedError(f"a network that is no BlazeFace ({error!r})") from error
 
@@ -258,7 +265,7 @@ class _BlazeLowering:
         self._steps = _fused(network)
         self._windows: dict[int, Windows] = {}  # that wait for the convolution that reads them
 
-    def lower(self) -> tuple[KernelProgram, list[list[Head]]]:
+    def lower(self, least: float) -> tuple[KernelProgram, list[list[Head]]]:
         (source,) = self._network.inputs
         size = self._tensors[source].shape[1]
         levels = np.arange(256, dtype=np.float32) / np.float32(127.5) - 1
@@ -268,20 +275,63 @@ class _BlazeLowering:
             "conv": self._convolve, "depthwise": self._depthwise, "max_pool": self._pool,
             "add": self._add, "resize": self._enlarge,
         }  # fmt: skip
+        ends = [self._ends(output) for output in self._network.outputs]
+        late = self._late(ends) if least > -math.inf else {}
+        waiting = {step.output for steps in late.values() for step in steps}
         for step in self._steps:
-            self._images[step.output] = kinds[step.kind](step)
+            if step.output not in waiting:
+                self._images[step.output] = kinds[step.kind](step)
         heads: list[list[Head]] = []
         count = 0
-        for output in self._network.outputs:
+        for parts in ends:
             heads.append([])
-            for name, block in self._ends(output):
-                planes = self._images[name]
-                self._operations.append(operations.reading(planes, count))
-                head = Head(count, len(planes), planes[0].height, planes[0].width, block)
-                heads[-1].append(head)
-                count += head.planes * head.height * head.width
+            for name, block in parts:
+                _, height, width, planes = self._tensors[name].shape
+                heads[-1].append(Head(count, planes, height, width, block))
+                if name not in late:
+                    self._operations.append(operations.reading(self._images[name], count))
+                count += planes * height * width
+        for place, (name, _) in enumerate(ends[0]):
+            if name in late:
+                head, score = heads[0][place], heads[1][place]
+                self._regress(*late[name], head.block**2, least, score.begin, head.begin)
         lowered = Lowered(tuple(self._operations), count, Vector(0, count), False)
         return assemble(lowered, size), heads
+
+    def _late(self, ends: list[list[tuple[int, int]]]) -> dict[int, tuple[_Step, _Step]]:
+        """Tensors of coordinates that can wait for the logits, and the two steps they take."""
+        made = {step.output: step for step in self._steps}
+        late = {}
+        for (name, block), (score, other) in zip(*ends, strict=True):
+            windows = made[name]
+            mix = made.get(windows.inputs[0])
+            if (
+                windows.kind == "depthwise" and windows.stride == 2 and not windows.relu
+                and mix is not None and mix.kind == "conv" and mix.stride == 1
+                and not mix.relu and mix.added is None and self._mixed(mix.output, "depthwise")
+                and block == other and self._tensors[score].shape[3] == block**2
+            ):  # fmt: skip
+                late[name] = mix, windows
+        return late
+
+    def _regress(
+        self, mix: _Step, windows: _Step, blocks: int, least: float, scores: int, result: int
+    ) -> None:
+        sources = self._images[mix.inputs[0]]
+        weights, bias = self._constants(mix)
+        window_weights, window_bias = self._constants(windows)
+        outputs, *kernel, inputs = weights.shape
+        size = self._tensors[windows.output].shape[1]
+        if kernel != [1, 1] or inputs != len(sources) or window_weights.shape[1:3] != (3, 3):
+            raise UnsupportedError(f"coordinates of {weights.shape} and {window_weights.shape}")
+        regression = operations.Regression(
+            (weights.reshape(outputs, inputs), bias),
+            (window_weights[0].transpose(2, 0, 1), window_bias),
+            _before(windows, sources[0].height, size, 3),
+            blocks,
+            least,
+        )
+        self._operations.append(regression.operation(sources, size, scores, result))
 
     def _ends(self, name: int, block: int = 1) -> list[tuple[int, int]]:
         """The tensors of which an output consists, with the side of their blocks."""
@@ -366,10 +416,10 @@ class _BlazeLowering:
             self._operations.append(windows.operation(targets))
         return targets
 
-    def _mixed(self, name: int) -> bool:
-        """Whether all that is read of it is read by one convolution of 1x1."""
+    def _mixed(self, name: int, kind: str = "conv") -> bool:
+        """Whether all that is read of it is read by one step of that kind."""
         readers = [step for step in self._steps if name in (*step.inputs, step.added)]
-        return [step.kind for step in readers] == ["conv"] and readers[0].added != name
+        return [step.kind for step in readers] == [kind] and readers[0].added != name
 
     def _pool(self, step: _Step) -> tuple[Plane, ...]:
         sources = self._images[step.inputs[0]]
@@ -392,7 +442,8 @@ class _BlazeLowering:
         sources, targets = self._images[step.inputs[0]], self._new(step)
         if targets[0].height != 2 * sources[0].height:
             raise UnsupportedError("an image that is not doubled")
-        self._operations.append(operations.enlarge(sources, targets))
+        added = self._images[step.added] if step.added is not None else ()
+        self._operations.append(operations.enlarge(sources, targets, added))
         return targets
 
 
@@ -445,11 +496,13 @@ def _step(operator: Operator, padding: dict[int, tuple[int, int]]) -> _Step:
 
 
 def _waiting(step: _Step, steps: dict[int, _Step], readers: Counter[int]) -> _Step | None:
-    """The convolution of 1x1 that an addition can be left to."""
+    """What an addition can be left to: a convolution of 1x1, or one that enlarges."""
     if step.kind != "add":
         return None
     for name in step.inputs:
         late = steps.get(name)
-        if late and late.kind == "conv" and not late.relu and readers[name] == 1:
+        if not late or late.relu or readers[name] != 1:
+            continue
+        if late.kind == "conv" or (late.kind == "resize" and not step.relu):
             return late
     return None

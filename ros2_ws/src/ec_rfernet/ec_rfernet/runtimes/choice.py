@@ -125,9 +125,10 @@ def _entries() -> dict[str, Any]:
     path = place()
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
     except (OSError, ValueError, yaml.YAMLError) as error:
+        # Nothing is chosen where nothing is, nor in a home that is not for this user.
+        if isinstance(error, OSError) and not os.path.lexists(path):
+            return {}
         raise InputError(f"{path}: cannot be read ({_line(error)})") from error
     if not isinstance(values, dict):
         raise InputError(f"{path}: holds {type(values).__name__}, expected an entry a model")

@@ -63,6 +63,22 @@ def test_what_does_not_follow(result):
     assert result.speedup(Case(INT8_OWN, 4, 1), EAGER) is None
 
 
+def test_the_block_that_people_send(result):
+    result = dataclasses.replace(result, pictures={"faces in 640x480": timing(4)})
+    assert [(speed.name, speed.per_second) for speed in result.speeds()] == [
+        (INT8_OWN.title, pytest.approx(1000)),  # where it is fastest, and nobody else's network
+        ("faces in 640x480", pytest.approx(250)),
+    ]
+    *_, block = comparison.render(result).rpartition("\n\n")
+    lines = block.splitlines()
+    assert "please send" in lines[0] and lines[-1] == "----"
+    assert result.machine.processor in lines[1] and "cores" in lines[1] and "kernels" in lines[1]
+    assert f"Python {result.machine.python}" in lines[2] and "numpy" in lines[3]
+    assert lines[-2].split()[-3:] == ["4.00", "4.80", "250.0"]
+    assert len(lines) < 20 and max(map(len, lines)) <= 120
+    assert result.as_dict()["speeds"][1]["p99_ms"] == pytest.approx(4.8)
+
+
 def test_tables(result):
     text = comparison.render(result)
     lines = text.splitlines()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,21 +16,6 @@ def test_the_built_in_detector_is_made_by_its_name() -> None:
     detector = DETECTORS.get(DEFAULT_DETECTOR)(0.5)
     assert detector.detect(np.zeros((64, 64, 3), np.uint8)) == []
     detector.close()
-
-
-@contextmanager
-def without(package: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Python as it is where a package is not installed."""
-    for name in [n for n in sys.modules if n == package or n.startswith(f"{package}.")]:
-        monkeypatch.delitem(sys.modules, name)
-    with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, package, None)
-        yield
-
-
-def test_one_that_is_not_installed_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    with without("mediapipe", monkeypatch), pytest.raises(InputError, match="install"):
-        DETECTORS.get("mediapipe")(0.5)
 
 
 def test_an_unknown_one_is_told_with_those_that_are_there(tmp_path: Path) -> None:

@@ -32,6 +32,12 @@ def program() -> KernelProgram:
     return tflite.lower(tflite.read(file("short_range")))[0]
 
 
+@cache
+def late_program() -> KernelProgram:
+    """One of whose coordinates only some are computed."""
+    return tflite.lower(tflite.read(file("full_range_sparse")), 0.0)[0]
+
+
 @pytest.mark.parametrize(("name", "share"), [("short_range", 1.0), ("full_range_sparse", 0.31)])
 def test_sparse_weights_become_zeros(name: str, share: float) -> None:
     network = tflite.read(file(name))
@@ -70,6 +76,30 @@ def test_all_kinds_of_processors_agree() -> None:
         np.testing.assert_allclose(other, first, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.skipif(find() is None, reason="the kernels were not built")
+@pytest.mark.parametrize("name", ["short_range", "full_range_sparse"])
+def test_coordinates_are_the_same_where_the_logits_are_high(name: str) -> None:
+    network = tflite.read(file(name))
+    whole, heads = tflite.lower(network)
+    picture = np.random.default_rng(7).integers(0, 256, (1, whole.size, whole.size, 3), np.uint8)
+    (values,) = KernelNetwork(whole).run(picture)
+    boxes, scores = (
+        np.concatenate([head.rows(values, columns) for head in parts])
+        for parts, columns in zip(heads, (16, 1), strict=True)
+    )
+    least = float(np.quantile(scores, 0.7))
+    chosen = np.flatnonzero(scores.ravel() >= least)
+    late, late_heads = tflite.lower(network, least)
+    for path in paths():
+        (values,) = KernelNetwork(late, path).run(picture)
+        parts = late_heads[0]
+        found = np.concatenate([head.rows(values, 16) for head in parts])
+        np.testing.assert_allclose(found[chosen], boxes[chosen], rtol=1e-3, atol=1e-2)
+        first = parts[0].rows(values, 16)
+        some = chosen[chosen < len(first)]
+        np.testing.assert_array_equal(parts[0].rows(values, 16, some), first[some])
+
+
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_no_damaged_file_does_harm(data: st.DataObject, tmp_path_factory) -> None:
@@ -91,7 +121,7 @@ def test_no_damaged_file_does_harm(data: st.DataObject, tmp_path_factory) -> Non
 def test_no_program_does_harm(data: st.DataObject) -> None:
     if find() is None:
         pytest.skip("the kernels were not built")
-    words = program().words.copy()
+    words = data.draw(st.sampled_from([program, late_program]))().words.copy()
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.integers(0, len(words) - 1))
         words[place] = data.draw(st.integers(-70, 700) | st.integers(-(2**31), 2**31 - 1))

@@ -53,6 +53,12 @@ def opened(bundle, *names):
     return found.runtime, found.precision
 
 
+def test_in_a_home_that_is_none_nothing_is_chosen(bundle, monkeypatch):
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setenv("HOME", "/dev/null")  # of a user whom a container does not know
+    assert choice.read(bundle) is None
+
+
 def test_the_place(config, monkeypatch):
     assert choice.place() == config / "ec_rfernet" / "runtime.yaml"
     monkeypatch.setenv("HOME", "/somebody")

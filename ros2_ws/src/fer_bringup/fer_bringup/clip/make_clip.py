@@ -8,21 +8,35 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+from ec_rfernet.cli import write_any_text
 from ec_rfernet.errors import InputError
+from ec_rfernet.files import can_be_made, temporary_folder, user_path
 from fer_bringup.clip.stage import FRAMES, HEIGHT, RATE, WIDTH, Scene
 from fer_bringup.film import VideoFile
 
-_NAME = "clip-v1.mp4"  # a new number whenever the clip's content changes
+_NAME = "clip-v2.mp4"  # a new number whenever the clip's content changes
 
 
 def clip_path() -> Path:
-    """Where the clip is kept: in ``$XDG_CACHE_HOME``, or in ``~/.cache``."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "fer_bringup" / _NAME
+    """Where the clip is, or will be: in ``$XDG_CACHE_HOME``, or in ``~/.cache``.
+
+    A user who has no home, or may not write it, has it in a temporary folder.
+
+    Raises:
+        InputError: there is no such folder either.
+    """
+    place = Path("fer_bringup", _NAME)
+    if given := os.environ.get("XDG_CACHE_HOME"):
+        return given / place
+    with suppress(InputError):
+        path = user_path("~/.cache") / place
+        if os.path.lexists(path) or can_be_made(path):
+            return path
+    return temporary_folder() / place
 
 
 def ensure_clip(say: Callable[[str], object]) -> Path:
@@ -39,6 +53,27 @@ def ensure_clip(say: Callable[[str], object]) -> Path:
         say(f"making the demo clip, once: {path}")
         make_clip(path)
     return path
+
+
+def ensure_clip_for(camera: str, say: Callable[[str], object]) -> None:
+    """Makes the clip if that camera may show it.
+
+    Args:
+        camera: the argument of that name. With ``auto`` a webcam may be there instead, so a
+            clip that cannot be made is only told.
+        say: told of it.
+
+    Raises:
+        InputError: as of `ensure_clip`.
+    """
+    if camera not in ("auto", "clip"):
+        return
+    try:
+        ensure_clip(say)
+    except InputError as error:
+        if camera == "clip":
+            raise
+        say(f"the demo clip is missing, so a webcam is needed: {error}")
 
 
 def make_clip(path: Path, frames: int = FRAMES) -> None:
@@ -79,6 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make_clip", description="Makes the demo clip.")
     parser.add_argument("--force", action="store_true", help="make it again if it is there")
     options = parser.parse_args(arguments)
+    write_any_text()
     try:
         if options.force:
             make_clip(clip_path())

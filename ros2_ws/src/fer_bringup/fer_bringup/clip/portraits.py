@@ -1,31 +1,66 @@
 """The two people of the clip, and the expressions that are put on their faces.
 
-The people are public-domain NASA and Navy portraits inside installed packages. An expression
-is a set of action units, those of the Facial Action Coding System (Ekman & Friesen, 1978). Each
-moves a few points of the face; a smooth field carries the skin around them along.
+The people are Eileen Collins (NASA) and Grace Hopper (US Navy), on pictures in the public domain.
+An expression is a set of action units, those of the Facial Action Coding System (Ekman & Friesen,
+1978). Each moves a few points of the face; a smooth field carries the skin around them along.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from ec_rfernet.errors import InputError
-from ec_rfernet.faces.mediapipe_detector import solution
+from ec_rfernet.faces.blazeface import BlazeFaceDetector, networks_folder
+from ec_rfernet.faces.face import Face, Similarity
 
 EYE_DISTANCE = 90.0
 """Pixels between the eyes of a loaded portrait."""
 
-HOPPER = ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")
-COLLINS = ("skimage", "data/astronaut.png")
+_FOLDER = Path(__file__).with_name("people")
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A picture of one person.
+
+    Attributes:
+        file: the picture.
+        outline: a polygon around the person, traced by hand: pixels of the picture, written
+            like the points of SVG's polygons.
+    """
+
+    file: Path
+    outline: str
+
+
+HOPPER = Photograph(
+    _FOLDER / "hopper.jpg",
+    "11,600 15,560 22,510 28,455 30,440 32,428 36,418 39,408 43,397 48,388 54,381 60,381 "
+    "66,378 78,371 100,365 122,360 168,344 185,333 196,321 202,313 202,300 193,295 173,285 "
+    "164,274 161,254 163,244 157,224 154,203 155,190 157,178 154,165 153,150 153,130 "
+    "154,112 157,102 163,93 174,86 175,74 180,65 186,57 195,50 204,45 216,41 216,33 224,29 "
+    "239,24 254,23 269,24 284,29 295,35 303,41 315,44 328,50 340,60 348,70 353,82 354,86 "
+    "363,86 367,91 368,100 369,115 370,130 371,145 370,160 368,175 368,181 373,184 376,192 "
+    "376,200 374,210 371,222 369,236 365,252 362,265 361,275 358,287 352,297 344,304 "
+    "336,308 332,313 338,322 363,340 396,356 432,368 467,378 488,389 493,394 500,417 "
+    "508,432 512,445 512,600",
+)
+COLLINS = Photograph(
+    _FOLDER / "collins.png",
+    "30,512 26,484 22,450 19,400 24,365 27,345 32,315 40,290 50,265 62,247 75,238 98,220 "
+    "114,206 112,190 117,186 122,178 129,168 138,160 150,152 165,149 184,150 182,132 "
+    "176,130 171,123 171,117 164,113 157,104 154,92 153,75 157,60 164,49 177,40 188,34 "
+    "200,25 215,19 233,16 250,17 265,23 280,33 290,44 297,59 300,77 300,95 295,112 286,124 "
+    "275,135 267,137 267,145 262,155 257,165 256,174 265,180 275,189 285,200 293,212 "
+    "300,225 303,234 309,237 320,244 330,252 341,264 347,275 352,287 357,305 361,330 "
+    "364,348 380,346 400,344 420,346 440,355 460,370 475,390 485,410 492,435 496,455 "
+    "503,460 508,480 508,512",
+)
 
 _RIGHT_EYE, _LEFT_EYE = (33, 133), (263, 362)  # outer and inner corner in the face mesh
 
@@ -50,74 +85,100 @@ class Portrait:
         return self.landmarks[list(_RIGHT_EYE)].mean(0), self.landmarks[list(_LEFT_EYE)].mean(0)
 
 
-def load(source: tuple[str, str]) -> Portrait:
-    """Reads one of `HOPPER` and `COLLINS`, finds its face and cuts the person out.
+def load(photograph: Photograph) -> Portrait:
+    """Reads `HOPPER` or `COLLINS`, finds the face and cuts the person out.
 
     Raises:
-        InputError: the package, its picture or mediapipe is missing.
+        InputError: the picture or the network of the face mesh is not installed.
     """
-    with _silence():
-        return _load(source)
-
-
-def _load(source: tuple[str, str]) -> Portrait:
-    image = _read(source)
-    landmarks = _landmarks(image, source)
+    try:
+        image = np.asarray(Image.open(photograph.file).convert("RGB"))[..., ::-1].copy()
+    except OSError as error:
+        raise InputError(f"the clip needs the picture {photograph.file} ({error})") from error
+    landmarks = _landmarks(image, photograph)
+    image, alpha = _cut_out(image, photograph.outline)
     right, left = landmarks[list(_RIGHT_EYE)].mean(0), landmarks[list(_LEFT_EYE)].mean(0)
     scale = EYE_DISTANCE / float(np.linalg.norm(left - right))
-    image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    return Portrait(image, _cut_out(image), (landmarks * scale).astype(np.float32))
+    return Portrait(
+        cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC),
+        cv2.resize(alpha, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR),
+        (landmarks * scale).astype(np.float32),
+    )
 
 
-def _read(source: tuple[str, str]) -> np.ndarray:
-    package, name = source
-    # Located, not imported: importing scikit-image takes a second.
-    spec = importlib.util.find_spec(package)
-    path = Path(spec.origin).parent / name if spec and spec.origin else None
-    image = None
-    if path is not None and path.is_file():
-        pixels = np.frombuffer(path.read_bytes(), dtype=np.uint8)
-        image = cv2.imdecode(pixels, cv2.IMREAD_COLOR)
-    if image is None:
-        raise InputError(
-            f"the clip needs the portrait {package}/{name}, which is not installed here: "
-            "pip install matplotlib scikit-image"
-        )
-    return image
+# The face mesh (Kartynnik et al., CVPR workshops 2019), from the wheel of the detector.
+
+_MESH = "face_landmark.tflite"
+_MESH_SIZE, _MESH_POINTS = 192, 468  # pixels of its square, points
+_MESH_MARGIN = 1.5  # the square's side, in those of the face
 
 
-def _landmarks(image: np.ndarray, source: tuple[str, str]) -> np.ndarray:
-    face_mesh = solution("face_mesh")
+def _landmarks(image: np.ndarray, photograph: Photograph) -> np.ndarray:
+    """The points of the mesh, float64 [468, 2], (x, y) pixels."""
+    # Enlarged, since the network sees more pixels than the smaller face has.
     enlarged = cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
-    with face_mesh.FaceMesh(static_image_mode=True, max_num_faces=1) as mesh:
-        result = mesh.process(cv2.cvtColor(enlarged, cv2.COLOR_BGR2RGB))
-    if not result.multi_face_landmarks:
-        raise InputError(f"no face was found in the portrait {'/'.join(source)}")
-    points = [[point.x, point.y] for point in result.multi_face_landmarks[0].landmark]
-    return np.array(points, dtype=np.float32) * [image.shape[1], image.shape[0]]
+    faces = BlazeFaceDetector().detect(enlarged)
+    if not faces:
+        raise InputError(f"no face was found in {photograph.file}")
+    return _mesh(enlarged, faces[0]) / 2
 
 
-def _cut_out(image: np.ndarray) -> np.ndarray:
-    segmentation = solution("selfie_segmentation")
-    with segmentation.SelfieSegmentation(model_selection=0) as network:
-        mask = network.process(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)).segmentation_mask
-    # The network is unsure of the outermost pixels, which still show the old background.
-    sharp = np.clip((mask - 0.45) / 0.45, 0, 1)
-    return cv2.GaussianBlur(sharp.astype(np.float32), (0, 0), 1.2)
+def _mesh(image: np.ndarray, face: Face) -> np.ndarray:
+    network = cv2.dnn.readNetFromTFLite(str(networks_folder() / _MESH))
+    right, left = face.keypoints[:2]
+    box = face.box
+    around = np.array([[box.x, box.y], [box.x + box.width, box.y + box.height]])
+    # The mesh itself tells best where the face is, so the second look is the better one.
+    for _ in range(2):
+        place = _upright(around, left - right)
+        crop = cv2.warpAffine(image, place.matrix, (_MESH_SIZE, _MESH_SIZE))
+        network.setInput(cv2.dnn.blobFromImage(crop, 1 / 255, swapRB=True))
+        answers = network.forward(network.getUnconnectedOutLayersNames())
+        mesh = max(answers, key=np.size).reshape(_MESH_POINTS, 3)[:, :2]
+        around = place.inverse().apply(mesh)
+        right, left = around[_RIGHT_EYE[0]], around[_LEFT_EYE[0]]
+    return around
 
 
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keeps what libpng and MediaPipe write to stderr away from the user."""
-    sys.stderr.flush()
-    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
+def _upright(points: np.ndarray, across: np.ndarray) -> Similarity:
+    """Brings points of a face into the middle of the mesh's square, and its eyes level."""
+    level = Similarity(complex(across[0], -across[1]) / float(np.linalg.norm(across)))
+    turned = level.apply(points)
+    low, high = turned.min(0), turned.max(0)
+    scale = _MESH_SIZE / (_MESH_MARGIN * float((high - low).max()))
+    middle = scale * (low + high) / 2
+    return Similarity(scale, complex(*(_MESH_SIZE / 2 - middle))).after(level)
+
+
+# Cutting out.
+
+_UNSURE = 3  # pixels on both sides of an outline within which the edge is looked for
+_EDGE = 1.2  # pixels, standard deviation: how soft it becomes
+
+
+def _cut_out(image: np.ndarray, outline: str) -> tuple[np.ndarray, np.ndarray]:
+    """The colours of a person, also a little beyond the edge, and where the person is.
+
+    The edge is found with GrabCut (Rother, Kolmogorov & Blake, SIGGRAPH 2004).
+    """
+    inside = np.zeros(image.shape[:2], np.uint8)
+    corners = np.array([corner.split(",") for corner in outline.split()], np.int32)
+    cv2.fillPoly(inside, [corners], 1)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _UNSURE + 1, 2 * _UNSURE + 1))
+    labels = np.where(inside, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    labels[cv2.erode(inside, disc) == 1] = cv2.GC_FGD
+    labels[cv2.dilate(inside, disc) == 0] = cv2.GC_BGD
+    cv2.setRNGSeed(1)  # the same edge every time
+    cv2.grabCut(image, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), 5, cv2.GC_INIT_WITH_MASK)
+    person = (labels % 2).astype(np.float32)
+    soft = cv2.GaussianBlur(person, (0, 0), _EDGE)
+    alpha = np.clip((soft - 0.4) / 0.45, 0, 1)
+    # The outermost pixels still show the old background: they take the colours beside them.
+    sure = cv2.erode(person, np.ones((5, 5), np.uint8))[..., None]
+    share = cv2.GaussianBlur(sure, (0, 0), 2 * _EDGE)[..., None]
+    colours = cv2.GaussianBlur(image * sure, (0, 0), 2 * _EDGE) / np.maximum(share, 1e-4)
+    image = np.where((sure > 0) | (share < 1e-3), image, colours)
+    return np.clip(image, 0, 255).astype(np.uint8), alpha
 
 
 # Expressions.

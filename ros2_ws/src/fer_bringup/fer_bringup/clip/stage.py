@@ -16,6 +16,7 @@ from fer_bringup.clip.portraits import (
     EYE_DISTANCE,
     HOPPER,
     Expression,
+    Photograph,
     Portrait,
     load,
     put_on,
@@ -78,7 +79,7 @@ class RoomLight:
 
 _SMILE = Expression(cheek_raiser=0.8, lip_corner_puller=1.1)
 _BROADER = Expression(cheek_raiser=0.3, lip_corner_puller=0.35)
-_COMPOSED = Expression(lip_corner_puller=0.15, upper_lid_raiser=0.3)
+_COMPOSED = Expression(lip_corner_puller=0.25, upper_lid_raiser=0.3)
 _SAD = Expression(inner_brow_raiser=1.1, lip_corner_depressor=1.1, chin_raiser=0.6)
 _SURPRISED = Expression(
     inner_brow_raiser=1.1,
@@ -93,7 +94,7 @@ _COLLINS_BESIDE = HeadPose(130, 205, 58)
 _HOPPER_OUT, _HOPPER = HeadPose(930, 205, 74, _COMPOSED), HeadPose(400, 190, 78, _COMPOSED)
 _HOPPER_BESIDE = HeadPose(350, 200, 72, _COMPOSED)
 
-CAST: dict[tuple[str, str], tuple[tuple[float, HeadPose], ...]] = {
+CAST: dict[Photograph, tuple[tuple[float, HeadPose], ...]] = {
     COLLINS: (
         (1.5, _COLLINS_OUT),
         (3.0, _COLLINS),
@@ -201,7 +202,7 @@ class Scene:
     """
 
     def __init__(self) -> None:
-        self._people = [(_feathered(load(source)), keys) for source, keys in CAST.items()]
+        self._people = [(_feathered(load(photograph)), keys) for photograph, keys in CAST.items()]
         self._backdrop = _backdrop()
 
     def frame(self, index: int) -> np.ndarray:

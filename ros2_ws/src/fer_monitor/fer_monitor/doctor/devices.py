@@ -27,8 +27,9 @@ def cameras(host: Host) -> list[Diagnosis]:
     if told:
         return told
     text = f"no webcam ({'none of the' if numbers else 'no'} /dev/video*)"
-    cache = host.environ.get("XDG_CACHE_HOME") or host.home / ".cache"
-    if not any(Path(cache, "fer_bringup").glob("clip-*.mp4")):
+    cache = Path(host.environ.get("XDG_CACHE_HOME") or host.home / ".cache", "fer_bringup")
+    other = host.temporary.glob("fer-*/fer_bringup/clip-*.mp4")  # of who has no home to write
+    if not any((*cache.glob("clip-*.mp4"), *other)):
         text = f"{text}, and the demo clip that stands in for it is missing"
         return [fail(text, f"plug in a webcam, or make the clip: {host.setup}")]
     remedy = "plug in a webcam and see `ls /dev/video*`; in a virtual machine, pass it through"

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,13 +27,15 @@ _GRACE_S = 0.5
 
 
 _SUPPORTED = dict(
-    word.split("=")
+    word.split("=", 1)
     for word in shlex.split(_HERE.with_name("supported.env").read_text("utf-8"), comments=True)
 )
 PYTHONS = _SUPPORTED["PYTHONS"].split()
 """The versions of Python that the robot runs with, the oldest first."""
-ROS = _SUPPORTED["ROS"]
-"""The distribution of ROS 2 that it is made for."""
+GET_PYTHON = _SUPPORTED["GET_PYTHON"]
+"""How to get one of them."""
+DISTROS = _SUPPORTED["DISTROS"].split()
+"""The distributions of ROS 2 that it is made for, the usual one first."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,8 @@ class Host:
         robot_environ: variables that the robot would run with: those of ``scripts/env.sh``
             where the shell that asks has not sourced the workspace itself.
         slash: where the file system begins.
-        home: of the user.
+        home: of the user; ``/``, as in a container, where none is known.
+        temporary: folder for temporary files.
         machine: such as ``x86_64``.
         cores: that the user may use.
         free_mb: how much room a file system has for this user, 10^6 bytes.
@@ -141,6 +145,7 @@ class Host:
     robot_environ: Mapping[str, str] = field(default_factory=dict)
     slash: Path = Path("/")
     home: Path = Path("/root")
+    temporary: Path = Path("/tmp")
     machine: str = "x86_64"
     cores: int = 1
     free_mb: Callable[[Path], float] = lambda folder: shutil.disk_usage(folder).free / 1e6
@@ -161,6 +166,12 @@ class Host:
         """Whether the project has a Python of its own; what is not in a project needs none."""
         # pathlib's exists() raises where a folder on the way may not be entered.
         return self.venv is None or os.path.exists(self.python)  # noqa: PTH110
+
+    @property
+    def distro(self) -> str:
+        """The distribution of ROS 2 that the robot has, or would get."""
+        from_pypi = "" if self.venv is None else text_of(self.venv / ".ros")
+        return self.robot_environ.get("ROS_DISTRO") or from_pypi or DISTROS[0]
 
     @property
     def setup(self) -> str:
@@ -252,6 +263,13 @@ def find_root(places: Iterable[Path]) -> Path | None:
     return None
 
 
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/")
+
+
 def this_host(run: Callable[..., Outcome]) -> Host:
     """The computer this runs on."""
     environ = dict(os.environ)
@@ -260,7 +278,8 @@ def this_host(run: Callable[..., Outcome]) -> Host:
         environ=environ,
         run=run,
         robot_environ=environ,
-        home=Path.home(),
+        home=_home(),
+        temporary=Path(tempfile.gettempdir()),
         machine=platform.machine(),
         cores=len(os.sched_getaffinity(0)),
     )

@@ -115,9 +115,11 @@ def _logs(host: Host) -> Diagnosis:
     """Whether ROS can write its log: a node ends at its start if it cannot."""
     given = host.environ.get("ROS_LOG_DIR") or host.environ.get("ROS_HOME")
     folder = Path(given) if given else host.home / ".ros"
-    place = next(path for path in (folder, *folder.parents) if path.exists())
+    place = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
     if place.is_dir() and os.access(place, os.W_OK):
         return ok(f"ROS writes its logs below {folder}")
+    if not given and os.access(host.temporary, os.W_OK):  # the robot's nodes do so themselves
+        return ok(f"ROS writes its logs below {host.temporary}: {folder} cannot be written")
     text = f"ROS cannot write its logs below {folder}, and no node starts without"
     mine = f"sudo chown -R $USER {folder}" if place == folder else "export ROS_LOG_DIR=/tmp/ros"
     return fail(text, mine)

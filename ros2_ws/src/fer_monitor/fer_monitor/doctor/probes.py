@@ -68,6 +68,26 @@ def versions(*names: str) -> dict[str, Any]:
     return {"versions": found}
 
 
+def requirements(*files: str) -> dict[str, Any]:
+    """What requirement files ask for that is not there, or is there in another version."""
+    from packaging.requirements import Requirement
+
+    count, absent, others = 0, [], []
+    for file in files:
+        for line in Path(file).read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
+            text = line.partition("#")[0].partition(" --")[0].strip()
+            asked = Requirement(text) if text else None
+            if asked is None or (asked.marker is not None and not asked.marker.evaluate()):
+                continue
+            count += 1
+            version = versions(asked.name)["versions"][asked.name]
+            if version is None:
+                absent.append(asked.name)
+            elif version not in asked.specifier:
+                others.append(f"{asked.name} is {version}, expected {asked.specifier}")
+    return {"count": count, "absent": absent, "others": others}
+
+
 def registries() -> dict[str, Any]:
     """What other packages have registered for the robot, and which robots have a serial port."""
     from ec_rfernet.errors import InputError
@@ -95,16 +115,23 @@ def registries() -> dict[str, Any]:
 
 
 def ros() -> dict[str, Any]:
-    """Starts ROS and stops it again; version and middleware."""
-    import rclpy
+    """Starts ROS and stops it again; version and middleware, and who could reach the robot.
+
+    ``open``: None where nobody outside this machine can, or it cannot be told yet.
+    """
     from rclpy.utilities import get_rmw_implementation_identifier
 
-    rclpy.init()
-    rclpy.create_node("fer_doctor").destroy_node()
-    rclpy.shutdown()
+    told = None
+    with _node("fer_doctor"):
+        from ament_index_python.packages import PackageNotFoundError
+
+        from fer_common.runner import OPEN, why_open
+
+        with contextlib.suppress(PackageNotFoundError):  # not built yet
+            told = (reason := why_open()) and f"{OPEN}: {reason}"
     found = versions("rclpy", "ros-rclpy")["versions"].values()
     version = next(filter(None, found), "of unknown version")
-    return {"rclpy": version, "rmw": get_rmw_implementation_identifier()}
+    return {"rclpy": version, "rmw": get_rmw_implementation_identifier(), "open": told}
 
 
 _WIDTH, _HEIGHT, _RATE_HZ, _ENOUGH = 640, 480, 30.0, 20
@@ -117,10 +144,11 @@ def _node(name: str) -> Any:
     import rclpy
     from ament_index_python.packages import PackageNotFoundError
 
-    from fer_common.runner import make_room_for_images
+    from fer_common.runner import make_room_for_logs, set_up_dds
 
     with contextlib.suppress(PackageNotFoundError):  # not built yet; ROS's own settings will do
-        make_room_for_images()
+        set_up_dds()
+    make_room_for_logs()
     rclpy.init()
     node = rclpy.create_node(name)
     try:
@@ -344,7 +372,7 @@ def face(bundle_folder: str) -> dict[str, Any]:
 
 PROBES: dict[str, Callable[..., dict[str, Any]]] = {
     work.__name__: work
-    for work in (imports, versions, registries, ros, talk, listen, camera, sound, face)
+    for work in (imports, requirements, registries, ros, talk, listen, camera, sound, face)
 }
 
 if __name__ == "__main__":

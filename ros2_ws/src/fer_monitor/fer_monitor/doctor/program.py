@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import shutil
@@ -25,6 +26,7 @@ CHECKS = (
     Check("python", software.python),
     Check("packages", software.packages),
     Check("plugins", software.plugins),
+    Check("tests", software.tools_of_tests),
     Check("ros", ros.ros),
     Check("workspace", software.workspace),
     Check("models", software.models),
@@ -61,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     children = Children()
     _quit_on_signal(children)
     options = _options(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # its encoding may have fewer letters
+        sys.stdout.reconfigure(errors="replace")
     start = time.monotonic()
     try:
         host = this_host(children.run)

@@ -10,12 +10,20 @@ import re
 import shutil
 import sys
 import sysconfig
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fer_common.reason import Level
 from fer_monitor.doctor.check import Diagnosis, about, fail, ok, warn
-from fer_monitor.doctor.host import PYTHONS, ROS, Host, MissingError, ProbeError, text_of
+from fer_monitor.doctor.host import (
+    DISTROS,
+    GET_PYTHON,
+    PYTHONS,
+    Host,
+    MissingError,
+    ProbeError,
+    text_of,
+)
 
 # Before anything is installed.
 
@@ -40,8 +48,13 @@ def before_setup(host: Host, what: str) -> Iterator[Diagnosis]:
     if absent:
         yield fail(absent, "unset it to install ROS from PyPI")
     elif not host.environ.get("ROS_DISTRO") and (sys.platform, machine) != ("linux", "x86_64"):
-        text = f"ROS 2 {ROS.capitalize()} is on PyPI for x86-64 Linux only"
-        yield fail(text, f"here, install it in /opt/ros/{ROS} and source its setup.bash")
+        remedy = (
+            f"here, install that of apt (sudo apt install ros-{DISTROS[0]}-ros-base, on Ubuntu; "
+        )
+        remedy += (
+            f"see docs/raspberry_pi.md), source /opt/ros/{DISTROS[0]}/setup.bash, and do it again"
+        )
+        yield fail("ROS 2 is on PyPI for x86-64 Linux only", remedy)
 
 
 def build_tools(host: Host) -> Iterator[Diagnosis]:
@@ -76,7 +89,7 @@ _TELL = "import sys, json; print(json.dumps([list(sys.version_info[:3]), sys.pre
 def python(host: Host) -> Iterator[Diagnosis]:
     """Which Python the robot runs in, and whether its environment is whole."""
     if host.venv is None:
-        yield _version(sys.version_info[:3], "outside the project's folder", "make setup")
+        yield _version(sys.version_info[:3], "outside the project's folder")
     elif os.path.lexists(host.venv / "bin" / "python"):
         yield _environment(host, host.venv)
     else:
@@ -99,48 +112,41 @@ def _environment(host: Host, venv: Path) -> Diagnosis:
     if made_for and Path(made_for[1]).resolve() != venv.resolve():
         text = f"{venv} was made as {made_for[1]} and has been moved, which breaks its programs"
         return fail(text, f"cd {host.root} && make clean && make setup")
-    again = f"cd {host.root} && PYTHON=python{PYTHONS[-1]} {_AGAIN}"
-    return _version(version, f"in {prefix}", again)
+    return _version(version, f"in {prefix}")
 
 
-def _version(version: Sequence[int], place: str, remedy: str) -> Diagnosis:
-    text, newest = f"Python {'.'.join(map(str, version))} {place}", PYTHONS[-1]
+def _version(version: Sequence[int], place: str) -> Diagnosis:
+    text = f"Python {'.'.join(map(str, version))} {place}"
     if f"{version[0]}.{version[1]}" in PYTHONS:
         return ok(text)
-    packages = f"`sudo apt install python{newest}-venv python{newest}-dev`"
-    expected = f"{', '.join(PYTHONS[:-1])} or {newest}"
-    return fail(
-        f"{text}, expected {expected}", f"install Python {newest} ({packages}), then: {remedy}"
-    )
+    return fail(f"{text}, expected {PYTHONS[0]} to {PYTHONS[-1]}", GET_PYTHON)
+
+
+_TEST_TOOLS = {"strace": "strace", "ip": "iproute2", "unshare": "util-linux"}
+"""Programs with which the tests prove what leaves this machine, and Debian's packages of them."""
+
+
+def tools_of_tests(host: Host) -> Iterator[Diagnosis]:
+    """What some tests need of the system, where tests were set up; they are skipped without it."""
+    if host.venv is None or not (host.venv / ".done-dev").is_file():
+        return
+    path = host.environ.get("PATH", "")
+    missing = [name for name in _TEST_TOOLS if shutil.which(name, path=path) is None]
+    if missing:
+        text = f"not installed: {', '.join(missing)}; tests of what leaves this machine are skipped"
+        yield warn(text, f"sudo apt install {' '.join(_TEST_TOOLS[name] for name in missing)}")
+    else:
+        yield ok(f"{', '.join(_TEST_TOOLS)} are there for the tests")
 
 
 # Packages.
 
-MODULES = ("numpy", "cv2", "onnxruntime", "mediapipe", "yaml", "PIL")
+MODULES = ("numpy", "cv2", "onnxruntime", "yaml", "PIL")
 """What the robot imports of them."""
 
-_LINE = re.compile(
-    r"^(?P<name>[A-Za-z0-9._-]+)(\[[^\]]*\])?==(?P<version>[^;\s]+)\s*(;\s*(?P<marker>.*))?$"
-)
-_MACHINE = re.compile(r"platform_machine\s*==\s*[\"'](\w+)[\"']")
 _DEBIAN = {"libGL.so.1": "libgl1", "libEGL.so.1": "libegl1", "libgthread": "libglib2.0-0"}
 """The package of Debian with a library."""
-
-
-def pins(text: str, machine: str) -> dict[str, str]:
-    """The versions that a requirement file asks for, by name of the distribution.
-
-    Args:
-        text: of the file.
-        machine: such as ``x86_64``; lines for another one are left out.
-    """
-    found = {}
-    for line in text.splitlines():
-        match = _LINE.match(line.split("#")[0].strip())
-        wanted = _MACHINE.search(match["marker"] or "") if match else None
-        if match and (wanted is None or wanted[1] == machine):
-            found[match["name"]] = match["version"]
-    return found
+_INSTALL = "rm -f .venv/.done-* && make setup"
 
 
 def packages(host: Host) -> Iterator[Diagnosis]:
@@ -158,35 +164,21 @@ def packages(host: Host) -> Iterator[Diagnosis]:
 
 
 def _versions(host: Host, folder: Path) -> Iterator[Diagnosis]:
-    files = ["runtime.txt", "no-deps.txt", "build.txt"]
+    files = ["runtime.txt", "faces.txt", "build.txt"]
     if not host.robot_environ.get("ROS_DISTRO"):
-        files.append(f"ros-{ROS}.txt")
-    asked = {
-        file: pins((folder / file).read_text(encoding="utf-8"), host.machine) for file in files
-    }
-    pinned = {name: version for found in asked.values() for name, version in found.items()}
+        files.append(f"ros-{host.distro}.txt")
+    remedy = f"cd {host.root} && {_INSTALL}"
     try:
-        found = host.ask("versions", *pinned, limit_s=4.0)["versions"]
+        found = host.ask("requirements", *(str(folder / file) for file in files), limit_s=4.0)
     except ProbeError as error:
-        yield fail(f"{host.python} does not tell what is installed ({error})", host.setup)
+        yield fail(f"{host.python} does not tell what is installed ({error})", remedy)
         return
-
-    def install(names: Collection[str]) -> str:
-        pip = f"cd {host.root} && {host.python} -m pip install"
-        return " && ".join(
-            f"{pip} {'--no-deps ' * (file == 'no-deps.txt')}-r requirements/{file}"
-            for file in sorted(file for file in files if not asked[file].keys().isdisjoint(names))
-        )
-
-    missing = [name for name in pinned if found.get(name) is None]
-    other = [name for name in pinned if found.get(name) not in (None, pinned[name])]
-    if missing:
-        yield fail(f"not installed: {', '.join(missing)}", install(missing))
-    if other:
-        words = (f"{name} is {found[name]}, tested {pinned[name]}" for name in other)
-        yield warn(", ".join(words), install(other))
-    if not missing and not other:
-        yield ok(f"{len(pinned)} packages in the versions that were tested")
+    if found["absent"]:
+        yield fail(f"not installed: {', '.join(found['absent'])}", remedy)
+    if found["others"]:
+        yield warn(", ".join(found["others"]), remedy)
+    if not found["absent"] and not found["others"]:
+        yield ok(f"{found['count']} packages in versions that the project is made for")
 
 
 def _cure(words: str, host: Host) -> str:
@@ -195,7 +187,7 @@ def _cure(words: str, host: Host) -> str:
         names = (name for start, name in _DEBIAN.items() if library[1].startswith(start))
         return f"sudo apt install {next(names, f'<the package with {library[1]}>')}"
     if "numpy" in words.lower() and ("1.x" in words or "_ARRAY_API" in words):
-        return f"{host.python} -m pip install -r requirements/runtime.txt"
+        return f"cd {host.root} && {_INSTALL}"
     return f"{host.setup}; if it stays so: {_AGAIN}"
 
 

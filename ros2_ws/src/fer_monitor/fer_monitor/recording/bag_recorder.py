@@ -26,10 +26,11 @@ from rclpy.utilities import get_rmw_implementation_identifier
 from sensor_msgs.msg import CompressedImage, Image
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.files import user_path
 from fer_common.diagnostics import Report, error, warn
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.parameters import declare
-from fer_common.runner import StartError
+from fer_common.runner import ClosingNode, StartError
 from fer_common.settings import setting
 from fer_monitor.recording.bag_writer import (
     BagWriter,
@@ -66,7 +67,7 @@ class RecorderParameters:
     )
 
 
-class BagRecorder(Node):
+class BagRecorder(ClosingNode):
     """Writes `topics.TOPICS`, and the images if asked for, into an MCAP bag.
 
     Messages are written as they were received. Its own state is on ``/diagnostics``, and so in
@@ -83,7 +84,10 @@ class BagRecorder(Node):
     def __init__(self, **options: Any) -> None:
         super().__init__("bag_recorder", **options)
         self._params = params = declare(self, RecorderParameters)
-        parent = Path(params.folder).expanduser()
+        try:
+            parent = user_path(params.folder)
+        except InputError as problem:
+            raise StartError(f"parameter 'folder': {problem}") from problem
         limits = RecordingLimits(
             params.max_duration_s, int(params.max_size_mb * 1e6), int(params.reserve_mb * 1e6)
         )
@@ -95,13 +99,14 @@ class BagRecorder(Node):
                 f"parameter 'folder': recordings cannot be kept in '{parent}' ({why})"
             ) from problem
         self.folder = bag.folder
+        self._told = False
+        self._dropped = 0
         self._writer = BagWriter(bag, limits, time.monotonic)
+        self.closing.callback(self._complete)
         self._heard: dict[str, RawSubscription] = {}
         self._targets: dict[str, TopicToWrite] = {}
         for topic in TOPICS:
             self._listen(topic)
-        self._told = False
-        self._dropped = 0
         self._about = versions(get_rmw_implementation_identifier())
         DiagnosticsPublisher(self, "recording", self._report)
         self.create_timer(_LOOK_EVERY_S, self._look_around)
@@ -121,13 +126,10 @@ class BagRecorder(Node):
         """Whether a limit is reached and the bag complete."""
         return self._writer.complete is not None
 
-    def destroy_node(self) -> None:
-        """Completes the bag first."""
-        if hasattr(self, "_writer"):
-            if not self._writer.close(_CLOSE_S):
-                self.get_logger().error(f"{self.folder}: the disk is too slow to complete the bag")
-            self._tell_end()
-        super().destroy_node()
+    def _complete(self) -> None:
+        if not self._writer.close(_CLOSE_S):
+            self.get_logger().error(f"{self.folder}: the disk is too slow to complete the bag")
+        self._tell_end()
 
     # What is received
 
@@ -360,7 +362,7 @@ def versions(middleware: str) -> dict[str, str]:
     return {
         "robot": _version("fer_node"),
         "recorder": _version("fer_monitor"),
-        "ROS": os.environ.get("ROS_DISTRO") or f"rclpy {_version('rclpy', 'ros-jazzy-rclpy')}",
+        "ROS": os.environ.get("ROS_DISTRO") or f"rclpy {_version('rclpy', 'ros-rclpy')}",
         "middleware": middleware,
         "Python": platform.python_version(),
         "machine": f"{platform.machine()}, {platform.system()} {platform.release()}",

@@ -27,6 +27,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from ec_rfernet.errors import InputError
 from fer_common.reason import Reason
+from fer_common.runner import ros_distro
 
 FLUSH_S = 1.0
 """So much of a recording is lost when its process is killed."""
@@ -209,7 +210,7 @@ class BagFile:
             "relative_file_paths": [self._path.name],
             "files": [{"path": self._path.name, **self._extent()}],
             "custom_data": None,
-            "ros_distro": os.environ.get("ROS_DISTRO", "jazzy"),
+            "ros_distro": ros_distro(),
         }
 
     def _extent(self) -> dict[str, Any]:

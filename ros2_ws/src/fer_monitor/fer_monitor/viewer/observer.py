@@ -1,4 +1,4 @@
-"""What is shown of what happens: plain values in, rows out."""
+"""What is shown of what happens: plain values in, rows of the screen out."""
 
 from __future__ import annotations
 
@@ -6,23 +6,16 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+import rerun as rr
+
 from ec_rfernet.labels import UNKNOWN
 from fer_common.diagnostics import Statistics
 from fer_common.emotions import SeenFace, SeenImage
 from fer_common.reason import Finding, Level
-from fer_monitor.viewer import rows
-from fer_monitor.viewer.rows import (
-    Cleared,
-    Curve,
-    CurvePoint,
-    FaceFrame,
-    FaceFrames,
-    LogLine,
-    Row,
-    TextPage,
-    expression_curve,
-)
+from fer_monitor.viewer import screen
 from fer_monitor.viewer.scene import Figure
+from fer_monitor.viewer.screen import Row
 from fer_node.show.palette import colour_of
 
 CURVES_S = 0.2
@@ -65,7 +58,7 @@ class Observer:
         self._largest = 0.0
         self._faces: tuple[SeenFace, ...] = ()
         self._attended: str | None = None
-        self._curves: dict[str, Curve] = {}
+        self._labels: dict[str, str] = {}  # the entities of their curves
         self._behaviour = ("", "", "")
         self._health: dict[str, tuple[int, str]] = {}
         self._due: dict[str, float] = {}
@@ -86,12 +79,16 @@ class Observer:
         summary, largest = self._timing.summary(self._clock()), self._largest
         self._largest = 0.0
         shown: list[Row] = [
-            CurvePoint(rows.LARGEST.path, 1000 * largest),
-            CurvePoint(rows.MEDIAN.path, 1000 * summary.median_s),
+            (screen.LARGEST, rr.Scalars(1000 * largest)),
+            (screen.MEDIAN, rr.Scalars(1000 * summary.median_s)),
         ]
         if summary.span_s > 1.0:  # before, it is hardly a rate
-            shown.append(CurvePoint(rows.IMAGES.path, summary.rate))
+            shown.append((screen.IMAGES, rr.Scalars(summary.rate)))
         return shown
+
+    def picture(self, jpeg: bytes) -> Row:
+        """What the camera sees, a JPEG file."""
+        return screen.PICTURE, rr.EncodedImage(contents=jpeg, media_type="image/jpeg")
 
     def frames(self, shrink: int = 1) -> Row:
         """The rectangles around the faces.
@@ -99,7 +96,17 @@ class Observer:
         Args:
             shrink: how many pixels of the image became one of the picture, per side.
         """
-        return FaceFrames(rows.FACES, tuple(self._frame(face, shrink) for face in self._faces))
+        faces = self._faces
+        boxes = rr.Boxes2D(
+            array=np.array([face.box for face in faces], np.float32).reshape(-1, 4) / shrink,
+            array_format=rr.Box2DFormat.XYWH,
+            labels=[f"{_words(face)}  {face.face_id}" for face in faces],
+            colors=[colour_of(face.label) for face in faces],
+            # Negative: in points of the screen, whatever the picture's size.
+            radii=[-2.0 if face.face_id == self._attended else -0.8 for face in faces],
+            show_labels=True,
+        )
+        return screen.FACES, boxes
 
     def expression(self, face: SeenFace) -> list[Row]:
         """The attended face shows something."""
@@ -112,12 +119,12 @@ class Observer:
             known = {face.label: face.confidence}
         shown: list[Row] = []
         for label, value in known.items():
-            if label not in self._curves:
-                self._curves[label] = expression_curve(label)
-                shown.append(self._curves[label])
-            shown.append(CurvePoint(self._curves[label].path, float(value)))
-        shown.append(CurvePoint(rows.VALENCE.path, face.valence))
-        shown.append(CurvePoint(rows.AROUSAL.path, face.arousal))
+            if label not in self._labels:
+                self._labels[label] = screen.expression_path(label)
+                shown.append(screen.expression_curve(label))
+            shown.append((self._labels[label], rr.Scalars(value)))
+        shown.append((screen.VALENCE, rr.Scalars(face.valence)))
+        shown.append((screen.AROUSAL, rr.Scalars(face.arousal)))
         return shown
 
     def behaviour(self, state: str, emotion: str, motion: str, reason: str) -> list[Row]:
@@ -129,14 +136,14 @@ class Observer:
         self._behaviour = told
         words = [state, *([f"to {emotion}"] if told[1] else []), *([f"({motion})"] * bool(motion))]
         because = f": {reason}" if reason else ""
-        return [LogLine(rows.BEHAVIOUR, " ".join(words) + because)]
+        return [_line(screen.BEHAVIOUR, " ".join(words) + because)]
 
     def said(self, text: str) -> list[Row]:
         """The robot begins to say something; an empty text: it has ended."""
         self._present = replace(self._present, said=text or None)
         shown: list[Row] = [self._figure.says(text)]
         if text:
-            shown.append(LogLine(rows.VOICE, f"“{text}”"))
+            shown.append(_line(screen.VOICE, f"“{text}”"))
         return shown
 
     def joints(self, positions: Mapping[str, float]) -> list[Row]:
@@ -150,7 +157,7 @@ class Observer:
         if level == before == 0 or (level == before and _kind(message) == _kind(told)):
             return []
         text = message if level else f"in order again: {message}"
-        return [LogLine(rows.HEALTH, f"{name}: {text}", _LEVELS[min(level, 3)])]
+        return [_line(screen.HEALTH, f"{name}: {text}", _LEVELS[min(level, 3)])]
 
     def tick(self) -> list[Row]:
         """To be called several times a second: what has ended, and the present in words."""
@@ -158,15 +165,15 @@ class Observer:
         now = self._clock()
         if self._present.expression is not None and now - self._expressed > LOST_S:
             self._present = replace(self._present, expression=None)
-            curves = (*self._curves.values(), rows.VALENCE, rows.AROUSAL)
-            shown += [Cleared(curve.path) for curve in curves]
+            curves = (*self._labels.values(), screen.VALENCE, screen.AROUSAL)
+            shown += [(curve, rr.Clear(recursive=False)) for curve in curves]
         if self._faces and self._timing.summary(now).age_s > LOST_S:
             self._faces = ()
             shown.append(self.frames())
         text = self._page(now)
         if text != self._shown and self._is_due("page", PAGE_S):
             self._shown = text
-            shown.append(TextPage(rows.NOW, text))
+            shown.append((screen.NOW, rr.TextDocument(text, media_type=rr.MediaType.MARKDOWN)))
         return shown
 
     def _is_due(self, what: str, period_s: float) -> bool:
@@ -175,12 +182,6 @@ class Observer:
             return False
         self._due[what] = now + period_s
         return True
-
-    def _frame(self, face: SeenFace, shrink: int) -> FaceFrame:
-        left, top, width, height = (value / shrink for value in face.box)
-        text = f"{_words(face)}  {face.face_id}"
-        attended = face.face_id == self._attended
-        return FaceFrame((left, top, width, height), text, colour_of(face.label), attended)
 
     def _page(self, now: float) -> str:
         present, summary = self._present, self._timing.summary(now)
@@ -201,6 +202,10 @@ class Observer:
             f"**{name}**: {message}" for name, (level, message) in self._health.items() if level
         ]
         return "\n\n".join(lines)
+
+
+def _line(path: str, text: str, level: str = "INFO") -> Row:
+    return path, rr.TextLog(text, level=level)
 
 
 def _words(face: SeenFace) -> str:

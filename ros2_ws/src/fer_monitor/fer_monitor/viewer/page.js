@@ -1,10 +1,10 @@
-// Starts Rerun's viewer on the stream of this server, and on nothing else.
-"use strict";
+// Hosts Rerun's viewer, and hands it what this server sends. rerun-notebook brings it as a widget
+// that any page can show: https://anywidget.dev/en/afm/
 
 const message = document.getElementById("message");
 
-// The viewer would report its use to its makers. The server's policy forbids it; answered here,
-// nothing is tried.
+// The viewer would ask its makers for news. The server's policy forbids it; answered here, nothing
+// is tried.
 const fetchHere = window.fetch.bind(window);
 window.fetch = (what, ...rest) => {
   const url = new URL(what instanceof Request ? what.url : what, location.href);
@@ -12,33 +12,59 @@ window.fetch = (what, ...rest) => {
   return Promise.resolve(new Response(null, { status: 204 }));
 };
 
-// When the node comes back after it was gone, so does the page.
-let gone = false;
-async function watch() {
-  try {
-    await fetchHere("alive", { cache: "no-store" });
-    if (gone) location.reload();
-  } catch {
-    gone = true;
-    message.textContent = "The viewer's node has stopped. This page goes on when it is back.";
+// Pieces of the recording, each after its length in four bytes.
+async function* pieces(body) {
+  let got = new Uint8Array();
+  for (const reader = body.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const more = new Uint8Array(got.length + value.length);
+    more.set(got);
+    more.set(value, got.length);
+    for (got = more; got.length >= 4; ) {
+      const end = 4 + new DataView(got.buffer, got.byteOffset).getUint32(0);
+      if (got.length < end) break;
+      yield got.slice(4, end);
+      got = got.subarray(end);
+    }
   }
-  setTimeout(watch, 1000);
+}
+
+// Until the node stops, or this browser is too slow for it. Then the page starts anew.
+async function follow(show) {
+  const answer = await fetchHere("live", { cache: "no-store" });
+  if (!answer.ok) throw await answer.text();
+  message.textContent = "";
+  for await (const piece of pieces(answer.body)) show(piece);
+}
+
+async function again(why) {
+  message.textContent = why;
+  for (;;) {
+    await new Promise((done) => setTimeout(done, 1000));
+    const answer = await fetchHere("alive", { cache: "no-store" }).catch(() => null);
+    if (answer?.ok) return location.reload();
+  }
 }
 
 async function start() {
-  await wasm_bindgen({ module_or_path: "re_viewer_bg.wasm" });
-  const viewer = new wasm_bindgen.WebHandle({
-    url: [],
-    render_backend: new URLSearchParams(location.search).get("renderer"),
-    hide_welcome_screen: true,
-    enable_history: false,
-    notebook: false,
-    persist: false,
+  const settings = { _width: "auto", _height: "auto", _theme: "dark" };
+  const handlers = {};
+  const { default: widget } = await import("./widget.js");
+  await new Promise((ready) => {
+    const model = {
+      get: (name) => settings[name] ?? null,
+      on: (event, handler) => (handlers[event] = handler),
+      send: (text) => text === "ready" && ready(),
+    };
+    widget.render({ model, el: document.getElementById("view") });
   });
-  await viewer.start(document.getElementById("view"));
-  viewer.add_receiver(new URL("live.rrd", location.href).href, true);
-  message.textContent = "";
-  watch();
+  const show = (piece) => handlers["msg:custom"]({ type: "rrd" }, [new DataView(piece.buffer)]);
+  const stopped = "The viewer's node has stopped. This page goes on when it is back.";
+  await follow(show).then(
+    () => again(stopped),
+    (error) => again(typeof error === "string" ? error : stopped),
+  );
 }
 
 start().catch((error) => {

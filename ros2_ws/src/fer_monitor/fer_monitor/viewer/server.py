@@ -4,153 +4,36 @@ from __future__ import annotations
 
 import http.server
 import select
+import shutil
 import socket
-import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from importlib import resources
-from threading import Event, Lock, Thread
-from typing import Any, Protocol
+from importlib import metadata, resources
+from pathlib import Path
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ec_rfernet.errors import InputError
-from fer_monitor.viewer.assets import Assets
-from fer_monitor.viewer.rows import Cleared, Curve, LinkPose, LogLine, Row, SpeechBubble, TextPage
 
-# Who looks.
-
-SLOW_S = 1.0
-"""Who has not taken anything for so long gets no pictures, poses and points until it does."""
-
-_LINES = 200
-_LASTING = (Curve, LinkPose, TextPage, SpeechBubble)  # until another one, or `Cleared`
-
-
-class RowStream(Protocol):
-    """What rows become; see `fer_monitor.viewer.stream.RerunStream`."""
-
-    def put(self, time_ns: int, rows: Iterable[Row]) -> None:
-        """Adds rows."""
-
-    def read(self) -> bytes:
-        """What has been added since the last call."""
-        ...
-
-    def close(self) -> None:
-        """Ends it."""
-
-
-class Spectator:
-    """One browser.
-
-    Args:
-        stream: what it is sent.
-        clock: seconds, monotonic.
-    """
-
-    def __init__(self, stream: RowStream, clock: Callable[[], float]) -> None:
-        self._stream, self._clock = stream, clock
-        self._read = clock()
-
-    def put(self, time_ns: int, rows: Iterable[Row]) -> None:
-        """Shows rows, unless it is too slow for them."""
-        if self._clock() - self._read > SLOW_S:
-            rows = [row for row in rows if isinstance(row, (LogLine, Curve))]
-        self._stream.put(time_ns, rows)
-
-    def read(self) -> bytes:
-        """What to send now."""
-        self._read = self._clock()
-        return self._stream.read()
-
-    def close(self) -> None:
-        """Ends the stream."""
-        self._stream.close()
-
-
-class Audience:
-    """All browsers that look. Thread-safe.
-
-    Who joins late is told the lines of the log so far, and where the robot is.
-
-    Args:
-        open_stream: makes a stream.
-        clock: seconds, monotonic.
-    """
-
-    def __init__(
-        self, open_stream: Callable[[], RowStream], clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._open, self._clock = open_stream, clock
-        self._lock = Lock()
-        self._spectators: list[Spectator] = []
-        self._lines: deque[tuple[int, LogLine]] = deque(maxlen=_LINES)
-        self._states: dict[tuple[type, str], tuple[int, Row]] = {}
-
-    @property
-    def is_there(self) -> bool:
-        """Whether anybody looks."""
-        return bool(self._spectators)
-
-    @property
-    def size(self) -> int:
-        """How many look."""
-        return len(self._spectators)
-
-    @contextmanager
-    def joined(self) -> Iterator[Spectator]:
-        """Somebody looks."""
-        spectator = Spectator(self._open(), self._clock)
-        try:
-            with self._lock:
-                for time_ns, row in sorted(
-                    [*self._lines, *self._states.values()], key=lambda item: item[0]
-                ):
-                    spectator.put(time_ns, [row])
-                self._spectators.append(spectator)
-            yield spectator
-        finally:
-            with self._lock:
-                if spectator in self._spectators:
-                    self._spectators.remove(spectator)
-                spectator.close()
-
-    def show(self, time_ns: int, rows: list[Row]) -> None:
-        """Shows rows to everybody.
-
-        Args:
-            time_ns: since 1970.
-            rows: may be empty.
-        """
-        if not rows:
-            return
-        with self._lock:
-            for row in rows:
-                self._remember(time_ns, row)
-            for spectator in self._spectators:
-                spectator.put(time_ns, rows)
-
-    def _remember(self, time_ns: int, row: Row) -> None:
-        if isinstance(row, LogLine):
-            self._lines.append((time_ns, row))
-        elif isinstance(row, _LASTING):
-            self._states[type(row), row.path] = (time_ns, row)
-        elif isinstance(row, Cleared):
-            for kind in (LinkPose, TextPage, SpeechBubble):
-                self._states.pop((kind, row.path), None)
-
-
-# The page.
+if TYPE_CHECKING:  # it needs rerun-sdk, whose lack is told here
+    from fer_monitor.viewer.audience import Audience, Spectator
 
 HOST = "127.0.0.1"
 
-PERIOD_S = 0.1
-"""Between two pieces of data."""
+OLDEST = (0, 39)
+"""Of rerun-sdk, whose interface changes with every version."""
 
 _NAMES = frozenset({HOST, "localhost"})
-_POLL_S = 0.1  # how long a stop may take to be noticed
+_POLL_S = 0.1  # how long it may take to notice a stop, or that a browser has left
 _STUCK_S = 10.0  # a browser that takes nothing for so long is gone
+_BUFFER_BYTES = 1 << 18  # of the system, for each browser
+
+_PAGE = ("page.html", "page.js")
+_WIDGET = ("widget.js", "re_viewer_bg.wasm")
+_KINDS = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".wasm": "application/wasm",
+}
 
 _HEADERS = {
     # Nothing from elsewhere is loaded, and nothing is sent elsewhere.
@@ -165,22 +48,50 @@ _HEADERS = {
 }
 
 
+def viewer_files() -> dict[str, Path]:
+    """What a browser may ask for, by path: our page, and Rerun's viewer out of rerun-notebook.
+
+    Raises:
+        InputError: rerun-sdk or rerun-notebook is missing, or they do not fit.
+    """
+    mend = "scripts/setup.sh viewer installs what fits"
+    versions = {}
+    for package in ("rerun-sdk", "rerun-notebook"):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError as error:
+            raise InputError(
+                f"the viewer needs {package}, which is not installed: {mend}"
+            ) from error
+    sdk, notebook = versions.values()
+    if tuple(int(part) for part in sdk.split(".")[:2]) < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        raise InputError(f"rerun-sdk is {sdk}, expected {oldest} or newer: {mend}")
+    if sdk != notebook:
+        raise InputError(f"rerun-sdk is {sdk}, but rerun-notebook {notebook}: {mend}")
+    here = Path(str(resources.files(__package__)))
+    widget = Path(str(metadata.distribution("rerun-notebook").locate_file("rerun_notebook/static")))
+    files = {f"/{name}": here / name for name in _PAGE}
+    files |= {f"/{name}": widget / name for name in _WIDGET}
+    return {"/": files["/page.html"], **files}
+
+
 class ViewerServer:
     """Serves until it is stopped, in threads of its own.
 
     Args:
         port: to listen on; 0 takes any.
-        assets: what the browser runs.
+        files: what a browser may ask for, by path.
         audience: who looks joins it.
 
     Raises:
         InputError: the port is taken.
     """
 
-    def __init__(self, port: int, assets: Assets, audience: Audience) -> None:
+    def __init__(self, port: int, files: dict[str, Path], audience: Audience) -> None:
         self._stop = Event()
         try:
-            self._server = _Server(port, _files(assets), audience, self._stop)
+            self._server = _Server(port, files, audience, self._stop)
         except OSError as error:
             raise InputError(
                 f"parameter 'port' is {port}, which cannot be used ({error.strerror}): "
@@ -204,28 +115,12 @@ class ViewerServer:
         self._thread.join()
 
 
-def _files(assets: Assets) -> dict[str, tuple[bytes, str]]:
-    """Content and type by path."""
-    here = resources.files(__package__)
-    return {
-        "/": (here.joinpath("page.html").read_bytes(), "text/html; charset=utf-8"),
-        "/page.js": (here.joinpath("page.js").read_bytes(), "text/javascript; charset=utf-8"),
-        "/re_viewer.js": (assets.script, "text/javascript; charset=utf-8"),
-        "/re_viewer_bg.wasm": (assets.module, "application/wasm"),
-        "/alive": (b"", "text/plain"),
-    }
-
-
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
     def __init__(
-        self,
-        port: int,
-        files: Mapping[str, tuple[bytes, str]],
-        audience: Audience,
-        stopping: Event,
+        self, port: int, files: dict[str, Path], audience: Audience, stopping: Event
     ) -> None:
         super().__init__((HOST, port), _Handler)
         self.files, self.audience, self.stopping = files, audience, stopping
@@ -240,22 +135,31 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
-        # A page of another site may give its own name this address, and read all.
-        if urlsplit(f"//{self.headers.get('Host', '')}").hostname not in _NAMES:
+        if not self._is_for_us() or (path == "/live" and not self._asks_our_page()):
             self.send_error(http.HTTPStatus.FORBIDDEN)
-        elif path == "/live.rrd":
-            self._begin("application/octet-stream")
+        elif path == "/live":
             with self.server.audience.joined() as spectator:
-                self._send(spectator)
+                self._live(spectator)
+        elif path == "/alive":
+            self._begin("text/plain")
         elif path in self.server.files:
-            content, kind = self.server.files[path]
-            self._begin(kind, len(content))
-            self.wfile.write(content)
+            file = self.server.files[path]
+            with file.open("rb") as content:
+                self._begin(_KINDS[file.suffix], file.stat().st_size)
+                shutil.copyfileobj(content, self.wfile)
         else:
             self.send_error(http.HTTPStatus.NOT_FOUND)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Nobody wants to read it."""
+
+    def _is_for_us(self) -> bool:
+        # A page of another site may give its own name this address, and read all.
+        return urlsplit(f"//{self.headers.get('Host', '')}").hostname in _NAMES
+
+    def _asks_our_page(self) -> bool:
+        # Other pages cannot read what they are sent, but would keep the robot busy.
+        return self.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
 
     def _begin(self, kind: str, length: int | None = None) -> None:
         self.send_response(http.HTTPStatus.OK)
@@ -266,11 +170,17 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    def _send(self, spectator: Spectator) -> None:
-        while not self.server.stopping.wait(PERIOD_S) and not self._has_left():
-            data = spectator.read()
-            if data:
-                self.wfile.write(data)
+    def _live(self, spectator: Spectator | None) -> None:
+        if spectator is None:
+            self.send_response(http.HTTPStatus.SERVICE_UNAVAILABLE)
+            self.end_headers()
+            self.wfile.write(b"Many browsers look already. This page goes on when one leaves.")
+            return
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
+        self._begin("application/octet-stream")
+        while not (self.server.stopping.is_set() or spectator.is_behind or self._has_left()):
+            for piece in spectator.take(_POLL_S):
+                self.wfile.write(len(piece).to_bytes(4, "big") + piece)
 
     def _has_left(self) -> bool:
         readable, _, _ = select.select([self.connection], [], [], 0.0)

@@ -10,13 +10,12 @@ import sys
 import time
 import webbrowser
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticArray
 from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
 from rclpy.subscription import Subscription
 from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage, Image, JointState
@@ -28,17 +27,17 @@ from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.emotions import face_of, image_of
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, LATCHED, NEWEST
-from fer_common.runner import StartError
+from fer_common.runner import ClosingNode, StartError
 from fer_common.settings import setting
-from fer_monitor.viewer import rows
-from fer_monitor.viewer.assets import load_assets
-from fer_monitor.viewer.observer import Observer
-from fer_monitor.viewer.rows import Row, ShownPicture
-from fer_monitor.viewer.scene import Figure
-from fer_monitor.viewer.server import Audience, ViewerServer
+from fer_monitor.viewer.server import ViewerServer, viewer_files
 from fer_node.nodes.messages import to_bgr
 from fer_node.perception.frame import DecodeError
 from robot_behavior.nodes.robot_files import read_model
+
+if TYPE_CHECKING:  # they need rerun-sdk, which may be missing
+    from fer_monitor.viewer.audience import Audience
+    from fer_monitor.viewer.observer import Observer
+    from fer_monitor.viewer.screen import Row
 
 _TICK_S = 0.2
 
@@ -61,7 +60,7 @@ class ViewerParameters:
     urdf: str = setting("", "Path of the robot's URDF; empty: the installed humanoid.")
 
 
-class ViewerNode(Node):
+class ViewerNode(ClosingNode):
     """Shows what is published in a browser; publishes nothing but its own diagnostics.
 
     Images, emotions and joint states are subscribed to only while somebody looks.
@@ -78,18 +77,17 @@ class ViewerNode(Node):
     def __init__(self, **options: Any) -> None:
         super().__init__("viewer_node", **options)
         self._params = declare(self, ViewerParameters)
-        figure = Figure(read_model(self._params.urdf))
-        self._observer = Observer(time.monotonic, figure)
         self._pairing: Pairing[Image | CompressedImage] = Pairing(1.0 / self._params.image_rate)
         self._shrink = 1
         self._streams: list[Subscription] = []
-        self._server: ViewerServer | None = None
         try:
             browser = _browser() if self._params.open_browser else None
-            self._audience, self._server = self._serve(figure)
+            self._observer, self._audience, self._server = self._serve()
         except InputError as error:
             raise StartError(str(error)) from error
-        self._show(figure.moved({}))  # who looks before it moves sees it upright
+        self.closing.callback(self._audience.close)
+        self.closing.callback(self._server.stop)
+        self._show(self._observer.joints({}))  # who looks before it moves sees it upright
         self.create_subscription(BehaviorState, "behavior_state", self._on_behaviour, LATCHED)
         self.create_subscription(String, "speech", self._on_speech, EVENTS)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, EVENTS)
@@ -102,35 +100,34 @@ class ViewerNode(Node):
     @property
     def url(self) -> str:
         """Of the page."""
-        return self._server.url if self._server is not None else ""
+        return self._server.url
 
-    def destroy_node(self) -> None:
-        """Ends the connections first."""
-        if self._server is not None:
-            self._server.stop()
-        super().destroy_node()
-
-    def _serve(self, figure: Figure) -> tuple[Audience, ViewerServer]:
+    def _serve(self) -> tuple[Observer, Audience, ViewerServer]:
         switch = os.environ.get("RERUN", "on")
         if switch.lower() in ("off", "false", "0"):
             raise InputError(f"RERUN is '{switch}' in the environment: unset it to use the viewer")
-        assets = load_assets()  # also tells when rerun-sdk is missing
+        files = viewer_files()  # also tells when rerun-sdk is missing
         try:
-            from fer_monitor.viewer.stream import RerunStream
+            from fer_monitor.viewer import screen
+            from fer_monitor.viewer.audience import Audience
+            from fer_monitor.viewer.observer import Observer
+            from fer_monitor.viewer.scene import Figure
         except ImportError as error:
             raise InputError(f"the viewer cannot load rerun-sdk ({error})") from error
-        bodies = figure.meshes()
-        audience = Audience(lambda: RerunStream(bodies))
-        return audience, ViewerServer(self._params.port, assets, audience)
+        figure = Figure(read_model(self._params.urdf))
+        fixtures = [*screen.fixtures(), *figure.bodies()]
+        audience = Audience(screen.blueprint(figure.height), fixtures)
+        server = ViewerServer(self._params.port, files, audience)
+        return Observer(time.monotonic, figure), audience, server
 
     def _report(self) -> Report:
         values = {"page": self.url, "browsers": self._audience.size}
         return Report(f"shown at {self.url}", values)
 
     def _tick(self) -> None:
-        if self._audience.is_there and not self._streams:
+        if self._audience.size and not self._streams:
             self._streams = self._subscribe()
-        elif not self._audience.is_there:
+        elif not self._audience.size:
             while self._streams:
                 self.destroy_subscription(self._streams.pop())
         self._show(self._observer.tick())
@@ -184,7 +181,7 @@ class ViewerNode(Node):
         except DecodeError as error:
             self.get_logger().warning(str(error), throttle_duration_sec=5.0)
             return
-        self._show([ShownPicture(rows.PICTURE, file)])
+        self._show([self._observer.picture(file)])
 
     def _show(self, shown: list[Row]) -> None:
         self._audience.show(self.get_clock().now().nanoseconds, shown)

@@ -57,7 +57,14 @@ def host(tmp_path, write):
         folder.mkdir(parents=True)
     write(root / ".venv" / "bin" / "python")
     return Host(
-        root, {}, Script({}), slash=slash, home=tmp_path / "home", cores=4, free_mb=lambda _: 8000.0
+        root,
+        {},
+        Script({}),
+        slash=slash,
+        home=tmp_path / "home",
+        temporary=tmp_path / "tmp",
+        cores=4,
+        free_mb=lambda _: 8000.0,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -90,6 +91,15 @@ def test_a_log_folder_that_cannot_be_written(host, write):
     finding = machine.room(replace(host, environ={"ROS_LOG_DIR": str(file / "log")}))[2]
     assert finding.level == FAIL and "no node starts" in finding.text
     assert finding.remedy == "export ROS_LOG_DIR=/tmp/ros"  # and never chown of what is above
+
+
+def test_a_home_that_cannot_be_written(host, tmp_path):
+    """As in a container: the nodes write their logs elsewhere by themselves."""
+    finding = machine.room(replace(host, home=Path("/dev/null"), temporary=tmp_path))[2]
+    assert finding.level == OK and str(tmp_path) in finding.text
+    gone = tmp_path / "gone"
+    finding = machine.room(replace(host, home=Path("/dev/null"), temporary=gone))[2]
+    assert finding.level == FAIL and finding.remedy == "export ROS_LOG_DIR=/tmp/ros"
 
 
 # Shared memory

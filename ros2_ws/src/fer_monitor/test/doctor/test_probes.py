@@ -61,9 +61,24 @@ def test_modules_are_imported_one_by_one(tmp_path, monkeypatch):
     assert errors["broken_module"] == "RuntimeError: half installed"
 
 
-def test_versions_of_what_is_installed_and_of_what_is_not():
-    found = probes.versions("numpy", "no-such-distribution")["versions"]
-    assert found == {"numpy": np.__version__, "no-such-distribution": None}
+REQUIREMENTS = """
+# What the robot needs.
+numpy>=1.26,<99    # with a reason
+rich<1  # too old
+no-such-distribution[extra]==1.0 --hash=sha256:00
+pillow>=99; python_version < "3.9"
+mcap>=1 \\
+    --hash=sha256:00
+"""
+
+
+def test_what_is_not_as_the_requirement_files_ask(tmp_path):
+    (tmp_path / "runtime.txt").write_text(REQUIREMENTS)
+    found = probes.requirements(str(tmp_path / "runtime.txt"))
+    assert found["count"] == 4
+    assert found["absent"] == ["no-such-distribution"]
+    (other,) = found["others"]
+    assert other.startswith("rich is ") and other.endswith(", expected <1")
 
 
 def test_a_module_that_kills_the_process_is_named(tmp_path):
@@ -94,3 +109,13 @@ def test_a_configured_piper_voice_is_tried(tmp_path):
     assert values["piper_voice"] == "/no/voice.onnx"
     assert values["piper_error"]
     assert values["voice_error"] is None and values["languages_missing"] == []
+
+
+def test_ros_starts_without_a_home(tmp_path):
+    """As the robot does in a container; a process of its own, for ROS starts once in each."""
+    environ = {**os.environ, "HOME": "/dev/null", "TMPDIR": str(tmp_path)}
+    for name in ("ROS_LOG_DIR", "ROS_HOME"):
+        environ.pop(name, None)
+    host = Host(None, environ, Children().run, robot_environ=environ)
+    assert host.ask("ros", limit_s=20.0)["rmw"]
+    assert list(tmp_path.glob("fer-*/ros_log"))

@@ -52,7 +52,8 @@ def test_json():
 
 def doctor(*arguments: str, root: Path = ROOT, python: str = sys.executable, **environ: str):
     shell = dict(os.environ)
-    shell.pop("FASTRTPS_DEFAULT_PROFILES_FILE", None)  # a node in this process may have set it
+    for name in ("FASTRTPS", "FASTDDS"):  # a node in this process may have set them
+        shell.pop(f"{name}_DEFAULT_PROFILES_FILE", None)
     variables = {**shell, **environ}
     path = root / "ros2_ws" / "src" / "fer_monitor"
     variables["PYTHONPATH"] = f"{path}:{variables.get('PYTHONPATH', '')}"

@@ -13,29 +13,50 @@ from fer_monitor.doctor.host import MissingError, Outcome
 
 OK, WARN, FAIL = Level
 
-RUNS, BROKEN = {"rclpy": "7.1.6", "rmw": "rmw_fastrtps_cpp"}, {"error": "broken"}
+RUNS, BROKEN = {"rclpy": "7.1.6", "rmw": "rmw_fastrtps_cpp", "open": None}, {"error": "broken"}
+RANGE, PROFILES = "ROS_AUTOMATIC_DISCOVERY_RANGE", "FASTRTPS_DEFAULT_PROFILES_FILE"
+OPEN = {**RUNS, "open": "other machines can watch and command this robot: because"}
 COMPLAINT = "[ERROR] [17.25] [rcl]: It broke, at /src/a.c:15"
 
 
 @pytest.mark.parametrize(
     ("environ", "level", "words", "remedy"),
     [
-        ({}, OK, "domain 0, whole local network", ""),
+        ({}, OK, "domain 0, this machine only", ""),
         ({"ROS_DOMAIN_ID": "63"}, OK, "domain 63", ""),
         ({"ROS_DOMAIN_ID": "232"}, OK, "domain 232", ""),
         ({"ROS_DOMAIN_ID": "233"}, FAIL, "'233', expected 0..232", "export ROS_DOMAIN_ID=0"),
         ({"ROS_DOMAIN_ID": "-1"}, FAIL, "expected 0..232", "export ROS_DOMAIN_ID"),
         ({"ROS_DOMAIN_ID": "lab"}, FAIL, "'lab'", "export ROS_DOMAIN_ID"),
         ({"ROS_DOMAIN_ID": "150"}, WARN, "ports", "0 to 101"),
-        ({"ROS_AUTOMATIC_DISCOVERY_RANGE": "OFF"}, WARN, "do not find each", "LOCALHOST"),
+        ({"ROS_AUTOMATIC_DISCOVERY_RANGE": "OFF"}, WARN, "do not find each", "unset"),
         ({"ROS_AUTOMATIC_DISCOVERY_RANGE": "HOME"}, FAIL, "'HOME'", "unset"),
         ({"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}, OK, "this machine only", ""),
-        ({"ROS_LOCALHOST_ONLY": "1"}, WARN, "deprecated", "unset ROS_LOCALHOST_ONLY"),
+        ({"ROS_STATIC_PEERS": "10.0.0.9"}, WARN, "only, whatever ROS_STATIC", "unset ROS_STATIC_P"),
     ],
 )
 def test_the_variables_of_ros(host, answering, environ, level, words, remedy):
     finding = ros.ros(answering(replace(host, environ=environ), {"probes ros": RUNS}))[1]
     assert finding.level == level and words in finding.text and remedy in str(finding.remedy)
+
+
+@pytest.mark.parametrize(
+    ("environ", "remedy"),
+    [
+        ({}, "docs/security.md"),
+        ({PROFILES: "/x.xml"}, f"unset {PROFILES}"),
+        ({"RMW_IMPLEMENTATION": "rmw_x_cpp", RANGE: "LOCALHOST"}, "unset RMW_IMPLEMENTATION"),
+        ({RANGE: "OFF"}, "docs/security.md"),
+    ],
+)
+def test_a_robot_that_is_open_to_the_network(host, answering, environ, remedy):
+    finding = ros.ros(answering(replace(host, environ=environ), {"probes ros": OPEN}))[1]
+    assert finding.level == WARN and OPEN["open"] in finding.text and remedy in finding.remedy
+
+
+def test_nobody_is_told_that_it_is_closed_before_it_was_tried(host, answering):
+    finding = ros.ros(answering(host, {"probes ros": BROKEN}))[1]
+    assert "this machine only" not in finding.text
 
 
 @pytest.mark.parametrize(
@@ -62,36 +83,26 @@ def test_the_start_of_ros(host, write, answering, environ, answer, level, words,
 # An exchange between two processes
 
 HEARD, SILENCE = {"count": 20, "first_s": 0.8, "median_ms": 3.0}, {"count": 0}
-RANGE, PROFILES = "ROS_AUTOMATIC_DISCOVERY_RANGE", "FASTRTPS_DEFAULT_PROFILES_FILE"
 
 
 @pytest.mark.parametrize(
     ("heard", "environ", "level", "words", "remedy"),
     [
         (HEARD, {}, OK, "found each other in 0.8 s; a picture of 640x480 takes 3.0 ms", ""),
-        ({**HEARD, "first_s": 4.0}, {}, WARN, "4.0 s", "LOCALHOST"),
+        ({**HEARD, "first_s": 4.0}, {}, WARN, "4.0 s", "end other"),
         ({**HEARD, "median_ms": 90.0}, {}, WARN, "90.0 ms, which is slow", "end other"),
         (BROKEN, {}, FAIL, "could not take part: broken", "see the lines ros"),
         (Outcome(None), {}, FAIL, "none arrived", "ROS"),  # it hangs
-        (SILENCE, {RANGE: "OFF"}, FAIL, "none arrived", "RANGE=LOCALHOST"),
+        (SILENCE, {RANGE: "OFF"}, FAIL, "none arrived", f"unset {RANGE}"),
         (SILENCE, {PROFILES: "/x.xml"}, FAIL, "none arrived", f"unset {PROFILES}"),
         (SILENCE, {"ROS_DISCOVERY_SERVER": "10.0.0.9"}, FAIL, "none", "unset ROS_DISCOVERY_SERVER"),
         (SILENCE, {}, FAIL, "99 pictures were sent", "end other ROS programs"),
     ],
 )
-def test_an_exchange(host, answering, monkeypatch, heard, environ, level, words, remedy):
-    monkeypatch.setattr(ros, "hears_multicast", lambda: True)
+def test_an_exchange(host, answering, heard, environ, level, words, remedy):
     answers = {"probes talk": {"count": 99}, "probes listen": heard}
     (finding,) = ros.exchange(answering(replace(host, environ=environ), answers))
     assert finding.level == level and words in finding.text and remedy in str(finding.remedy)
-
-
-def test_no_multicast(host, answering, monkeypatch):
-    assert ros.hears_multicast() in (True, False)
-    assert ros.hears_multicast("127.0.0.1") is False  # no address of a group
-    monkeypatch.setattr(ros, "hears_multicast", lambda: False)
-    (finding,) = ros.exchange(answering(host, {"probes": {"count": 0}}))
-    assert "ip link set lo multicast on" in finding.remedy
 
 
 @pytest.mark.parametrize(
@@ -99,8 +110,6 @@ def test_no_multicast(host, answering, monkeypatch):
 )
 def test_without_an_environment_nothing_is_tried(host, bundle, write, check):
     bundle(host.root / "models")
-    for file in ("runtime", "no-deps", "build", "ros-jazzy"):
-        write(host.root / "requirements" / f"{file}.txt")
     (host.root / ".venv" / "bin" / "python").unlink()
     with pytest.raises(MissingError, match=re.escape(".venv")):
         list(check(host))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fer_common.reason import Level
 from fer_monitor.doctor import software
@@ -22,7 +21,7 @@ def test_what_set_up_needs(host, monkeypatch):
     host = replace(host, environ=dict(os.environ))
     assert not list(software.before_setup(host, "robot"))
     (arm,) = software.before_setup(replace(host, machine="aarch64"), "robot")
-    assert arm.text.startswith("ROS 2 Jazzy is on PyPI for x86-64 Linux only")
+    assert arm.text.startswith("ROS 2 is on PyPI for x86-64 Linux only")
     (disk,) = software.before_setup(replace(host, free_mb=lambda folder: 8000.0), "dev")
     assert disk.text == f"needs 9000 MB of disk space in {host.root}, 8000 MB are free"
     (compiler,) = software.before_setup(replace(host, environ={"PATH": ""}), "robot")
@@ -32,17 +31,31 @@ def test_what_set_up_needs(host, monkeypatch):
 # Python
 
 
+def test_tools_that_only_tests_need(host, write, tmp_path):
+    assert list(software.tools_of_tests(host)) == []  # nobody has set up tests
+    write(host.root / ".venv" / ".done-dev")
+    host = replace(host, environ={"PATH": str(tmp_path)})
+    for name in ("ip", "unshare"):
+        write(tmp_path / name).chmod(0o755)
+    (finding,) = software.tools_of_tests(host)
+    assert finding.level == WARN and finding.remedy == "sudo apt install strace"
+    write(tmp_path / "strace").chmod(0o755)
+    (finding,) = software.tools_of_tests(host)
+    assert finding.level == OK
+
+
 def test_the_version_of_python(host, answering):
     for version, level in (
         ([3, 9, 18], FAIL),
         ([3, 10, 0], OK),
-        ([3, 12, 9], OK),
-        ([3, 13, 0], FAIL),
+        ([3, 14, 9], OK),
+        ([3, 15, 0], FAIL),
     ):
         (finding,) = software.python(answering(host, {"-c": [version, "/somewhere"]}))
         assert finding.level == level and ".".join(map(str, version)) in finding.text
         assert (level == OK) == (finding.remedy is None)
-    assert "expected 3.10, 3.11 or 3.12" in finding.text
+        assert (level == OK) or "PYTHON=" in finding.remedy
+    assert "expected 3.10 to 3.14" in finding.text
 
 
 def test_no_virtual_environment(host):
@@ -73,59 +86,20 @@ def test_an_environment_that_was_moved(host, write, answering):
 
 # Packages
 
-REQUIREMENTS = """
-# What the robot needs.
-numpy==1.26.4                      # with a reason
-ros-jazzy-rclpy[fastrtps]==7.1.6
-mediapipe==0.10.21; platform_machine == "x86_64"
-mediapipe==0.10.18; platform_machine == "aarch64"
-"""
-
-
-def test_a_requirement_file():
-    for machine, expected in (("x86_64", "0.10.21"), ("aarch64", "0.10.18")):
-        found = software.pins(REQUIREMENTS, machine)
-        assert found == {"numpy": "1.26.4", "ros-jazzy-rclpy": "7.1.6", "mediapipe": expected}
-
-
-@given(st.text())
-def test_any_text_as_requirement_file(text):
-    software.pins(text, "x86_64")
-
-
-@pytest.fixture
-def pinned(host, write):
-    """The project asks for numpy 1.26.4, and for a 1 without what that needs."""
-    pins = {"runtime": "numpy==1.26.4", "no-deps": "a==1", "build": "", "ros-jazzy": ""}
-    for file, text in pins.items():
-        write(host.root / "requirements" / f"{file}.txt", text)
-    return host
-
 
 @pytest.mark.parametrize(
-    ("installed", "expected"),
+    ("answer", "expected"),
     [
-        ({"numpy": "1.26.4", "a": "1"}, [(OK, "2 packages", "None")]),
+        ({"absent": [], "others": []}, [(OK, "2 packages", "None")]),
         (
-            {"numpy": None, "a": "1"},
-            [(FAIL, "not installed: numpy", "python -m pip install -r requirements/run")],
-        ),
-        (
-            {"numpy": "2.1.0", "a": "1"},
-            [(WARN, "numpy is 2.1.0, tested 1.26.4", "install -r requirements/runtime.txt")],
-        ),
-        (
-            {"numpy": "2.1.0", "a": None},
-            [
-                (FAIL, "not installed: a", "--no-deps -r requirements/no-deps.txt"),
-                (WARN, "numpy is 2.1.0", "requirements/runtime.txt"),
-            ],
+            {"absent": ["a"], "others": ["numpy is 1.1, expected >=1.26"]},
+            [(FAIL, "not installed: a", "make setup"), (WARN, "numpy is 1.1", "make setup")],
         ),
     ],
 )
-def test_versions(pinned, answering, installed, expected):
-    answers = {"probes versions": {"versions": installed}, "probes imports": {"errors": {}}}
-    *found, imports = software.packages(answering(pinned, answers))
+def test_versions(host, answering, answer, expected):
+    script = {"probes requirements": {"count": 2, **answer}, "probes imports": {"errors": {}}}
+    *found, imports = software.packages(answering(host, script))
     assert (imports.level, imports.subject) == (OK, "imports")
     assert len(found) == len(expected)
     for finding, (level, text, remedy) in zip(found, expected, strict=True):
@@ -133,17 +107,31 @@ def test_versions(pinned, answering, installed, expected):
 
 
 @pytest.mark.parametrize(
+    ("environ", "remembered", "file"),
+    [({}, "", "ros-jazzy.txt"), ({}, "kilted", "ros-kilted.txt"), ({"ROS_DISTRO": "x"}, "", None)],
+)
+def test_the_packages_of_which_ros(host, answering, write, environ, remembered, file):
+    write(host.root / ".venv" / ".ros", remembered)
+    asked = answering(replace(host, robot_environ=environ), {"probes": Outcome(1)})
+    with contextlib.suppress(Exception):
+        list(software.packages(asked))
+    (command,) = (words for words in asked.run.commands if "requirements" in words)
+    names = [name for name in map(os.path.basename, command) if name.startswith("ros-")]
+    assert names == ([file] if file else [])
+
+
+@pytest.mark.parametrize(
     ("error", "remedy"),
     [
         ("ImportError: libGL.so.1: cannot open shared object file", "sudo apt install libgl1"),
         ("ImportError: libfoo.so.3: cannot open shared object file", "libfoo.so.3"),
-        ("A module compiled using NumPy 1.x cannot be run", "requirements/runtime.txt"),
+        ("A module compiled using NumPy 1.x cannot be run", "rm -f .venv/.done-* && make setup"),
         ("ModuleNotFoundError: No module named 'cv2'", "make setup"),
     ],
 )
-def test_a_package_that_does_not_load(pinned, answering, error, remedy):
-    answers = {"probes imports": {"errors": {"cv2": error}}, "probes versions": Outcome(1)}
-    versions, imports = software.packages(answering(pinned, answers))
+def test_a_package_that_does_not_load(host, answering, error, remedy):
+    answers = {"probes imports": {"errors": {"cv2": error}}, "probes requirements": Outcome(1)}
+    versions, imports = software.packages(answering(host, answers))
     assert versions.level == FAIL and "does not tell what is installed" in versions.text
     assert (imports.level, imports.subject) == (FAIL, "imports")
     assert error in imports.text and remedy in imports.remedy

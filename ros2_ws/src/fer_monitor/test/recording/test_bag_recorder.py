@@ -253,6 +253,14 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     assert f"recordings cannot be kept in '{file}/folder' (Not a directory)" in errors
 
 
+def test_a_folder_in_a_home_that_is_not_known_is_one_line():
+    child = process("~no.such.user/recordings")
+    _, errors = child.communicate(timeout=30)
+    assert child.returncode == 2
+    assert errors.count("\n") == 1
+    assert "parameter 'folder': ~no.such.user/recordings: no such home is known" in errors
+
+
 def test_two_recorders_have_two_folders(tmp_path):
     with spinning(recorder(tmp_path), recorder(tmp_path)) as (executor, (one, other)):
         assert one.folder != other.folder

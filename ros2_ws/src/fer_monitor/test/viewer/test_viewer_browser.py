@@ -70,4 +70,4 @@ def test_the_camera_picture_is_on_the_screen_and_the_internet_is_not_asked(tab: 
         asked = {urlsplit(url) for url in tab.requested}
         here = urlsplit(viewer.url).netloc
         assert {url.netloc for url in asked if url.scheme != "data"} == {here}, tab.requested
-        assert {url.path for url in asked} >= {"/", "/re_viewer_bg.wasm", "/live.rrd"}
+        assert {url.path for url in asked} >= {"/", "/re_viewer_bg.wasm", "/live"}

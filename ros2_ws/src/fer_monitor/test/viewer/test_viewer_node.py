@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,24 +25,19 @@ from ec_rfernet.labels import LABELS
 from fer_common.qos import EVENTS, LATCHED, STREAM
 from fer_common.runner import StartError
 from fer_common.testing import spin_until, spinning
-from fer_monitor.viewer import rows as entities
-from fer_monitor.viewer import viewer_node
-from fer_monitor.viewer.assets import Assets
 from fer_monitor.viewer.server import HOST
 from fer_monitor.viewer.viewer_node import ViewerNode
 from fer_node.nodes.messages import to_message
 from robot_behavior.nodes.robot_files import read_model
 
-dataframe = pytest.importorskip("rerun.dataframe", reason="needs rerun-sdk")
+rr = pytest.importorskip("rerun", reason="needs requirements/viewer.txt")
+
+from rerun.chunk import RrdReader  # noqa: E402
+
+from fer_monitor.viewer.screen import ROBOT  # noqa: E402
 
 EIGHT = (*LABELS, "contempt")
 PICTURE = np.full((48, 64, 3), (20, 200, 20), np.uint8)
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is taken from rerun-sdk at start has a test of its own."""
-    monkeypatch.setattr(viewer_node, "load_assets", lambda: Assets(b"script", b"module"))
 
 
 def viewer(**parameters: object) -> ViewerNode:
@@ -54,7 +50,7 @@ class Visitor:
 
     def __init__(self, url: str) -> None:
         connection = http.client.HTTPConnection(HOST, int(url.rstrip("/").rsplit(":", 1)[1]))
-        connection.request("GET", "/live.rrd", headers={"Host": "localhost"})
+        connection.request("GET", "/live", headers={"Host": "localhost"})
         self._socket = connection.sock
         self._answer = connection.getresponse()
         self.data = b""
@@ -70,19 +66,16 @@ class Visitor:
         self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread, which waits in a read
         self._thread.join(5.0)
 
-    def rows(self, file: Path) -> dict[str, int]:
-        """How many rows there are by entity; empty while the last one is incomplete."""
-        file.write_bytes(self.data)
-        try:
-            recording = dataframe.load_recording(str(file))
-        except RuntimeError:
-            return {}
-        columns = recording.schema().component_columns()
-        paths = {str(column.entity_path) for column in columns if not column.is_static}
-        return {
-            path: recording.view(index="time", contents=path).select().read_all().num_rows
-            for path in paths
-        }
+    def rows(self, file: Path) -> Counter[str]:
+        """How many rows there are by entity."""
+        found: Counter[str] = Counter()
+        data = self.data
+        while len(data) >= 4 and len(data) >= (end := 4 + int.from_bytes(data[:4], "big")):
+            file.write_bytes(data[4:end])
+            data = data[end:]
+            for chunk in RrdReader(file).stream():
+                found[chunk.entity_path] += 0 if chunk.is_static else chunk.num_rows
+        return found
 
 
 @contextmanager
@@ -108,7 +101,7 @@ def turned_by(joint: str) -> str:
     while link in above:
         link = above[link]
         path = f"{link}/{path}"
-    return f"/{entities.ROBOT}/{path}"
+    return f"{ROBOT}/{path}"
 
 
 def happy(header: Header) -> Emotion:
@@ -163,7 +156,7 @@ def test_all_that_is_published_reaches_the_browser(tmp_path: Path) -> None:
             turned_by("head_yaw_joint"),
         }
         step = 0
-        rows: dict[str, int] = {}
+        rows: Counter[str] = Counter()
 
         def publish() -> bool:
             nonlocal step, rows
@@ -176,7 +169,7 @@ def test_all_that_is_published_reaches_the_browser(tmp_path: Path) -> None:
             publishers["joints"].publish(positions)
             if step % 40 == 0:
                 rows = visitor.rows(tmp_path / "a.rrd")
-            return expected <= set(rows)
+            return expected <= set(+rows)
 
         assert spin_until(executor, publish), rows
         assert rows[turned_by("head_yaw_joint")] > 3

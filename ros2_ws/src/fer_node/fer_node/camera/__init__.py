@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.files import user_path
 from fer_common.settings import part, setting
 from fer_node.camera.pictures import open_pictures
 from fer_node.camera.recording import open_recording
@@ -56,7 +56,7 @@ def open_source(settings: CameraSettings, tools: SourceTools) -> Source:
                 if wanted == AUTO
                 else f"camera '{CLIP}': the parameter 'clip' is empty, expected the path of a video"
             )
-        if not Path(settings.clip).expanduser().exists():
+        if not user_path(settings.clip).exists():
             raise InputError(f"clip '{settings.clip}' does not exist")
         wanted = settings.clip
     for open_it in SOURCES.values():

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.files import user_path
 from fer_node.camera.source import FrameSettings, Pace, SourceTools, quiet_opencv
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
@@ -74,7 +75,7 @@ class Pictures:
 
 def open_pictures(text: str, frames: FrameSettings, tools: SourceTools) -> Pictures | None:
     """The picture or the folder of pictures that a text names; None where it names none."""
-    path = Path(text).expanduser()
+    path = user_path(text)
     if not text or not (path.is_dir() or (path.exists() and path.suffix.lower() in SUFFIXES)):
         return None
     return Pictures(path, frames, tools)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.files import user_path
 from fer_common.bag import BagEntry, BagTopic, open_bag
 from fer_node.camera.source import FrameSettings, SourceTools
 from fer_node.perception.frame import DecodeError, open_compressed, open_raw
@@ -138,4 +139,4 @@ def open_recording(text: str, frames: FrameSettings, tools: SourceTools) -> BagI
     named = _NAMED.fullmatch(text)
     if named is None:
         return None
-    return BagImages(Path(named[1]).expanduser(), named[2], frames, tools)
+    return BagImages(user_path(named[1]), named[2], frames, tools)

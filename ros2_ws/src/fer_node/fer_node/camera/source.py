@@ -117,9 +117,10 @@ def quiet_opencv() -> Iterator[None]:
     The user gets one clear line instead.
     """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _FFMPEG_QUIET)
-    level = cv2.getLogLevel()
-    cv2.setLogLevel(0)
+    logging = getattr(cv2.utils, "logging", cv2)  # in OpenCV before 4.12 it is cv2 itself
+    level = logging.getLogLevel()
+    logging.setLogLevel(0)
     try:
         yield
     finally:
-        cv2.setLogLevel(level)
+        logging.setLogLevel(level)

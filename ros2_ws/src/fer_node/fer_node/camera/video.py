@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.files import user_path
 from fer_node.camera.source import FrameSettings, Pace, SourceTools, quiet_opencv
 
 _FASTEST = 240.0  # frames per second; a file that claims more is mistaken
@@ -76,5 +77,5 @@ class Video:
 
 def open_video(text: str, frames: FrameSettings, tools: SourceTools) -> Video | None:
     """The video that a text names; None where it names no file."""
-    path = Path(text).expanduser()
+    path = user_path(text)
     return Video(path, frames, tools) if path.is_file() else None

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
@@ -32,7 +31,7 @@ from fer_common.graph_watch import OutputWatch
 from fer_common.parameters import declare
 from fer_common.qos import STREAM
 from fer_common.reason import Finding
-from fer_common.runner import StartError
+from fer_common.runner import ClosingNode, StartError
 from fer_common.settings import part, setting
 from fer_node.camera import CameraSettings, open_source
 from fer_node.camera.source import FrameSettings, Source, SourceTools
@@ -150,7 +149,7 @@ class CameraHealth:
 Opener = Callable[[CameraSettings, SourceTools], Source]
 
 
-class CameraNode(Node):
+class CameraNode(ClosingNode):
     """Publishes ``image_raw`` (bgr8) and ``camera_info`` in real time.
 
     Args:
@@ -179,19 +178,14 @@ class CameraNode(Node):
         self._health.device = self._source.name
         self._watch = OutputWatch(self, self._images)
         DiagnosticsPublisher(self, "camera", self._report)
-        self._thread = Thread(target=self._capture, name="camera", daemon=True)
-        self._thread.start()
+        thread = Thread(target=self._capture, name="camera", daemon=True)
+        thread.start()
+        self.closing.callback(thread.join, _STOP_S)
+        self.closing.callback(self._stop.set)
 
     def has_ended(self) -> bool:
         """Whether a video that does not loop is over."""
         return self._ended.is_set()
-
-    def destroy_node(self) -> None:
-        """Stops the camera first."""
-        self._stop.set()
-        if hasattr(self, "_thread"):
-            self._thread.join(_STOP_S)
-        super().destroy_node()
 
     def _report(self) -> Report:
         return self._health.report(self.has_ended()).plus(self._watch.findings())

@@ -32,6 +32,7 @@ from ec_rfernet.bundle import Bundle
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces import DEFAULT_DETECTOR, DETECTORS, LEAST_SCORE
 from ec_rfernet.faces.face import FaceDetector
+from ec_rfernet.faces.scales import MultiScaleDetector
 from ec_rfernet.runtimes import open_classifier
 from ec_rfernet.runtimes.classifier import PRECISIONS
 from fer_common.camera import focal_px
@@ -52,6 +53,7 @@ from fer_common.graph_watch import InputWatch, OutputWatch
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, NEWEST, STREAM
 from fer_common.reason import Finding
+from fer_common.runner import ClosingNode
 from fer_common.settings import part, setting
 from fer_common.topic_words import Remedies
 from fer_node.nodes import messages
@@ -390,7 +392,7 @@ _SAY_AGAIN_S = 5.0
 _PROFILE_S = 5.0
 
 
-class FerNode(LifecycleNode):
+class FerNode(ClosingNode, LifecycleNode):
     """Publishes the expressions of the people in front of the camera.
 
     Configured: the bundle is read and verified. Active: the model is in memory and
@@ -438,6 +440,7 @@ class FerNode(LifecycleNode):
             CameraInfoReader(self, f"{beside}/camera_info"),
             self._params.ros4hri,
         )
+        self.closing.callback(self._release)
         self.create_service(SetBool, "~/enable", self._on_enable)
         if self._params.profile:
             steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -469,7 +472,9 @@ class FerNode(LifecycleNode):
             classifier = self._make_classifier(
                 bundle, params.threads, params.runtime, params.precision
             )
-            self._detector = self._make_detector(params.detection_score)
+            self._detector = MultiScaleDetector(
+                self._make_detector, params.detection_score, params.perception.min_face_px
+            )
         except InputError as error:
             self._fail(str(error))
             return TransitionCallbackReturn.FAILURE
@@ -513,11 +518,6 @@ class FerNode(LifecycleNode):
         self._health.bundle, self._health.state = None, "unconfigured"
         super().on_error(state)
         return TransitionCallbackReturn.SUCCESS
-
-    def destroy_node(self) -> None:
-        """Stops looking first."""
-        self._release()
-        super().destroy_node()
 
     def _release(self) -> None:
         if self._images is not None:

@@ -178,8 +178,11 @@ class Frame(Protocol):
         """All of it, uint8 [height, width, 3]; may be a view of the message."""
         ...
 
-    def overview(self) -> tuple[np.ndarray, int]:
+    def overview(self, enough: float = ENOUGH) -> tuple[np.ndarray, int]:
         """What a face detector needs to see.
+
+        Args:
+            enough: pixels of the longer side; there may be more.
 
         Returns:
             BGR uint8 [H, W, 3], and how many pixels of the full size each of its has
@@ -211,7 +214,7 @@ class RawFrame:
         """See `Frame`; a view of the pixels where they are BGR."""
         return self._pixels if self._to_bgr is None else self._to_bgr(self._pixels)
 
-    def overview(self) -> tuple[np.ndarray, int]:
+    def overview(self, enough: float = ENOUGH) -> tuple[np.ndarray, int]:
         """See `Frame`."""
         return self.bgr(), 1
 
@@ -322,9 +325,9 @@ class JpegFrame:
         """See `fer_node.perception.frame.Frame`."""
         return self._bgr(1)
 
-    def overview(self) -> tuple[np.ndarray, int]:
+    def overview(self, enough: float = ENOUGH) -> tuple[np.ndarray, int]:
         """See `fer_node.perception.frame.Frame`."""
-        shrink = _shrink(max(self.height, self.width) / ENOUGH)
+        shrink = _shrink(max(self.height, self.width) / enough)
         return self._bgr(shrink), shrink
 
     def cut(self, place: Similarity, size: int) -> np.ndarray:

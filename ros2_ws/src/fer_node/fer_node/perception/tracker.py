@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from ec_rfernet.faces.blazeface import ENOUGH
 from ec_rfernet.faces.face import Box, Face, FaceDetector, Similarity
+from ec_rfernet.faces.scales import MultiScaleDetector, enlarged
 from fer_common.settings import setting
 from fer_node.perception.frame import Frame, Timed, untimed
 
@@ -266,6 +268,11 @@ class TextureFollower:
         """How many faces are followed."""
         return len(self._targets)
 
+    @property
+    def faces(self) -> list[Face]:
+        """The faces that are followed, where they were last."""
+        return [target.face.moved(_from_corner(target.motion)) for target in self._targets]
+
     def learn(self, frame: Frame, faces: Sequence[Face]) -> None:
         """Follows these faces from now on, and no others.
 
@@ -274,6 +281,10 @@ class TextureFollower:
             faces: that were detected in it.
         """
         self._targets = []
+        self.add(frame, faces)
+
+    def add(self, frame: Frame, faces: Sequence[Face]) -> None:
+        """Follows these faces as well; see `learn`."""
         for face in faces:
             place = _placed(face)
             patch = frame.cut(place, _SIDE)
@@ -410,6 +421,10 @@ class Finder:
     Detection takes the place of following at once when a face cannot be followed, and
     in every image for a while after a face was lost.
 
+    A `MultiScaleDetector` glances at the whole image in a detection, and as often, in another
+    image, looks for newcomers at one of its parts: in turn at the image with a border, and at
+    the next of the small parts.
+
     Args:
         detector: finds faces in an image.
         interval: see there.
@@ -427,7 +442,9 @@ class Finder:
     def reset(self) -> None:
         """Forgets everybody."""
         self._follower = TextureFollower()
-        self._detected = self._previous = self._search_until = float("-inf")
+        self._lost: list[Face] = []
+        self._turn = 0
+        self._detected = self._looked = self._previous = self._search_until = float("-inf")
 
     def find(self, frame: Frame, now: float) -> list[Face]:
         """The faces of an image.
@@ -436,40 +453,60 @@ class Finder:
             frame: the image.
             now: when it was taken, seconds; never before that of the last call.
         """
-        due = self._is_due(now)
-        self._previous = now
-        if not due:
+        step, self._previous = now - self._previous, now
+        faces = None
+        if now > self._search_until and not self._is_due(self._detected, now + step / 2):
             with self._timed("follow"):
                 faces = self._follower.follow(frame)
-            if faces is not None:
-                return faces
-        return self._detect(frame, now)
+        if faces is not None:
+            look = self._is_due(self._looked, now + step / 2)
+        else:
+            faces = self._detect(frame, now)
+            # A look more in one image is for cameras that are too slow for a look of its own.
+            look = self._is_due(self._looked, now - step / 2)
+        if look and isinstance(self._detector, MultiScaleDetector) and self._detector.looks_closely:
+            self._looked = now
+            faces = faces + self._newcomers(self._detector, frame, faces)
+        return faces
 
-    def _is_due(self, now: float) -> bool:
-        if now <= self._search_until:
-            return True
+    def _is_due(self, last: float, now: float) -> bool:
         someone, interval = self._follower.number > 0, self._interval
-        every_s = interval.detect_every_s if someone else interval.search_every_s
-        # Of two images, the one nearer to the end of the interval.
-        return now - self._detected + (now - self._previous) / 2 >= every_s
+        return now - last >= (interval.detect_every_s if someone else interval.search_every_s)
 
     def _detect(self, frame: Frame, now: float) -> list[Face]:
+        followed = self._follower.faces
+        known = followed + self._lost
         with self._timed("detect"):
             image, shrink = frame.overview()
-            faces = [_enlarged(face, shrink) for face in self._detector.detect(image)]
-        if len(faces) < self._follower.number:
+            if isinstance(self._detector, MultiScaleDetector):
+                found = [enlarged(face, shrink) for face in self._detector.overview(image)]
+                faces = self._detector.glance(found, known, frame.bgr)
+            else:
+                faces = [enlarged(face, shrink) for face in self._detector.detect(image)]
+        if len(faces) < len(followed):
             self._search_until = now + self._interval.detect_every_s
+        missed = [face for face in known if not any(face.box.overlap(o.box) for o in faces)]
+        self._lost = missed if now < self._search_until else []
         self._detected = now
         self.detections += 1
         with self._timed("follow"):
             self._follower.learn(frame, faces)
         return faces
 
-
-def _enlarged(face: Face, factor: int) -> Face:
-    if factor == 1:
-        return face
-    box = Box(
-        *(factor * side for side in (face.box.x, face.box.y, face.box.width, face.box.height))
-    )
-    return Face(box, face.score, face.keypoints * factor)
+    def _newcomers(
+        self, detector: MultiScaleDetector, frame: Frame, known: Sequence[Face]
+    ) -> list[Face]:
+        self._turn += 1
+        with self._timed("detect"):
+            bordered = self._turn % 2 == 1
+            image, shrink = frame.overview(
+                ENOUGH if bordered else max(frame.width, frame.height) * detector.detail
+            )
+            known = [enlarged(face, 1 / shrink) for face in known]
+            look = detector.parts(image, shrink)
+            number = 0 if bordered or len(look) < 2 else 1 + self._turn // 2 % (len(look) - 1)
+            found = detector.newcomers(image, look[number], known)
+            new = [enlarged(face, shrink) for face in found]
+        with self._timed("follow"):
+            self._follower.add(frame, new)
+        return new

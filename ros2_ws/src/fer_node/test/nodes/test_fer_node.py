@@ -219,21 +219,15 @@ def test_a_failing_detector_is_reported_and_survived():
 
 
 @pytest.mark.parametrize("shape", [(480, 640), (1, 1), (7, 300)])
-def test_black_and_tiny_images_show_nobody(shape, mediapipe):
-    with spinning(someone, fer(detector=lambda score: mediapipe)) as (executor, (person, node)):
+def test_black_and_tiny_images_show_nobody(shape):
+    with spinning(someone, fer(detector=BlazeFaceDetector)) as (executor, (person, node)):
         person.message = person.image(np.zeros((*shape, 3), np.uint8))
         start(node)
         assert spin_until(executor, lambda: person.heard["emotions"])
         assert len(person.last("emotions").emotions) == 0
 
 
-@pytest.fixture
-def mediapipe():
-    return BlazeFaceDetector(0.5)
-
-
 def test_a_smile_is_seen_with_the_real_networks(collins):
-    pytest.importorskip("mediapipe")
     with spinning(someone, FerNode) as (executor, (person, node)):
         person.message = person.image(collins)
         start(node)

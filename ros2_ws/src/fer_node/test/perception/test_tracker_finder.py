@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ec_rfernet.faces.face import Box, Face, Similarity
+from ec_rfernet.faces.scales import MultiScaleDetector
 from fer_node.perception.frame import RawFrame, open_compressed
-from fer_node.perception.tracker import Finder, Interval, TextureFollower
+from fer_node.perception.tracker import Finder, Interval, TextureFollower, Tracker
 from fer_node.testing.fakes import FakeDetector, frontal_face
 
 FACE = frontal_face(160, 120, 80)
@@ -112,6 +113,62 @@ def test_faces_of_a_reduced_picture_are_told_in_its_full_size():
     assert face.box.center == pytest.approx((640, 480))
     assert face.box.width == pytest.approx(320)
     np.testing.assert_allclose(face.keypoints, 4 * FACE.keypoints)
+
+
+# Looking at more than the whole picture.
+
+
+class Glancing:
+    """A detector of large faces, which sees only what fills a quarter of what it is shown."""
+
+    def __init__(self, score: float) -> None:
+        self.near = self if score < 0 else Glancing(-1)
+        self.shown: list[tuple[int, int]] = []
+
+    def detect(self, image):
+        self.shown.append(image.shape[:2])
+        seen = image[..., 2] == 255  # a red square is a face
+        rows, columns = np.nonzero(seen)
+        if not len(rows) or np.ptp(rows) + 1 < max(image.shape[:2]) / 4:
+            return []
+        return [frontal_face(columns.mean() + 0.5, rows.mean() + 0.5, float(np.ptp(rows) + 1))]
+
+    def close(self) -> None:
+        pass
+
+
+def test_who_only_a_part_shows_is_found_in_turn_and_keeps_the_id():
+    room = np.random.default_rng(2).integers(0, 200, (480, 640, 3), dtype=np.uint8)
+    room[300:430, 480:610] = np.random.default_rng(3).integers(
+        0, 255, (130, 130, 1), dtype=np.uint8
+    )
+    room[300:430, 480:610, 2] = 255
+    assert Glancing(0.6).detect(room) == [], "the whole picture does not show it"
+    finder = Finder(MultiScaleDetector(Glancing, 0.6, 32), Interval())
+    tracker, ids = Tracker(1.0), []
+    for index in range(60):
+        tracks = tracker.update(finder.find(RawFrame(room), index / 30), index / 30)
+        ids.append([track.id for track in tracks])
+    first = next(index for index, found in enumerate(ids) if found)
+    assert first < 40
+    assert len({tuple(found) for found in ids[first:]}) == 1, "always there, always the same"
+    (face,) = (track.face for track in tracks)
+    assert face.box.center == pytest.approx((545, 365), abs=3)
+    room[:] = np.random.default_rng(4).integers(0, 200, room.shape, dtype=np.uint8)
+    assert finder.find(RawFrame(room), 2.0) == [], "nobody is there any more"
+
+
+@pytest.mark.parametrize("rate", [5, 10, 30])
+def test_looks_for_newcomers_come_as_often_as_detections_or_half_as_often(rate):
+    detector = MultiScaleDetector(Glancing, 0.6, 32)
+    finder, picture = Finder(detector, Interval()), np.zeros((480, 640, 3), np.uint8)
+    looks = []
+    detector.newcomers = lambda image, part, known: looks.append(part) or []  # type: ignore[method-assign]
+    for index in range(3 * rate):
+        finder.find(RawFrame(picture), index / rate)
+    assert finder.detections / 2 - 1 <= len(looks) <= finder.detections
+    assert set(looks) == set(detector.parts(picture)), "every part has its turn"
+    assert len(looks) / 2 == pytest.approx(looks.count(detector.parts(picture)[0]), abs=1)
 
 
 # Following faces in moving pictures.

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ec_rfernet.cli import Parser
+from ec_rfernet.cli import Parser, write_any_text
 from fer_common.reason import Reason
 from robot_behavior.body import figure as robot_figure
 from robot_behavior.body import urdf
@@ -212,6 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         130 on Ctrl-C.
     """
     options = _parser().parse_args(arguments)
+    write_any_text()
     try:
         return _check(options)
     except (ConfigError, UrdfError, PhysicsError) as error:

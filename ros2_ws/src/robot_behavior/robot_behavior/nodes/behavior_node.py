@@ -20,6 +20,8 @@ from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 from visualization_msgs.msg import MarkerArray
 
+from ec_rfernet.errors import InputError
+from ec_rfernet.files import user_path
 from ec_rfernet.labels import LABELS, UNKNOWN
 from fer_common.actions import GoalClient
 from fer_common.diagnostics import Limits, Mishaps, Report, Statistics, age, error, figures, warn
@@ -28,6 +30,7 @@ from fer_common.graph_watch import InputWatch, ServerWatch
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, LATCHED
 from fer_common.reason import Finding, Reason
+from fer_common.runner import ClosingNode
 from fer_common.settings import ParameterError, part, setting
 from robot_behavior.dialogue import behaviors
 from robot_behavior.dialogue.arbiter import MOTION, SPEECH, Arbiter
@@ -110,7 +113,7 @@ def speech_goal(response: Response) -> Say.Goal:
     )
 
 
-class BehaviorNode(LifecycleNode):
+class BehaviorNode(ClosingNode, LifecycleNode):
     """Lifecycle node; the behaviours are read when it is configured.
 
     Timer, action clients and state publisher live as long as the node: after a
@@ -133,6 +136,8 @@ class BehaviorNode(LifecycleNode):
             MOTION: GoalClient(self, PlayMotion, MOTION, motion_goal, self._tick),
             SPEECH: GoalClient(self, Say, SPEECH, speech_goal, self._tick),
         }
+        for client in self._actions.values():
+            self.closing.callback(client.destroy)
         self._arbiter = Arbiter(time.monotonic, self._actions[MOTION], self._actions[SPEECH])
         self._filter = StatusFilter(time.monotonic)
         self._state = self.create_publisher(BehaviorState, "behavior_state", LATCHED)
@@ -164,12 +169,12 @@ class BehaviorNode(LifecycleNode):
         """Reads the behaviours."""
         share = Path(get_package_share_directory("robot_behavior")) / "config"
         params = self._params
-        motions = Path(params.motions_file or share / "motions.yaml")
-        file = Path(params.behaviors_file or share / "behaviors.yaml")
         try:
-            folder = Path(params.sentences_dir or share / "sentences")
+            motions = user_path(params.motions_file or share / "motions.yaml")
+            file = user_path(params.behaviors_file or share / "behaviors.yaml")
+            folder = user_path(params.sentences_dir or share / "sentences")
             known = behaviors.load(file, motion_names(motions), folder, params.locale or None)
-        except ConfigError as problem:
+        except (ConfigError, InputError) as problem:
             self.get_logger().error(str(problem))
             return TransitionCallbackReturn.FAILURE
         if known.sentences is not None and known.sentences.fallback is not None:
@@ -214,12 +219,6 @@ class BehaviorNode(LifecycleNode):
     def is_stopped(self) -> bool:
         """Whether the robot has come to rest."""
         return self._arbiter.latest is None
-
-    def destroy_node(self) -> None:
-        """Also takes the action clients away."""
-        for client in self._actions.values():
-            client.destroy()
-        super().destroy_node()
 
     def _sleep(self, reason: Reason) -> None:
         self._active = False

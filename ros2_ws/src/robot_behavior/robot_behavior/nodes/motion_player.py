@@ -14,7 +14,6 @@ from builtin_interfaces.msg import Duration
 from fer_interfaces.action import PlayMotion
 from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.subscription import Subscription
 from rclpy.time import Time
@@ -42,6 +41,7 @@ from fer_common.graph_watch import InputWatch, OutputWatch
 from fer_common.parameters import declare, on_change
 from fer_common.qos import EVENTS, LATCHED, STREAM
 from fer_common.reason import Reason
+from fer_common.runner import ClosingNode
 from fer_common.settings import part, setting
 from robot_behavior.body.eyes import light
 from robot_behavior.motion.mover import Mover, MoverSettings, bearing
@@ -71,7 +71,7 @@ class PlayerParams:
     )
 
 
-class MotionPlayer(Node):
+class MotionPlayer(ClosingNode):
     """Serves ``play_motion``; looks at faces and idles in between; can be stopped.
 
     Args:
@@ -108,6 +108,7 @@ class MotionPlayer(Node):
         self._action = ExclusiveAction(
             self, PlayMotion, "play_motion", self._refusal, self._begin, self._rest
         )
+        self.closing.callback(self._action.destroy)
         on_change(self, PlayerParams, self._on_parameters)
         self.create_timer(1.0 / RATE_HZ, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
         DiagnosticsPublisher(self, "motions", self._report)
@@ -124,11 +125,6 @@ class MotionPlayer(Node):
         """Whether the robot rests, or has stopped by itself: Ctrl-C reaches all processes."""
         gone = not self.count_publishers("joint_states")
         return (not self._mover.playing or gone) and not self._action.busy
-
-    def destroy_node(self) -> None:
-        """Also takes the action server away."""
-        self._action.destroy()
-        super().destroy_node()
 
     def _subscribe(self) -> Subscription:
         """Subscribes to everything; the subscription of the joint states."""

@@ -9,7 +9,6 @@ from typing import Any
 
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
@@ -22,7 +21,7 @@ from fer_common.graph_watch import InputWatch, OutputWatch
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, STREAM
 from fer_common.reason import Finding, Reason
-from fer_common.runner import StartError
+from fer_common.runner import ClosingNode, StartError
 from fer_common.settings import fields, setting
 from robot_behavior.body.robot_model import RobotModel
 from robot_behavior.motion.simulation import TrajectoryError
@@ -54,7 +53,7 @@ class BridgeParams:
     )
 
 
-class RobotBridge(Node):
+class RobotBridge(ClosingNode):
     """Takes ``joint_trajectory`` to a robot, and publishes ``joint_states`` where it does not.
 
     ``~/stop`` stops the robot where it is; it obeys again after ``~/release``.
@@ -76,6 +75,7 @@ class RobotBridge(Node):
         params = declare(self, BridgeParams)
         self._refuse_former_name()
         self.driver = self._make_driver(params.robot, read_model(params.urdf))
+        self.closing.callback(self.driver.close)
         self._monotonic, self._last = clock, clock()
         self._logged: str | None = None
         self._ending = False
@@ -107,11 +107,6 @@ class RobotBridge(Node):
     def is_stopped(self) -> bool:
         """Whether the robot has arrived, or cannot be moved."""
         return self.problem is not None or self.driver.is_at_rest()
-
-    def destroy_node(self) -> None:
-        """Lets the robot go."""
-        self.driver.close()
-        super().destroy_node()
 
     def _refuse_former_name(self) -> None:
         """Who still sets ``backend`` would otherwise move a robot that nobody has asked for."""

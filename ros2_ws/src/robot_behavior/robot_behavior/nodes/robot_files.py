@@ -6,6 +6,8 @@ from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 
+from ec_rfernet.errors import InputError
+from ec_rfernet.files import user_path
 from fer_common.runner import StartError
 from robot_behavior.body.robot_model import RobotModel
 from robot_behavior.body.urdf import UrdfError, humanoid, load
@@ -21,8 +23,8 @@ def read_model(path: str) -> RobotModel:
         StartError: it cannot be read.
     """
     try:
-        return load(Path(path).expanduser() if path else humanoid())
-    except UrdfError as error:
+        return load(user_path(path) if path else humanoid())
+    except (InputError, UrdfError) as error:
         raise StartError(str(error)) from error
 
 
@@ -34,9 +36,9 @@ def read_motions(path: str, model: RobotModel) -> MotionLibrary:
     """
     try:
         if path:
-            file = Path(path).expanduser()
+            file = user_path(path)
         else:
             file = Path(get_package_share_directory("robot_behavior"), "config", "motions.yaml")
         return load_motions(file, model.limits, Checker(model))
-    except (ConfigError, PackageNotFoundError) as error:
+    except (ConfigError, InputError, PackageNotFoundError) as error:
         raise StartError(str(error)) from error

@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from fer_interfaces.action import Say
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
 from std_msgs.msg import Float32, String
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.files import user_path
 from ec_rfernet.registry import in_one_line
 from fer_common.actions import ExclusiveAction
 from fer_common.diagnostics import Limits, Mishaps, Report, Statistics, error, warn
@@ -21,7 +20,7 @@ from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, STREAM
 from fer_common.reason import Finding, Reason
-from fer_common.runner import StartError
+from fer_common.runner import ClosingNode, StartError
 from fer_common.settings import part, setting
 from robot_behavior.prosody import Prosody
 from robot_behavior.speech import DEFAULT_VOICE, VOICES
@@ -109,7 +108,7 @@ class SpeechParams:
     )
 
 
-class SpeechNode(Node):
+class SpeechNode(ClosingNode):
     """Serves ``say``; publishes ``speech`` and ``mouth``.
 
     ``speech`` is what is being said, empty when it is over; ``mouth`` is how far a mouth is
@@ -136,16 +135,18 @@ class SpeechNode(Node):
             self._language = self._voice.language(params.locale)
             recorder = None
             if params.record_to:
-                recorder = Recorder(Path(params.record_to).expanduser(), self._voice.rate)
+                recorder = Recorder(user_path(params.record_to), self._voice.rate)
         except (SpeechError, InputError) as problem:
             raise StartError(str(problem)) from problem
         self._deaf: str | None = None  # why there is no loudspeaker where there should be one
         self._loudspeaker = self._open_loudspeaker()
         self._speaker = Speaker(self._voice, self._loudspeaker, recorder, self._warn, clock)
+        self.closing.callback(self._speaker.close)
         self._speaker.warm_up(self._language)
         self._speech = self.create_publisher(String, "speech", EVENTS)
         self._mouth = self.create_publisher(Float32, "mouth", STREAM)
         self._action = ExclusiveAction(self, Say, "say", self._refusal, self._begin, self._stop)
+        self.closing.callback(self._action.destroy)
         self._mishaps, self._delays = Mishaps(clock), TimeToSound(clock)
         DiagnosticsPublisher(self, "voice", self._report)
         self.create_timer(1.0 / RATE_HZ, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -158,12 +159,6 @@ class SpeechNode(Node):
     def is_stopped(self) -> bool:
         """Whether it is silent and every goal has its result."""
         return self._speaker.is_silent and not self._action.busy
-
-    def destroy_node(self) -> None:
-        """Also ends the speaker's thread and completes the recording."""
-        self._speaker.close()
-        self._action.destroy()
-        super().destroy_node()
 
     def _open_loudspeaker(self) -> Loudspeaker | None:
         if not self._voice.audible:

@@ -361,9 +361,9 @@ def message_type(package: str, kind: str, name: str) -> Any:
     try:
         return getattr(importlib.import_module(f"{package}.{kind}"), name)
     except ImportError as error:
-        from fer_common.runner import StartError  # which imports ROS
+        from fer_common.runner import StartError, ros_distro  # which imports ROS
 
-        apt = f"ros-jazzy-{package.replace('_', '-')}"
+        apt = f"ros-{ros_distro()}-{package.replace('_', '-')}"
         raise StartError(
             f"{package} is not installed, which this robot needs: sudo apt install {apt}, "
             "or build it in your workspace"

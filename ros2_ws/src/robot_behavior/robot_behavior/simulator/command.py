@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 
-from ec_rfernet.cli import Parser
+from ec_rfernet.cli import Parser, write_any_text
 from fer_common.bag import BAG_FILES
 from robot_behavior.body import urdf
 from robot_behavior.body.urdf import UrdfError
@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0; 2 after one clear line when something cannot be used; 130 on Ctrl-C.
     """
     given = _parser().parse_args(arguments)
+    write_any_text()
     try:
         _play(given)
     except (ConfigError, UrdfError) as error:

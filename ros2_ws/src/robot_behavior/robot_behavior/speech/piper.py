@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ec_rfernet.files import user_path
 from robot_behavior.prosody import Prosody
 from robot_behavior.speech.voice import Sound, SpeechError, Voice, VoiceSettings, best_language
 
@@ -38,7 +39,7 @@ class NeuralVoice(Voice):
 
     def __init__(self, settings: VoiceSettings, module: str = "piper") -> None:
         given = [file for file in settings.piper_voice.split(os.pathsep) if file]
-        files = [Path(file).expanduser() for file in given]
+        files = [user_path(file) for file in given]
         if not files:
             raise SpeechError(
                 "parameter 'piper_voice' is empty, expected the path of a voice for backend:=piper"

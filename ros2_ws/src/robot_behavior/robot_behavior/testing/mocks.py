@@ -28,6 +28,7 @@ from rclpy.task import Future
 from ec_rfernet.labels import LABELS
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, LATCHED
+from fer_common.runner import ClosingNode
 from fer_common.settings import setting
 from robot_behavior.prosody import PLAIN, Prosody
 
@@ -86,7 +87,7 @@ class MockGoal:
     ended: float = math.inf
 
 
-class MockServer(Node):
+class MockServer(ClosingNode):
     """Serves one action and keeps a record; it lets goals overlap, so that tests see it.
 
     Args:
@@ -106,7 +107,6 @@ class MockServer(Node):
         self.mode = self._params.mode
         self.goals: list[MockGoal] = []
         self.most_at_once = 0
-        self._gone = False
         self._sleeping: list[tuple[float, Future, ServerGoalHandle | None]] = []
         self._action = _ACTIONS[self._params.action]
         self._server: ActionServer | None = ActionServer(
@@ -117,6 +117,7 @@ class MockServer(Node):
             goal_callback=self._on_goal,
             cancel_callback=self._on_cancel,
         )
+        self.closing.callback(self._die)
         # Of its own group, so that it wakes the server up while that waits to answer.
         self.create_timer(
             0.01,
@@ -134,14 +135,6 @@ class MockServer(Node):
     def texts(self) -> list[str]:
         """What the goals so far asked for."""
         return [goal.text for goal in self.goals]
-
-    def destroy_node(self) -> None:
-        """Takes the server away; harmless when repeated."""
-        if self._gone:
-            return
-        self._gone = True
-        self._die()
-        super().destroy_node()
 
     def _die(self) -> None:
         """The server goes away, and nobody hears what becomes of its goals."""

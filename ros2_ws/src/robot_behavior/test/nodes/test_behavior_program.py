@@ -85,3 +85,12 @@ def test_a_locale_that_is_none_is_named(files: Files) -> None:
     output = process.communicate(timeout=30)[0]
     assert "parameter 'locale' is 'plain English', expected a language tag" in output
     assert process.returncode == 2
+
+
+@pytest.mark.parametrize("name", ["behaviors_file", "motions_file", "sentences_dir"])
+def test_a_home_that_is_not_known_ends_the_program_with_one_line(files: Files, name: str) -> None:
+    process = program(files, f"{name}:=~no.such.user/mine.yaml")
+    output = process.communicate(timeout=30)[0]
+    assert process.returncode == 2
+    assert "~no.such.user/mine.yaml: no such home is known" in output
+    assert "Traceback" not in output

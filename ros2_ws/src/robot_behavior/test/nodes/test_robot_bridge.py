@@ -19,7 +19,7 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from fer_common.qos import EVENTS, NEWEST
-from fer_common.runner import StartError
+from fer_common.runner import StartError, ros_distro
 from fer_common.testing import spin_until, spinning
 from robot_behavior.nodes.motion_player import MotionPlayer
 from robot_behavior.nodes.robot_bridge import RobotBridge
@@ -112,7 +112,7 @@ def test_a_port_that_disappears_silences_the_joint_states(fake_board: Any) -> No
     [
         ({"robot": "servo_humanoid", "servos_file": "/none.yaml"}, "/none.yaml: cannot be read"),
         ({"robot": "nao"}, "naoqi_bridge_msgs is not installed"),
-        ({"robot": "ros2_control"}, "ros-jazzy-control-msgs"),
+        ({"robot": "ros2_control"}, f"apt install ros-{ros_distro()}-control-msgs"),
         ({"robot": "dog"}, "robot is 'dog', expected one of: sim, servo_humanoid, nao"),
         ({"robot": "naoqi"}, "robot 'naoqi' is now called 'nao'"),
         ({"backend": "serial"}, "parameter 'backend' is now called 'robot': .*servo_humanoid"),

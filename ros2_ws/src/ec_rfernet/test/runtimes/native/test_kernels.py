@@ -147,7 +147,7 @@ def changed(found, words):
         (lambda words: words[:-1], "the program ends too soon"),
         (lambda words: [7, *words[1:]], "word 1: magic is 7, expected"),
         (lambda words: [*words[:3], 100, *words[4:]], "is outside of the arena"),
-        (lambda words: [*words[:8], 99, *words[9:]], r"word 9: operation is 99, expected 0\.\.13"),
+        (lambda words: [*words[:8], 99, *words[9:]], r"word 9: operation is 99, expected 0\.\.14"),
         (lambda words: [*words[:4], 3, *words[5:]], "fewer values than 7"),
     ],
 )

@@ -13,6 +13,7 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
+from ec_rfernet.files import user_path
 from fer_common.qos import EVENTS
 from fer_common.reason import Reason
 from robot_behavior.body.robot_model import JointLimits, RobotModel
@@ -195,7 +196,7 @@ def create(node: Node, model: RobotModel, settings: NaoSettings) -> NaoDriver:
         ConfigError: the mapping is unusable.
     """
     angles = message_type("naoqi_bridge_msgs", "msg", "JointAnglesWithSpeed")
-    file = Path(settings.nao_file).expanduser() if settings.nao_file else JOINTS_FILE
+    file = user_path(settings.nao_file) if settings.nao_file else JOINTS_FILE
     space = settings.driver_namespace.strip("/")
     publisher = node.create_publisher(angles, f"{space}/joint_angles", EVENTS)
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from fer_interfaces.action import PlayMotion
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
 
 from fer_common.actions import FOREIGN, ExclusiveAction, GoalClient
 from fer_common.diagnostics import Mishaps, Report, error
@@ -18,6 +17,7 @@ from fer_common.goals import REJECTED, UNSTOPPABLE
 from fer_common.graph_watch import ServerWatch
 from fer_common.parameters import declare
 from fer_common.reason import Reason
+from fer_common.runner import ClosingNode
 from fer_common.settings import setting
 from robot_behavior.robots.backend import message_type
 
@@ -44,7 +44,7 @@ class PlayMotion2Params:
     )
 
 
-class PlayMotion2Bridge(Node):
+class PlayMotion2Bridge(ClosingNode):
     """Serves ``play_motion`` in place of the motion player.
 
     play_motion2 plays one motion at a time and rejects another: so a goal that preempts
@@ -73,6 +73,7 @@ class PlayMotion2Bridge(Node):
             FOREIGN,
             clock,
         )
+        self.closing.callback(self._goal.destroy)
         self._playing: str | None = None  # the motion under way, or the last one
         self._next: str | None = None  # the motion that waits for the end of the one under way
         self._cut_short = self._resting = self._stopping = self._overdue = False
@@ -80,6 +81,8 @@ class PlayMotion2Bridge(Node):
         self._action = ExclusiveAction(
             self, PlayMotion, "play_motion", self._refusal, self._begin, self._stop
         )
+        self.closing.callback(self._action.destroy)
+        self.closing.callback(self._goal.cancel)
         self._mishaps = Mishaps(clock)
         self._watch = ServerWatch(self, self._params.action, "is play_motion2 running?", clock)
         DiagnosticsPublisher(self, "motions", self._report)
@@ -96,13 +99,6 @@ class PlayMotion2Bridge(Node):
     def is_stopped(self) -> bool:
         """Whether nothing is under way."""
         return not self._goal.busy and self._next is None and not self._action.busy
-
-    def destroy_node(self) -> None:
-        """Also takes the action's server and client away."""
-        self._goal.cancel()
-        self._action.destroy()
-        self._goal.destroy()
-        super().destroy_node()
 
     def _refusal(self, goal: PlayMotion.Goal) -> Reason | None:
         """Why a goal cannot be carried out; None if it can."""

@@ -9,9 +9,9 @@ from typing import Any
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
 
 from fer_common.parameters import declare
+from fer_common.runner import ClosingNode
 from fer_common.settings import setting
 from robot_behavior.robots.backend import message_type
 
@@ -24,7 +24,7 @@ class FakePlayMotion2Params:
     duration_s: float = setting(1.0, "Time a motion takes, s.", low=0.0, high=600.0)
 
 
-class FakePlayMotion2(Node):
+class FakePlayMotion2(ClosingNode):
     """Serves ``play_motion2``: rejects what it does not know, and everything while it is busy.
 
     Args:
@@ -43,7 +43,7 @@ class FakePlayMotion2(Node):
         self.fault: str | None = None
         self.stubborn = False
         self._goal: ServerGoalHandle | None = None
-        self._since, self._gone = 0.0, False
+        self._since = 0.0
         self._action = message_type("play_motion2_msgs", "action", "PlayMotion2")
         self._server = ActionServer(
             self,
@@ -54,20 +54,13 @@ class FakePlayMotion2(Node):
             handle_accepted_callback=self._accept,
             cancel_callback=self._cancel,
         )
+        self.closing.callback(self._server.destroy)
         self.create_timer(0.02, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     @property
     def playing(self) -> str | None:
         """Name of the motion under way; None for none."""
         return self._goal.request.motion_name if self._goal is not None else None
-
-    def destroy_node(self) -> None:
-        """Takes the server away; harmless when repeated."""
-        if self._gone:
-            return
-        self._gone = True
-        self._server.destroy()
-        super().destroy_node()
 
     def _decide(self, request: Any) -> GoalResponse:
         known = request.motion_name in self._params.motions.split()

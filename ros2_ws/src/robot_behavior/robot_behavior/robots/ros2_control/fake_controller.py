@@ -5,18 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
+from ec_rfernet.files import user_path
 from fer_common.parameters import declare
 from fer_common.qos import STREAM
-from fer_common.runner import StartError
+from fer_common.runner import ClosingNode, StartError
 from fer_common.settings import setting
 from robot_behavior.body import urdf
 from robot_behavior.motion.simulation import Simulation, TrajectoryError
@@ -33,7 +32,7 @@ class ControllerParams:
     urdf: str = setting("", "Path of the robot's URDF; empty: the installed humanoid.")
 
 
-class FakeController(Node):
+class FakeController(ClosingNode):
     """Follows goals as the controller does: a new goal replaces the one under way.
 
     Args:
@@ -52,7 +51,7 @@ class FakeController(Node):
         super().__init__("fake_controller", **options)
         params = declare(self, ControllerParams)
         try:
-            file = Path(params.urdf).expanduser() if params.urdf else urdf.humanoid()
+            file = user_path(params.urdf) if params.urdf else urdf.humanoid()
             self.simulation = Simulation(urdf.load(file).limits)
         except urdf.UrdfError as error:
             raise StartError(str(error)) from error
@@ -68,13 +67,9 @@ class FakeController(Node):
             handle_accepted_callback=self._accept,
             cancel_callback=self._cancel,
         )
+        self.closing.callback(self._server.destroy)
         self._states = self.create_publisher(JointState, "joint_states", STREAM)
         self.create_timer(1.0 / RATE_HZ, self._step, clock=Clock(clock_type=ClockType.STEADY_TIME))
-
-    def destroy_node(self) -> None:
-        """Takes the server away."""
-        self._server.destroy()
-        super().destroy_node()
 
     def _accept(self, handle: ServerGoalHandle) -> None:
         self._finish("abort", "replaced by a newer goal")
@@ -88,7 +83,7 @@ class FakeController(Node):
             self._finish("abort", str(error))
 
     def _cancel(self, handle: ServerGoalHandle) -> CancelResponse:
-        if handle is self._goal:
+        if self._goal is not None and handle is self._goal:
             follow(self.simulation, type(handle.request.trajectory)())
             self._finish("canceled", "")
         return CancelResponse.ACCEPT

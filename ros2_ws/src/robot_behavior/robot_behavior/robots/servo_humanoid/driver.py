@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from ec_rfernet.files import user_path
 from fer_common.reason import Reason
 from robot_behavior.body.robot_model import JointLimits, RobotModel
 from robot_behavior.robots.backend import STOPPED, JointDriver, JointReport, LinkHealth, read_joints
@@ -376,6 +377,6 @@ def create(_node: Any, model: RobotModel, settings: ServoSettings) -> ServoBoard
     Raises:
         ConfigError: the servos file is unusable.
     """
-    file = Path(settings.servos_file).expanduser() if settings.servos_file else SERVOS_FILE
+    file = user_path(settings.servos_file) if settings.servos_file else SERVOS_FILE
     servos, port = load_servos(file, model.limits), settings.port
     return ServoBoard(servos, lambda: SerialPort(port), port, time.monotonic)
