@@ -6,7 +6,7 @@ ENV := . scripts/env.sh &&
 BENCH := bench_output
 ROBOT := ros2_ws/install/fer_bringup/lib/fer_bringup/robot
 
-.PHONY: help setup setup-dev demo run test bench bench-against lock docs doctor size lint format clean
+.PHONY: help setup setup-dev demo run test bench bench-against lock docs fuzz doctor size lint format clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -18,8 +18,8 @@ setup-dev:       ## the same, and what viewer, training, tests and benchmarks ne
 	@scripts/setup.sh dev
 
 demo:            ## camera (or the built-in clip), simulated robot, voice; leaves demo_output/. VIEWER=1: in the browser too
-	@scripts/setup.sh $(if $(VIEWER),viewer,robot)
-	@$(ENV) $(ROBOT) --camera auto --robot sim --speech espeak --video demo_output $(if $(VIEWER),--viewer true)
+	@scripts/setup.sh $(if $(filter-out 0 false no,$(VIEWER)),viewer,robot)
+	@$(ENV) $(ROBOT) --camera auto --robot sim --speech espeak --video demo_output $(if $(filter-out 0 false no,$(VIEWER)),--viewer true)
 
 run: setup       ## the robot with options of your own: make run ARGS="--camera 0"
 	@$(ENV) $(ROBOT) $(ARGS)
@@ -34,6 +34,9 @@ bench: setup-dev  ## speed of the networks beside others, in five minutes; leave
 
 bench-against: setup-dev  ## make bench-against BASE=/path: compares this checkout with another one, in turn
 	@$(ENV) python -m tests.benchmarks.against $(or $(BASE),$(error BASE=/path/to/another/checkout)) $(ARGS)
+
+fuzz: setup-dev  ## hostile files and messages for every reader: make fuzz SECONDS=300; findings in fuzz_output/
+	@$(ENV) python -m tests.fuzz --seconds $(or $(SECONDS),300) $(ARGS)
 
 doctor:          ## what is wrong with this machine, and how to mend it
 	@if [ -f .venv/bin/activate ]; then $(ENV) true; fi; \
@@ -55,4 +58,4 @@ format: setup-dev  ## let ruff rewrite the sources
 	@$(ENV) ruff check --fix . && ruff format .
 
 clean:           ## remove everything that was installed, built or recorded here
-	rm -rf .venv ros2_ws/build ros2_ws/install ros2_ws/log demo_output bench_output
+	rm -rf .venv ros2_ws/build ros2_ws/install ros2_ws/log demo_output bench_output fuzz_output

@@ -25,14 +25,16 @@ DOCTOR=ros2_ws/src/fer_monitor/fer_monitor/doctor
 . "$DOCTOR/supported.env" # PYTHONS, GET_PYTHON and DISTROS
 
 find_python() {
-    local candidate candidates="${PYTHON:-}" version
-    if [ -z "$candidates" ]; then
-        candidates="$(readlink -f "$VENV/bin/python" 2>/dev/null || true) python3"
-        for version in $PYTHONS; do candidates="$candidates python$version"; done
+    local candidate candidates=("${PYTHON:-}") version supported='import sys; print("%d.%d" % sys.version_info[:2] in sys.argv)'
+    if [ -z "${PYTHON:-}" ]; then
+        candidates=("$VENV/bin/python" python3)
+        for version in $PYTHONS; do candidates+=("python$version"); done
     fi
-    for candidate in $candidates; do
-        if "$candidate" -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] not in sys.argv)' $PYTHONS 2>/dev/null; then
-            command -v "$candidate"
+    for candidate in "${candidates[@]}"; do
+        if [ "$("$candidate" -c "$supported" $PYTHONS 2>/dev/null)" = True ]; then
+            candidate="$(command -v "$candidate")"
+            # That of .venv may be about to be removed with it.
+            case "$candidate" in "$VENV"/*) readlink -f "$candidate" ;; *) printf '%s\n' "$candidate" ;; esac
             return
         fi
     done
@@ -49,6 +51,7 @@ find_ros() {
         return
     fi
     [ -n "$asked" ] || asked="$(cat "$VENV/.ros" 2>/dev/null || echo "${DISTROS%% *}")"
+    [ -n "$asked" ] || fail "this folder was set up with an installed ROS: source /opt/ros/${DISTROS%% *}/setup.bash first, or choose that of PyPI with ROS=${DISTROS%% *}"
     for distro in $DISTROS; do
         if [ "$distro" = "$asked" ]; then echo "$distro"; return; fi
     done
@@ -58,6 +61,7 @@ find_ros() {
 # The doctor knows what a machine needs; its sources run with any Python, before anything is installed.
 check_machine() {
     local missing
+    [ -w . ] || fail "cannot write into $PWD, where .venv and the build go; clone the project into a folder of your own"
     case "$WHAT" in
         robot | viewer | dev) ;;
         *) fail "'$WHAT' is not known, expected robot, viewer or dev" ;;
@@ -188,7 +192,7 @@ build_inputs() {
 PYTHON="$(find_python)"
 ROS="$(find_ros)"
 check_machine
-MACHINE="$("$PYTHON" -c 'import sys; print(sys.version)') ${ROS_DISTRO:+/opt/ros/$ROS_DISTRO}$ROS"
+MACHINE="$("$PYTHON" -c 'import sys; print(sys.version)') ${ROS_DISTRO:+/opt/ros/$ROS_DISTRO}$ROS $PWD"
 once venv "$MACHINE" make_venv
 once robot "$(hash_of requirements/{lock/robot,faces}.txt)" install_robot
 [ -z "$ROS" ] || once ros "$(hash_of "requirements/lock/ros-$ROS.txt")" install_ros

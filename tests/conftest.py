@@ -125,6 +125,10 @@ class Observer:
         start = self._bodies[:1]
         return max((float(np.abs(body - start[0]).max()) for body in self._bodies), default=0.0)
 
+    def movement_since(self, pose: int) -> float:
+        """The farthest of any joint below the head from rest, from one of `poses` on, rad."""
+        return max((float(np.abs(body).max()) for body in self._bodies[pose:]), default=0.0)
+
     @property
     def distance_from_rest(self) -> float:
         """Of the pose that was seen last from rest, where every joint is at zero, rad.

@@ -100,6 +100,19 @@ class Process:
         self._reader.join(DEADLINE_S)
 
 
+def pid_of(node: str, launched: Process) -> int | None:
+    """The process of a node that a launch has started; None while there is none."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_text().split("\0")
+            group = os.getpgid(int(folder.name))
+        except (OSError, ValueError):
+            continue
+        if group == launched.pid and any(word.endswith(f"/{node}") for word in words[:2]):
+            return int(folder.name)
+    return None
+
+
 _LAUNCH = """
 import sys
 from launch import LaunchDescription, LaunchService

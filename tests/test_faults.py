@@ -1,5 +1,6 @@
 """Wrong input and Ctrl-C: one clear line or a clean end, never a traceback."""
 
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -23,6 +24,11 @@ def is_loading(pid: int) -> bool:
     return "_multiarray_umath" in Path(f"/proc/{pid}/maps").read_text()
 
 
+def has_open(pid: int, folder: Path) -> bool:
+    """Whether a process writes a file there, which may have no name yet."""
+    return any(str(folder) in os.path.realpath(file) for file in Path(f"/proc/{pid}/fd").iterdir())
+
+
 def test_ctrl_c_while_libraries_are_loaded(robot, wait_for) -> None:
     process = robot("--camera", "none")
     wait_for(lambda: is_loading(process.pid), "numpy")
@@ -39,7 +45,7 @@ def test_ctrl_c_while_the_clip_is_made(
     process = robot("--camera", "clip")
     process.wait_for("making the demo clip")
     if moment == "frames":
-        wait_for(lambda: list(tmp_path.rglob("*.mp4")), "the first frames")
+        wait_for(lambda: has_open(process.pid, tmp_path), "the first frames")
     process.interrupt()
     assert process.end() == 0, process.output
     assert "Traceback" not in process.output
@@ -75,8 +81,6 @@ def test_a_second_ctrl_c_ends_at_once(robot, observer, parameters, wait_for) -> 
 
 
 def test_sigterm_is_as_good_as_ctrl_c(robot) -> None:
-    import os
-
     process = robot("--camera", "none")
     process.wait_for("starting fer_node")
     os.kill(process.pid, signal.SIGTERM)
@@ -101,7 +105,8 @@ def test_a_truncated_video_is_named(robot, video: Path, tmp_path: Path) -> None:
     half = tmp_path / "half.mp4"
     content = video.read_bytes()
     half.write_bytes(content[: len(content) // 2])
-    assert f"'{half}' is not a readable video" in refused(robot("--camera", str(half)))
+    told = refused(robot("--camera", str(half)))
+    assert f"'{half}' is a damaged MP4 or QuickTime video" in told
 
 
 def test_a_damaged_model_is_named(robot, tmp_path: Path) -> None:
@@ -143,3 +148,23 @@ def test_a_parameter_out_of_range_is_named(robot, parameters) -> None:
     options = parameters(fer_node={"detection_score": 7.0})
     output = refused(robot("--camera", "none", "--params_file", str(options)))
     assert "parameter 'detection_score' is 7.0, expected 0..1" in output
+
+
+def test_two_robots_under_one_name_both_live_and_say_so(
+    robot, observer, parameters, wait_for
+) -> None:
+    quiet = parameters(behavior_node={"notice": False, "greet": False})
+    twins = [robot("--camera", "none", "--params_file", str(quiet)) for _ in range(2)]
+    wait_for(lambda: observer.is_connected, "the robots")
+
+    def have_moved_and_told() -> bool:
+        observer.show("surprised")
+        told = all("2 nodes serve the action play_motion" in twin.output for twin in twins)
+        return told and observer.largest_movement > 0.15 and len(observer.said) > 2
+
+    wait_for(have_moved_and_told, "gestures, sentences and a word about it", 60.0)
+    for twin in twins:
+        twin.interrupt()
+    for twin in twins:
+        assert twin.end() == 0, twin.output
+        assert "Traceback" not in twin.output

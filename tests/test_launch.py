@@ -1,5 +1,7 @@
 """``ros2 launch``, for real, where the launch packages are installed."""
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,28 @@ def test_the_robot_reacts_and_stops_upon_ctrl_c(launch, observer, parameters, wa
     wait_for(lambda: observer.distance_from_rest < 0.05, "the end in the rest pose")
     assert "Traceback" not in process.output
     assert "process has died" not in process.output
+
+
+def test_nodes_end_with_a_launch_that_was_killed(launch, tmp_path: Path, wait_for) -> None:
+    settings = tmp_path / "mine.yaml"
+    settings.write_text(f"/**/bag_recorder: {{ros__parameters: {{folder: {tmp_path / 'bags'}}}}}")
+    process = launch(
+        "camera:=none", "speech:=log", "record:=true", f"params_file:={settings}", "robot:=sim"
+    )
+    wait_for(lambda: list(tmp_path.glob("bags/*/*.mcap")), "a recording")
+    process.wait_for("[fer_node]: ")
+    os.kill(process.pid, signal.SIGKILL)
+    wait_for(lambda: list(tmp_path.glob("bags/*/metadata.yaml")), "its end")
+    ended = lambda: process.has_ended and not process.is_group_alive()  # noqa: E731
+    wait_for(ended, "the end of all nodes")
+
+
+def test_a_misspelt_parameter_is_told(launch, tmp_path: Path) -> None:
+    settings = tmp_path / "mine.yaml"
+    settings.write_text("motion_player: {ros__parameters: {speed_scal: 0.2}}")
+    process = launch("camera:=none", f"params_file:={settings}")
+    assert process.end() == 1
+    assert "has no parameter 'speed_scal'; did you mean 'speed_scale'?" in process.output
 
 
 def test_it_ends_with_the_video(launch, video: Path) -> None:

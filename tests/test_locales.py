@@ -11,7 +11,7 @@ import pytest
 
 from ec_rfernet.faces import DETECTORS
 from fer_bringup.clip.stage import HEIGHT, RATE, WIDTH, Scene
-from fer_bringup.film import VideoFile
+from robot_behavior.simulator.film import VideoFile
 
 SOURCES = Path("/usr/share/i18n")  # Debian's and Ubuntu's package locales
 pytestmark = pytest.mark.skipif(

@@ -33,7 +33,7 @@ def test_every_node_is_listed() -> None:
     text = (ROOT / "README.md").read_text()
     settings = read([], ROOT / "README.md").settings
     names = [part.executable for part in parts(settings, Path("clip.mp4"))]
-    assert len(names) == 6
+    assert len(names) == 7
     assert [name for name in names if f"| `{name}`" not in text] == []
 
 

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = Path("ros2_ws", "src")
-TOOLS = "bash env cat cp rm mkdir find sort sha256sum cut tail head dirname grep"
+TOOLS = "bash env cat cp rm mkdir find sort sha256sum cut tail head dirname grep readlink"
 
 
 @pytest.fixture
@@ -123,6 +123,36 @@ ARM = "import platform; platform.machine = lambda: 'aarch64'"
 def test_what_is_missing(machine, what, fault, variables, message):
     python(machine, fault)
     refused(run(machine, what, **variables), message)
+
+
+def test_a_space_in_the_path(machine):
+    python(machine)
+    elsewhere = machine / "My Robot"
+    elsewhere.mkdir()
+    for part in ("scripts", "ros2_ws"):
+        (machine / part).rename(elsewhere / part)
+    environment = {"PATH": str(machine / "bin"), "HOME": str(machine)}
+    result = subprocess.run(
+        ["bash", str(elsewhere / "scripts" / "setup.sh")],
+        check=False, env=environment, capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    refused(result, "My Robot' has a space in it, which ROS cannot build in; move the project")
+
+
+@pytest.mark.parametrize("impostor", ["/bin/true", "/bin/echo"])
+def test_what_is_no_python_is_not_taken_for_one(machine, impostor):
+    result = run(machine, PYTHON=impostor)
+    assert result.returncode == 2
+    assert f"but {impostor} is" in result.stderr
+
+
+def test_a_folder_that_was_set_up_with_an_installed_ros_asks_for_it(machine):
+    python(machine)
+    (machine / ".venv").mkdir()
+    (machine / ".venv" / ".ros").touch()
+    result = run(machine)
+    assert result.returncode == 2
+    assert "source /opt/ros/" in result.stderr
 
 
 def test_no_compiler(machine):

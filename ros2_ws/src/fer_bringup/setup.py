@@ -24,6 +24,7 @@ setup(
         "console_scripts": [
             "make_clip = fer_bringup.clip.make_clip:main",
             "robot = fer_bringup.robot:main",
+            "supervisor = fer_bringup.robot:supervisor",
         ],
     },
 )

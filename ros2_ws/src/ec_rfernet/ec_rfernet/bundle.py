@@ -15,7 +15,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from typing import Any
 
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces.framing import ANCHORS, Framing
-from ec_rfernet.files import user_path, write_text
+from ec_rfernet.files import check_file, read_json, shortened, shown, user_path, write_text
 from ec_rfernet.labels import LABELS, UNKNOWN
 
 MANIFEST = "bundle.json"
@@ -36,7 +35,12 @@ WEIGHTS = "weights.safetensors"
 FORMAT = 1
 
 _FILES = (ONNX, INT8, PROGRAM, INT8_PROGRAM, WEIGHTS)
+MOST_BYTES = 1 << 29
+"""Of a file of a bundle."""
+
 _CHUNK = 1 << 18
+_LONGEST_NAME = 100
+_LARGEST_SIDE = 1024  # pixels
 _LONGEST_LABEL = 32
 _MOST_LABELS = 256
 
@@ -100,12 +104,9 @@ def load(folder: Path) -> Bundle:
             range, or a file's sha256 is not the one that was recorded.
     """
     manifest = Path(folder) / MANIFEST
-    try:
-        values = json.loads(manifest.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{folder}: no model bundle here ({MANIFEST} is missing)") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{manifest}: cannot be read ({error})") from error
+    if not os.path.lexists(manifest):
+        raise InputError(f"{folder}: no model bundle here ({MANIFEST} is missing)")
+    values = read_json(manifest)
     bundle = _parse(manifest, values)
     for name, expected in bundle.sha256.items():
         if name != WEIGHTS or bundle.file(name).exists():
@@ -202,44 +203,58 @@ def _parse(manifest: Path, values: object) -> Bundle:
             not_lowered={str(k): str(v) for k, v in dict(values.get("not_lowered", {})).items()},
             sha256={str(k): str(v) for k, v in dict(values["sha256"]).items()},
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{manifest}: value missing or of the wrong type ({error})") from error
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        problem = shortened(str(error), 100)
+        raise InputError(f"{manifest}: value missing or of the wrong type ({problem})") from error
     _check(manifest, bundle)
     return bundle
 
 
 def _check(manifest: Path, bundle: Bundle) -> None:
+    size = bundle.framing.size
+    corners = [value for anchor in bundle.framing.anchors for value in anchor]
     requirements = {
+        "name": (_is_name(bundle.name), f"1..{_LONGEST_NAME} printable characters"),
+        "architecture": (_is_name(bundle.architecture), f"1..{_LONGEST_NAME} printable characters"),
         "labels": (
             _are_labels(bundle.labels),
             f"2..{_MOST_LABELS} different words like {', '.join(LABELS)}, but not {UNKNOWN}",
         ),
-        "input_size": (12 <= bundle.input_size <= bundle.framing.size, "12..the framing's size"),
-        "std": (math.isfinite(bundle.std) and bundle.std > 0, "a positive number"),
+        "input_size": (12 <= bundle.input_size <= size, "12..the framing's size"),
+        "std": (0.001 <= bundle.std <= 1000, "0.001..1000"),
         "mean": (0 <= bundle.mean <= 1, "0..1"),
         "framing": (
-            all(math.isfinite(value) for anchor in bundle.framing.anchors for value in anchor),
-            "finite numbers",
+            size <= _LARGEST_SIDE
+            and all(abs(value) <= 10 * size for value in corners)
+            and len(set(bundle.framing.anchors)) > 1,
+            f"a size up to {_LARGEST_SIDE}, and different points within ten times of it",
         ),
-        "temperature": (0 < bundle.temperature < math.inf, "a positive number"),
+        "temperature": (0.001 <= bundle.temperature <= 1000, "0.001..1000"),
         "reject_threshold": (0 <= bundle.reject_threshold <= 1, "0..1"),
-        "sha256": (ONNX in bundle.sha256, f"an entry for {ONNX}"),
+        "sha256": (
+            ONNX in bundle.sha256 and set(bundle.sha256) <= set(_FILES),
+            f"an entry for {ONNX}, and others only for {', '.join(_FILES[1:])}",
+        ),
     }
     for name, (fulfilled, expected) in requirements.items():
         if not fulfilled:
             raise InputError(
-                f"{manifest}: {name} is {getattr(bundle, name)!r}, expected {expected}"
+                f"{manifest}: {name} is {shown(getattr(bundle, name))}, expected {expected}"
             )
 
 
 def _labels(found: object) -> tuple[Any, ...]:
     if not isinstance(found, list):
-        raise ValueError(f"labels are {found!r}, expected a list")
+        raise ValueError(f"labels are {shown(found)}, expected a list")
     return tuple(found)
 
 
 def _are_labels(labels: tuple[Any, ...]) -> bool:
     return all(map(_is_label, labels)) and 2 <= len(set(labels)) == len(labels) <= _MOST_LABELS
+
+
+def _is_name(name: str) -> bool:
+    return name.isprintable() and 0 < len(name) <= _LONGEST_NAME
 
 
 def _is_label(label: object) -> bool:
@@ -250,13 +265,14 @@ def _is_label(label: object) -> bool:
 
 
 def _verify(path: Path, expected: str) -> None:
+    check_file(path, MOST_BYTES)
     try:
         found = _sha256(path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     if found != expected:
         raise InputError(
-            f"{path}: sha256 is {found[:12]}..., bundle.json says {expected[:12]}...; "
+            f"{path}: sha256 is {found[:12]}..., bundle.json says {shortened(expected, 15)}; "
             "the file is damaged or was replaced"
         )
 

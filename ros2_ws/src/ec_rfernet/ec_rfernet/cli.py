@@ -7,12 +7,20 @@ progress, and the exit codes.
 from __future__ import annotations
 
 import argparse
+import errno
 import io
+import math
 import os
+import re
+import resource
+import select
+import stat
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn, TextIO
 
 from ec_rfernet.errors import InputError
 
@@ -25,56 +33,246 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
+_SLOW_READER_S = 0.05  # nothing is lost of what a reader takes so soon
+
+
+class _Lossy(io.FileIO):
+    """A standard stream of which nothing but text is lost when nobody reads any more.
+
+    That is a closed pipe or terminal, a full disk, and who reads too slowly.
+    """
+
+    _patience_s = _SLOW_READER_S
+
+    def write(self, data: Any) -> int:
+        size = len(memoryview(data))
+        with suppress(OSError):
+            ready = select.select((), (self,), (), self._patience_s)[1]
+            self._patience_s = _SLOW_READER_S if ready else 0.0  # once is enough
+            if ready:
+                return super().write(data) or size
+        return size
+
+
 def write_any_text() -> None:
     """Lets stdout write a question mark for what its encoding does not have, as ``ls`` does.
 
-    An 8-bit locale has few letters, and the name of a file may be no text at all.
+    An 8-bit locale has few letters, and the name of a file may be no text at all. What stderr
+    cannot write is lost: a complaint must not become another one.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+    if sys.stderr is sys.__stderr__:  # which a test may have replaced
+        sys.stderr = lossy(2, sys.stderr)
 
 
-def exit_code(name: str, work: Callable[[], None]) -> int:
+def outlive_terminal() -> None:
+    """Lets this process go on when its terminal, or what reads its output, is gone or stands still.
+
+    For programs that are no command whose output is their result. To be called first: a
+    standard stream that was closed would lend its number to another file.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    for number in (1, 2):
+        _never_wait(number)
+    write_any_text()
+    if sys.stdout is sys.__stdout__:
+        sys.stdout = lossy(1, sys.stdout)
+
+
+def lossy(number: int, stream: TextIO | None, owned: bool = False) -> TextIO:
+    """A text stream that never complains of what cannot be written, and never waits for long.
+
+    Args:
+        number: file descriptor.
+        stream: whose encoding it has.
+        owned: whether the descriptor is closed with it.
+    """
+    buffer = io.BufferedWriter(_Lossy(number, "wb", closefd=owned))
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    errors = "backslashreplace" if number == 2 else "replace"
+    return io.TextIOWrapper(buffer, encoding, errors, line_buffering=True)
+
+
+def _never_wait(number: int) -> None:
+    """Lets writes fail where they would wait for a reader, for this process alone."""
+    mode = os.fstat(number).st_mode
+    if not (stat.S_ISFIFO(mode) or os.isatty(number)):
+        return
+    flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY
+    with suppress(OSError):  # of another user, after `su`
+        own = os.open(f"/proc/self/fd/{number}", flags)
+        os.dup2(own, number)
+        os.close(own)
+
+
+_OF_A_COMMAND = (700, 150)  # with room to spare
+
+
+def exit_code(
+    name: str,
+    work: Callable[[], int | None],
+    mistakes: tuple[type[Exception], ...] = (),
+) -> int:
     """Does the work of a program.
 
     Args:
         name: of the program, before each message.
-        work: what it does.
+        work: what it does; may return an exit code of its own.
+        mistakes: what bad input raises besides `InputError`.
 
     Returns:
-        0 on success, 2 after one clear line on bad input, 130 on Ctrl-C.
+        0 on success, 2 after one clear line on bad input, a full disk or too little memory,
+        130 on Ctrl-C.
     """
     write_any_text()
     try:
-        work()
+        if sys.stdout is None:
+            raise OSError(errno.EBADF, "is closed")
+        check_limits(*_OF_A_COMMAND)
+        code = work() or 0
         sys.stdout.flush()
-    except BrokenPipeError:  # ``| head`` has seen enough; Python would write the rest at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except InputError as error:
-        return _fail(name, str(error))
-    except OSError as error:
-        return _fail(name, f"{error.filename or 'output'}: {error.strerror or error}")
-    except UnicodeEncodeError as error:  # of a file: to stdout anything can be written
-        return _fail(
-            name,
-            f"a name has letters that the locale's encoding {error.encoding} does not have; "
-            "start it with LC_ALL=C.UTF-8",
-        )
+    except BrokenPipeError:  # ``| head`` has seen enough
+        _abandon_output()
+        code = 0
     except KeyboardInterrupt:
         print(file=sys.stderr)
-        return 130
-    return 0
+        code = 130
+    except Exception as error:
+        text = str(error) if isinstance(error, (InputError, *mistakes)) else _complaint(error)
+        if text is None:
+            raise
+        if isinstance(error, OSError) and error.filename is None:
+            _abandon_output()
+        print(f"{name}: {' '.join(text.split())}", file=sys.stderr)
+        code = 2
+    return code
+
+
+def _complaint(error: Exception) -> str | None:
+    """One line about what went wrong; None where it is a fault of the program."""
+    if text := shortage(error):
+        return text
+    if isinstance(error, UnicodeEncodeError):  # of a file: to stdout anything can be written
+        return (
+            f"a name has letters that the locale's encoding {error.encoding} does not have; "
+            "start it with LC_ALL=C.UTF-8"
+        )
+    if isinstance(error, OSError):
+        return f"{error.filename or 'output'}: {error.strerror or error}"
+    return None
+
+
+def _abandon_output() -> None:
+    """What could not be written would be tried again when Python ends, and fail again."""
+    if sys.stdout is not None:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+# What this process is given.
+
+_LEAST_DESCRIPTORS, _ENOUGH_DESCRIPTORS = 64, 4096
+_LIMITS = ("memory.max", "memory/memory.limit_in_bytes")  # of control groups, 2 and 1
+
+
+def check_limits(addresses_mb: int, memory_mb: int) -> None:
+    """Takes as much as may be had, and sees that it suffices.
+
+    Libraries in C++ that get too little end the process, each with words of its own.
+
+    Args:
+        addresses_mb: of address space, 10^6 bytes; every core takes 100 more.
+        memory_mb: of memory, 10^6 bytes.
+
+    Raises:
+        InputError: it does not suffice.
+    """
+    descriptors = _raised(resource.RLIMIT_NOFILE, _ENOUGH_DESCRIPTORS)
+    if descriptors < _LEAST_DESCRIPTORS:
+        raise InputError(
+            f"there may be {descriptors} file descriptors (ulimit -n), expected at least "
+            f"{_LEAST_DESCRIPTORS}"
+        )
+    addresses_mb += 100 * len(os.sched_getaffinity(0))
+    allowed = _raised(resource.RLIMIT_AS, addresses_mb * 10**6)
+    if allowed < addresses_mb * 10**6:
+        raise InputError(
+            f"there may be {allowed / 1e6:.0f} MB of address space (ulimit -v), expected at least "
+            f"{addresses_mb} MB"
+        )
+    allowed = container_memory()
+    if allowed < memory_mb * 10**6:
+        raise InputError(
+            f"the container may have {allowed / 1e6:.0f} MB of memory, expected at least "
+            f"{memory_mb} MB"
+        )
+
+
+def _raised(limit: int, enough: int) -> float:
+    """A limit of this process, raised where that is allowed."""
+    soft, hard = (math.inf if each == resource.RLIM_INFINITY else each
+                  for each in resource.getrlimit(limit))  # fmt: skip
+    if soft < min(enough, hard):
+        soft = min(enough, hard)
+        resource.setrlimit(limit, (int(soft), -1 if hard == math.inf else int(hard)))
+    return soft
+
+
+def container_memory(root: Path = Path("/")) -> float:
+    """How much memory the control group of this process may have, bytes; infinite if unlimited."""
+    found = [math.inf]
+    with suppress(OSError, ValueError):
+        for line in (root / "proc/self/cgroup").read_text().splitlines():
+            _, kinds, place = line.split(":", 2)
+            limit = _LIMITS[kinds == "memory"]
+            if kinds not in ("", "memory"):
+                continue
+            group = root / "sys/fs/cgroup" / limit.rpartition("/")[0]
+            for folder in (group, *_each(group, place.strip("/"))):
+                with suppress(OSError, ValueError):  # a container sees its own group at the root
+                    found.append(float((folder / Path(limit).name).read_text()))
+    return min(found)
+
+
+def _each(group: Path, place: str) -> list[Path]:
+    """The folders of a group and of those it is in."""
+    parts = Path(place).parts
+    return [group.joinpath(*parts[:count]) for count in range(1, len(parts) + 1)]
+
+
+_SHORT_OF_MEMORY = re.compile(
+    r"cannot allocate memory|out ?of ?memory|insufficient memory|failed to map segment"
+    r"|can't start new thread|bad_alloc|failed to allocate|unable to allocate",
+    re.IGNORECASE,
+)
+
+
+def shortage(error: BaseException | None) -> str | None:
+    """What this machine lacks, in one sentence, if that is why something has failed.
+
+    Args:
+        error: with what it was raised from.
+    """
+    while error is not None:
+        number = getattr(error, "errno", None)
+        if number in (errno.EMFILE, errno.ENFILE):
+            return "there are too few file descriptors (ulimit -n); 256 are enough"
+        short = isinstance(error, MemoryError) or number == errno.ENOMEM
+        if short or _SHORT_OF_MEMORY.search(str(error)):
+            return "there is too little memory (ulimit -v, or the container's limit)"
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def tell(text: str) -> None:
     """Shows what is being done to somebody who watches, on one line; ``""`` takes it away."""
-    if sys.stderr.isatty():
+    if sys.stderr is not None and sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-
-
-def _fail(name: str, message: str) -> int:
-    print(f"{name}: {' '.join(message.split())}", file=sys.stderr)
-    return 2
 
 
 COMMANDS = {

@@ -13,13 +13,13 @@ import numpy as np
 
 from ec_rfernet import bundle as bundles
 from ec_rfernet.bundle import Bundle
-from ec_rfernet.datasets.pictures import decode
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces import DEFAULT_DETECTOR, DETECTORS, LEAST_SCORE
 from ec_rfernet.faces.face import Box, Face, FaceDetector
 from ec_rfernet.faces.framing import align, filling
 from ec_rfernet.faces.scales import MultiScaleDetector
 from ec_rfernet.labels import UNKNOWN, valence_arousal
+from ec_rfernet.picture_file import read_picture
 from ec_rfernet.runtimes import AUTO, open_classifier
 from ec_rfernet.runtimes.classifier import Classifier
 
@@ -98,7 +98,7 @@ class Model:
         Raises:
             InputError: no such image, not a picture, or a file that cannot be read.
         """
-        picture = read_image(Path(image)) if isinstance(image, str | Path) else _picture(image)
+        picture = _read(image) if isinstance(image, str | Path) else _picture(image)
         bundle = self.bundle
         faces = [filling(picture, bundle.framing)] if whole else self.detector.detect(picture)
         crops = np.empty((len(faces), bundle.input_size, bundle.input_size), np.uint8)
@@ -154,19 +154,8 @@ def load(
     return Model(classifier, MultiScaleDetector(partial(DETECTORS.make, detector), min_score))
 
 
-def read_image(path: Path) -> np.ndarray:
-    """A picture file as uint8 [H, W, 3] BGR.
-
-    Raises:
-        InputError: not a picture, or the file cannot be read.
-    """
-    try:
-        image = decode(path.read_bytes(), cv2.IMREAD_COLOR)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    if image is None:
-        raise InputError(f"{path}: not a picture that can be read")
-    return image
+def _read(path: str | Path) -> np.ndarray:
+    return read_picture(Path(path), cv2.IMREAD_COLOR)
 
 
 def _picture(image: np.ndarray) -> np.ndarray:

@@ -4,11 +4,14 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from ec_rfernet import bundle, networks
+from ec_rfernet import bundle, networks, runtimes
 from ec_rfernet.errors import InputError
 from ec_rfernet.export import PARITY, parity, write_bundle
 from ec_rfernet.faces.framing import ANCHORS, FER2013
+from ec_rfernet.kernels.network import KernelNetwork, KernelProgram
 from ec_rfernet.runtimes import available, open_classifier
 from ec_rfernet.runtimes.torch_runtime import load_network
 
@@ -98,7 +101,7 @@ def test_a_bundle_runs_without_the_weights_that_it_was_exported_from(copy):
     [
         ({"format": 99}, "format is 99, expected 1"),
         ({"labels": ["happy"]}, "labels is .* expected 2..256 different words like angry"),
-        ({"std": 0}, "std is 0.0, expected a positive number"),
+        ({"std": 0}, r"std is 0.0, expected 0\.001\.\.1000"),
         ({"mean": 128}, "mean is 128.0, expected 0..1"),
         ({"temperature": -1}, "temperature is -1.0"),
         ({"reject_threshold": 2}, "reject_threshold is 2.0, expected 0..1"),
@@ -107,9 +110,28 @@ def test_a_bundle_runs_without_the_weights_that_it_was_exported_from(copy):
         ({"framing": {"size": 48}}, "wrong type"),
         (
             {"framing": {"size": 48, **{name: ["nan", 1] for name in ANCHORS}}},
-            "expected finite numb",
+            "expected a size up to 1024",
         ),
         ({"sha256": {}}, "sha256 is {}, expected an entry for model.onnx"),
+        ({"sha256": {"model.onnx": "", "/dev/zero": ""}}, "expected an entry for model.onnx, and"),
+        ({"sha256": {"model.onnx": "", "../x": ""}}, "and others only for model.int8.onnx"),
+        ({"input_size": float("inf")}, "wrong type"),
+        ({"mean": 10**4000}, "wrong type"),
+        ({"framing": []}, "wrong type"),
+        ({"name": "x" * 5000}, r"name is 'x+\.\.\.x+', expected 1\.\.100 printable characters"),
+        ({"name": "\x1b]0;title\x07"}, "expected 1..100 printable characters"),
+        ({"temperature": 1e-310}, "temperature is 1e-310, expected 0.001..1000"),
+        (
+            {"framing": {"size": 48, **{name: [1, 1] for name in ANCHORS}}},
+            "and different points within",
+        ),
+        (
+            {
+                "input_size": 40_000,
+                "framing": {"size": 40_000, **{name: [1, 2] for name in ANCHORS}},
+            },
+            "a size up to 1024",
+        ),
     ],
 )
 def test_a_foreign_manifest_is_refused(copy, changes, message):
@@ -118,11 +140,100 @@ def test_a_foreign_manifest_is_refused(copy, changes, message):
         bundle.load(copy)
 
 
+def with_network(copy, written, name, data):
+    """A bundle whose checksums are right, whatever the file holds."""
+    (copy / name).write_bytes(data)
+    return bundle.save(bundle.Bundle(**{**vars(written), "folder": copy}))
+
+
+def onnx_file(*steps, output):
+    """A network of the right input, and of the steps."""
+    from onnx import TensorProto, helper
+
+    source = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 44, 44])
+    result = helper.make_tensor_value_info(output, TensorProto.FLOAT, None)
+    graph = helper.make_graph(list(steps), "hostile", [source], [result])
+    opset = [helper.make_opsetid("", 17)]
+    return helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
+
+
+def sized(count):
+    """A network that asks for so many numbers in each of two dimensions."""
+    from onnx import TensorProto, helper
+
+    shape = helper.make_tensor("s", TensorProto.INT64, [2], [count, count])
+    return onnx_file(
+        helper.make_node("Constant", [], ["shape"], value=shape),
+        helper.make_node("ConstantOfShape", ["shape"], ["big"]),
+        helper.make_node("ReduceMean", ["big"], ["mean"], keepdims=0),
+        helper.make_node("Add", ["x", "mean"], ["sum"]),
+        helper.make_node("Exp", ["sum"], ["y"]),
+        output="y",
+    )
+
+
+def endless():
+    """A network that never answers."""
+    from onnx import TensorProto, helper
+
+    name = helper.make_tensor_value_info
+    body = helper.make_graph(
+        [helper.make_node("Identity", [a], [b]) for a, b in (("go", "on"), ("v", "w"))],
+        "body",
+        [name("i", TensorProto.INT64, []), name("go", TensorProto.BOOL, []),
+         name("v", TensorProto.FLOAT, None)],
+        [name("on", TensorProto.BOOL, []), name("w", TensorProto.FLOAT, None)],
+    )  # fmt: skip
+    yes = helper.make_tensor("t", TensorProto.BOOL, [], [True])
+    return onnx_file(
+        helper.make_node("Constant", [], ["yes"], value=yes),
+        helper.make_node("Loop", ["", "yes", "x"], ["y"], body=body),
+        output="y",
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: b"\xff" * 2_000_000, "model.onnx: not a network that can be run"),
+        (lambda: sized(100_000), "not a network that can be run|does not answer on onnxruntime"),
+        (lambda: sized(2**40), "not a network that can be run|does not answer on onnxruntime"),
+    ],
+    ids=["rubbish", "large", "absurd"],
+)
+def test_a_network_that_asks_for_anything_is_told_in_bounds(copy, written, make, message):
+    model = with_network(copy, written, "model.onnx", make())
+    with pytest.raises(InputError, match=message):
+        open_classifier(model, 1, "onnxruntime")
+
+
+def test_a_network_that_never_answers_is_told(copy, written, monkeypatch):
+    monkeypatch.setattr(runtimes, "LONGEST_S", 2)
+    model = with_network(copy, written, "model.onnx", endless())
+    with pytest.raises(InputError, match="does not answer on onnxruntime within 2 s and 1 GB"):
+        open_classifier(model, 1, "onnxruntime")
+
+
+@given(st.integers(8, 3000), st.integers(-(2**31), 2**31 - 1))
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_program_of_any_words_is_run_or_refused(written, tmp_path, place, word):
+    words = np.fromfile(written.file("model.program"), "<i4")
+    words[place] = word
+    words.tofile(tmp_path / "changed.program")
+    try:
+        network = KernelNetwork(KernelProgram.read(tmp_path / "changed.program"))
+        network.run(np.zeros((1, 1, 44, 44), np.uint8))
+    except (InputError, ValueError) as error:
+        assert "\n" not in str(error)
+
+
 def test_no_bundle(tmp_path):
     with pytest.raises(InputError, match="no model bundle here"):
         bundle.load(tmp_path)
     (tmp_path / bundle.MANIFEST).write_text("{")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="is not valid JSON"):
         bundle.load(tmp_path)
 
 

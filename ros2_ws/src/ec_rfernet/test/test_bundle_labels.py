@@ -51,9 +51,7 @@ def test_what_are_no_labels_is_refused(tmp_path, labels):
     folder = write(tmp_path / "bad", LABELS).folder
     manifest = json.loads((folder / bundle.MANIFEST).read_text())
     (folder / bundle.MANIFEST).write_text(json.dumps({**manifest, "labels": labels}))
-    with pytest.raises(
-        InputError, match=r"labels is \(.*\), expected 2\.\.256 different words like"
-    ):
+    with pytest.raises(InputError, match=r"labels is \(.*, expected 2\.\.256 different words like"):
         bundle.load(folder)
 
 

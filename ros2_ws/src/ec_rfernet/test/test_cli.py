@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import shutil
 import struct
 import subprocess
@@ -168,6 +169,23 @@ def test_predict_without_a_face(run_folder, tmp_path, capsys):
     assert "0 faces" in capsys.readouterr().out
 
 
+def test_predict_goes_on_after_a_picture_that_cannot_be_read(run_folder, collins, tmp_path, capsys):
+    pipe, name = tmp_path / "pipe.jpg", tmp_path / os.fsdecode(b"caf\xe9.png")
+    os.mkfifo(pipe)
+    (tmp_path / "cut.jpg").write_bytes(collins.read_bytes()[:2000])
+    (tmp_path / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    cv2.imencode(".png", cv2.imread(str(collins)))[1].tofile(os.fsencode(name))
+    bad = [tmp_path / "gone.png", pipe, tmp_path / "cut.jpg", tmp_path / "phone.heic", tmp_path]
+    pictures = [collins, *bad, name]
+    assert main(["predict", "--bundle", str(run_folder), *map(str, pictures)]) == 2
+    told = capsys.readouterr()
+    assert told.out.count(": 1 face") == 2
+    lines = told.err.splitlines()
+    for path, line in zip(bad, lines, strict=False):
+        assert line.startswith(f"ec-rfernet: {path}: ")
+    assert lines[len(bad) :] == ["ec-rfernet: 5 of 7 pictures could not be read, the others were"]
+
+
 def huge_png():
     """A few bytes that claim to be a picture of 100,000 x 100,000 pixels."""
 
@@ -201,7 +219,7 @@ def huge_png():
         (["train", "--root", "nowhere", "--out", "OUT"], "nowhere: no FER2013 here"),
         (["train", "--root", "nowhere", "--out", "OUT", "--epochs", "0"], "epochs is 0"),
         (["train", "--root", "nowhere", "--out", "/dev/null/x"], "/dev/null: is a file, expected"),
-        (["predict", "--bundle", "BUNDLE", "BOMB"], "bomb.png: not a picture that can be read"),
+        (["predict", "--bundle", "BUNDLE", "BOMB"], "bomb.png: is a PNG of 100000x100000 pixels"),
         (["summary", "--size", "0"], "--size is 0, expected 12..1024"),
         (["summary", "--size", "4000"], "--size is 4000, expected 12..1024"),
     ],

@@ -1,5 +1,7 @@
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,11 @@ from ec_rfernet.files import (
     can_be_made,
     check_place,
     held,
+    open_private,
     staged,
     temporary_folder,
     user_path,
+    write_bytes,
     write_text,
 )
 
@@ -153,3 +157,50 @@ def test_a_machine_without_temporary_files(monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
     with pytest.raises(InputError, match="no place for temporary files .*; set TMPDIR"):
         temporary_folder()
+
+
+def test_drafts_of_a_killed_program_are_removed_and_those_of_others_stay(tmp_path):
+    code = (
+        "import os, signal, sys; from pathlib import Path; from ec_rfernet.files import staged\n"
+        "with staged(Path(sys.argv[1])) as draft:\n"
+        "    (draft / 'people').touch(); print(flush=True); input()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    killed = subprocess.Popen(command, **pipes)
+    living = subprocess.Popen(command, **pipes)
+    for process in (killed, living):
+        process.stdout.readline()
+    killed.kill()
+    killed.wait()
+    drafts = list(tmp_path.iterdir())
+    for draft in drafts:
+        os.utime(draft, (0, 0))
+    write_text(tmp_path / "a", "text")
+    left = [path for path in tmp_path.iterdir() if path in drafts]
+    assert len(drafts) == 2
+    assert len(left) == 1
+    living.communicate(b"\n")
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "people"}
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_pictures_of_people_are_their_owners(tmp_path, old):
+    for name in ("written", "opened"):
+        if old:
+            (tmp_path / name).touch(0o666)
+    write_bytes(tmp_path / "written", b"1", private=True)
+    with open_private(tmp_path / "opened") as file:
+        file.write(b"2")
+    assert [path.stat().st_mode & 0o777 for path in tmp_path.iterdir()] == [0o600] * 2
+
+
+def test_a_disk_that_is_full_only_when_it_is_asked_is_told(tmp_path, monkeypatch):
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "a").write_text("old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_text(tmp_path / "a", "new")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]

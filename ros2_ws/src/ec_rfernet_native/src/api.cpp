@@ -45,4 +45,19 @@ EC_API void ec_rfernet_run(
   static_cast<Network*>(network)->run(pixels, static_cast<int>(images), logits);
 }
 
+// Results float [labels] of a coloured picture of [height * shrink][width * shrink] pixels, averaged
+// down and in the middle of a black square. `stride` bytes lie between its rows. 0: lack of memory.
+EC_API std::int64_t ec_rfernet_look(
+    void* network, const std::uint8_t* pixels, std::int64_t stride, std::int64_t height,
+    std::int64_t width, std::int64_t shrink, float* logits) {
+  const View view{
+      pixels, stride, static_cast<int>(height), static_cast<int>(width), static_cast<int>(shrink)};
+  try {
+    static_cast<Network*>(network)->look(view, logits);
+    return 1;
+  } catch (const std::exception&) {
+    return 0;
+  }
+}
+
 EC_API void ec_rfernet_close(void* network) { delete static_cast<Network*>(network); }

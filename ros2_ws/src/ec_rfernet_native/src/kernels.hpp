@@ -491,10 +491,15 @@ EC_INLINE void mix_vectors(const Pointwise& op, Word* arena, const Strip& strip,
     mix_vectors<Kind, kPlanes, kVectors - 1>(op, arena, strip, vectors);
 }
 
+constexpr int kNearest = 28 << 10;  // bytes of a strip's inputs, for the first-level cache
+constexpr int kLeast = 4;           // vectors of a strip: fewer sums would wait for each other
+
 // Vectors may reach into the next row: those that come later mend it.
 template <class Kind, bool kPlanes>
 EC_INLINE void mix(const Pointwise& op, Word* arena, const Strip& all, int vectors) {
-  const int strips = (vectors + Kind::kStrip - 1) / Kind::kStrip;  // as even as can be
+  const int fitting = kNearest / (static_cast<int>(sizeof(Word)) * Kind::kLanes * op.inputs);
+  const int most = fitting < kLeast ? kLeast : fitting < Kind::kStrip ? fitting : Kind::kStrip;
+  const int strips = (vectors + most - 1) / most;  // as even as can be
   for (int s = 0; s < strips; ++s) {
     const int first = vectors * s / strips, next = vectors * (s + 1) / strips;
     const Strip strip{
@@ -592,16 +597,91 @@ void enlarge(const Enlarge& op, Word* arena) {
   }
 }
 
+// A row of averages, as floats; `sums` is room. The sums of pixels are made from every byte on, of
+// which only those of whole pixels are read.
+EC_INLINE void average(const View& view, int row, std::uint16_t* sums, float* target) {
+  constexpr float kWhole = 12582912.0f;  // 1.5 * 2^23 leaves no bits for a fraction
+  const std::uint8_t* source = view.pixels + row * view.shrink * view.stride;
+  for (int x = 0; x < view.row(); ++x) sums[x] = source[x];
+  for (int i = 1; i < view.shrink; ++i)
+    for (int x = 0; x < view.row(); ++x)
+      sums[x] = static_cast<std::uint16_t>(sums[x] + source[i * view.stride + x]);
+  const int last = view.row() - View::kColours * (view.shrink - 1);
+  for (int x = 0; x < last; ++x) target[x] = sums[x];
+  if (view.shrink == 1) return;
+  for (int i = 1; i < view.shrink; ++i)
+    for (int x = 0; x < last; ++x) target[x] += static_cast<float>(sums[x + i * View::kColours]);
+  const float share = 1 / static_cast<float>(view.shrink * view.shrink);
+  const float upwards = view.shrink == 2 ? 0.125f : 0;  // ties, as OpenCV rounds them
+  for (int x = 0; x < last; ++x) target[x] = target[x] * share + upwards + kWhole - kWhole;
+}
+
+// Two neighbours of a place, of which one or both may be outside, where all is black.
+struct Neighbours {
+  int first, second;
+  float one, other;  // their shares
+
+  Neighbours() = default;
+  EC_INLINE Neighbours(int place, int length) {
+    const int whole = place >> View::kBits;
+    const float beyond = static_cast<float>(place - (whole << View::kBits)) / (1 << View::kBits);
+    const bool near = whole >= 0 && whole < length, far = whole >= -1 && whole + 1 < length;
+    second = far ? whole + 1 : near ? whole : 0, first = near ? whole : second;
+    one = near ? 1 - beyond : 0, other = far ? beyond : 0;
+  }
+};
+
+template <class Kind>
+void letterbox(const View& view, int side, std::uint8_t* target, Word* room) {
+  using Pixel = Vectors<4>::Floats;
+  typedef std::uint8_t Levels __attribute__((vector_size(4)));
+  constexpr int kColours = View::kColours;
+  const int step = kColours * view.shrink, apart = view.row() + kAlign;
+  auto* sums = reinterpret_cast<std::uint16_t*>(room);
+  float* averages[2] = {
+      reinterpret_cast<float*>(room + apart), reinterpret_cast<float*>(room + 2 * apart)};
+  int there[2] = {-1, -1};  // which rows these are
+  Neighbours columns[kMostSide];
+  for (int x = 0; x < side; ++x) columns[x] = {view.place(x, side, view.width), view.width};
+  std::memset(target, 0, static_cast<std::size_t>(side) * side * kColours);
+  for (int y = 0; y < side; ++y) {
+    const Neighbours rows(view.place(y, side, view.height), view.height);
+    if (rows.one + rows.other == 0) continue;
+    for (const int wanted : {rows.first, rows.second})
+      if (there[wanted % 2] != wanted) {
+        average(view, wanted, sums, averages[wanted % 2]);
+        there[wanted % 2] = wanted;
+      }
+    const auto* first = reinterpret_cast<const Word*>(averages[rows.first % 2]);
+    const auto* second = reinterpret_cast<const Word*>(averages[rows.second % 2]);
+    std::uint8_t* next = target + static_cast<std::size_t>(y) * side * kColours;
+    for (int x = 0; x < side; ++x, next += kColours) {
+      const Neighbours& column = columns[x];
+      if (column.one + column.other == 0) continue;
+      const int left = column.first * step, right = column.second * step;
+      const Pixel above =
+          column.one * load<Pixel>(first + left) + column.other * load<Pixel>(first + right);
+      const Pixel below =
+          column.one * load<Pixel>(second + left) + column.other * load<Pixel>(second + right);
+      const Pixel value = rows.one * above + rows.other * below + 0.5f;
+      const Levels levels =
+          __builtin_convertvector(__builtin_convertvector(value, Vectors<4>::Words), Levels);
+      std::memcpy(next, &levels, kColours);
+    }
+  }
+}
+
 template <class Kind, class Simd>
 constexpr Kernels kernels(const char* path) {
   Kernels found{path,       Kind::kUnit, Kind::kMost, Kind::kSourceBias, convolve<Kind, Simd>,
                 pool<Kind>, mean<Kind>,  scale<Kind>, add<Kind>,         nullptr,
-                nullptr,    nullptr,     nullptr};
+                nullptr,    nullptr,     nullptr,    nullptr};
   if constexpr (Kind::kUnit == 1) {
     found.depthwise = depthwise<Kind>;
     found.pointwise = pointwise<Kind>;
     found.separable = separable<Kind>;
     found.enlarge = enlarge<Kind>;
+    found.letterbox = letterbox<Kind>;
   }
   return found;
 }

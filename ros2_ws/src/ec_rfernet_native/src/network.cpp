@@ -195,4 +195,11 @@ void Network::run(const std::uint8_t* pixels, int images, float* logits) {
   }
 }
 
+void Network::look(const View& view, float* logits) {
+  square_.resize(static_cast<std::size_t>(program_.side) * program_.side * View::kColours);
+  rows_.resize(static_cast<std::size_t>(view.room()));
+  kernels_.letterbox(view, program_.side, square_.data(), rows_.data());
+  run(square_.data(), 1, logits);
+}
+
 }  // namespace ec_rfernet

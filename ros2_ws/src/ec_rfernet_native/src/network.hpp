@@ -105,6 +105,9 @@ class Network {
   // Results float [images][labels] of pixels [images][side][side][colours].
   void run(const std::uint8_t* pixels, int images, float* logits);
 
+  // The results of a picture in a black square. Only of networks that take colours.
+  void look(const View& view, float* logits);
+
  private:
   Word* pack(Convolution& op, Word* to) const;
 
@@ -117,6 +120,8 @@ class Network {
   std::size_t arena_ = 0;                 // words of it
   std::unique_ptr<Word[], Free> memory_;  // the arena, room for results, then the packed weights
   std::vector<float> values_;
+  std::vector<std::uint8_t> square_;
+  std::vector<Word> rows_;  // room to fill it
 };
 
 }  // namespace ec_rfernet

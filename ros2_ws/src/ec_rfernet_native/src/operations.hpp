@@ -142,6 +142,34 @@ struct Enlarge {
   Places sources, adds, targets;
 };
 
+// A coloured picture, to be averaged down by a whole number and brought into the middle of a black
+// square, between whose pixels values are interpolated. It is rounded as OpenCV rounds, so that
+// detectors see the same. A pixel has three bytes.
+struct View {
+  static constexpr int kColours = 3;
+  static constexpr int kBits = 5;  // of the fraction of a place
+
+  const std::uint8_t* pixels;
+  std::int64_t stride;  // bytes from one row to the next
+  int height, width;    // after averaging
+  int shrink;           // at most 256, so that 16 bits hold the sum of so many bytes
+
+  EC_INLINE int row() const { return kColours * shrink * width; }  // bytes that are looked at
+
+  // Where a pixel of the square is in the averaged picture, along one axis.
+  EC_INLINE int place(int pixel, int side, int length) const {
+    constexpr int kFine = 5;  // more bits of what is added up
+    const int longer = height > width ? height : width;
+    const double unit = 1 << (kBits + kFine);
+    const double start = (length - longer) * 0.5 * unit;
+    const double way = pixel * (static_cast<double>(longer) / side) * unit;
+    return (static_cast<int>(start) + (1 << (kFine - 1)) + static_cast<int>(way + 0.5)) >> kFine;
+  }
+
+  // Words that are needed meanwhile: sums of a row, and two rows of averages.
+  std::int64_t room() const { return 3 * (static_cast<std::int64_t>(row()) + kAlign); }
+};
+
 // How the outputs of a convolution are divided: evenly, in multiples of a plane's channels.
 struct Blocks {
   int outputs, unit, most;
@@ -165,6 +193,8 @@ struct Kernels {
   void (*pointwise)(const Pointwise&, Word* arena);
   void (*separable)(const Separable&, Word* arena, Word* room);
   void (*enlarge)(const Enlarge&, Word* arena);
+  // Writes [side][side][colours].
+  void (*letterbox)(const View&, int side, std::uint8_t* target, Word* room);
 };
 
 }  // namespace ec_rfernet

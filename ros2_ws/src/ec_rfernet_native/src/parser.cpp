@@ -13,7 +13,7 @@ namespace {
 
 constexpr Word kMagic = 0x45435246;
 constexpr Word kVersion = 1;
-constexpr Word kMostWords = 1 << 26;
+constexpr Word kMostWords = 1 << 22;  // of memory; the largest of our networks has a quarter
 constexpr Word kMostCount = 1 << 16;
 
 class Reader {

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event, Thread
 
 import rclpy
 from ament_index_python.packages import get_package_prefix, get_package_share_directory
@@ -23,21 +24,26 @@ from ec_rfernet.errors import InputError
 from ec_rfernet.files import temporary_folder
 from fer_bringup import arguments as command_line
 from fer_bringup.arguments import RobotOptions, RobotSettings
-from fer_bringup.assembly import Part, default_file, parameter_file, parts
+from fer_bringup.assembly import Part, check_parameter_file, default_file, parameter_file, parts
 from fer_bringup.clip.make_clip import clip_path, ensure_clip_for
 from fer_bringup.film import VOICE
 from fer_bringup.journal import Journal, Screen
 from fer_bringup.recorder_node import FilmRecorder
+from fer_bringup.supervisor import DELAY_S, Restarts
 from fer_bringup.view_node import ViewNode
+from fer_common.entry import ENDS_WITH
 from fer_common.runner import (
     GRACE_S,
     OPEN,
     StartError,
     StopRequest,
+    add,
     fast_executor,
     initialise,
+    rest,
     settle_memory,
     spin,
+    spin_once,
     start,
     why_open,
 )
@@ -55,11 +61,19 @@ class Companions:
     Args:
         commands: the command line of each, by the name of its node.
         tell: called with a line for the user.
+        respawn: whether one that fails is started again, see `fer_bringup.supervisor.Restarts`.
     """
 
-    def __init__(self, commands: Mapping[str, Sequence[str]], tell: Callable[[str], None]) -> None:
-        self._tell = tell
-        self._running = {name: subprocess.Popen(line) for name, line in commands.items()}
+    def __init__(
+        self,
+        commands: Mapping[str, Sequence[str]],
+        tell: Callable[[str], None],
+        respawn: bool = True,
+    ) -> None:
+        self._commands, self._tell, self._respawn = commands, tell, respawn
+        self._restarts = {name: Restarts() for name in commands}
+        self._due: dict[str, float] = {}  # when one is started again
+        self._running = {name: self._started(name) for name in commands}
         self._failed: str | None = None
 
     def have_failed(self) -> bool:
@@ -69,11 +83,23 @@ class Companions:
             if code is None:
                 continue
             del self._running[name]
-            if code == COULD_NOT_START:
+            restarts = self._restarts[name]
+            if code == COULD_NOT_START and not restarts.count:
                 self._failed = name
-            else:
-                self._tell(f"{name} has ended with exit code {code}; the robot goes on")
+                continue
+            follows = "the robot goes on"
+            if code != 0 and self._respawn and restarts.allowed():
+                follows += f", and starts it again in {DELAY_S:g} s"
+                self._due[name] = time.monotonic() + DELAY_S
+            self._tell(f"{name} has ended with exit code {code}; {follows}")
+        for name in [name for name, at in self._due.items() if time.monotonic() >= at]:
+            del self._due[name]
+            self._running[name] = self._started(name)
         return self._failed is not None
+
+    def _started(self, name: str) -> subprocess.Popen[bytes]:
+        environment = os.environ | {ENDS_WITH: str(os.getpid())}
+        return subprocess.Popen(self._commands[name], env=environment)
 
     def check(self) -> None:
         """Complains about what `have_failed`.
@@ -122,67 +148,65 @@ _PATIENCE_S = 15.0  # a response may take so long after the last frame
 def run(arguments: Sequence[str] | None = None) -> int:
     """The whole program; see `fer_bringup.robot.main`."""
     share = Path(get_package_share_directory("fer_bringup"))
+    code, lines = 0, list[str]()
     try:
         options = command_line.read(arguments, share / "config" / "robot.yaml")
         ensure_clip_for(options.settings.camera, partial(print, flush=True))
-        lines = _perform(options, share / "urdf" / "humanoid.urdf")
+        _perform(options, share, lines)
     except (InputError, ParameterError, StartError) as error:
         print(error, file=sys.stderr)
-        return 2
+        code = 2
     except KeyboardInterrupt:  # while the clip was made
         return 0
-    _tell("\n".join(["", *lines]))
-    return 0
+    if lines:
+        print("\n".join(["", *lines]), flush=True)
+    return code
 
 
-def _tell(text: str) -> None:
-    """Prints, if anybody reads."""
-    try:
-        print(text, flush=True)
-    except OSError:
-        # What could not be written would be tried again when Python ends, and fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _perform(options: RobotOptions, urdf: Path) -> list[str]:
-    """Runs the robot; what to tell at the end."""
+def _perform(options: RobotOptions, share: Path, lines: list[str]) -> None:
+    """Runs the robot; adds what to tell at the end, also where the video cannot be completed."""
     settings, folder = options.settings, options.video
     everybody = parts(settings, clip_path(), folder / VOICE if folder else None)
+    check_parameter_file(settings, everybody, share / "config" / "robot.yaml")
     robot = [part for part in everybody if part.target]
     watching = {p.executable: command(p, settings) for p in everybody if not p.target}
     with ExitStack() as stack:
         show = stack.enter_context(_screen(options.view))
         executor, stop = stack.enter_context(_ros(settings, robot))
-        companions = stack.enter_context(closing(Companions(watching, show.line)))
+        companions = stack.enter_context(closing(Companions(watching, show.line, settings.respawn)))
         crew = stack.enter_context(closing(_Crew(executor)))
+        aside = stack.enter_context(closing(_Aside()))
         view = ViewNode(show)
-        crew.add(view)
+        aside.add(view)
         if reason := why_open():
             show.line(f"{OPEN}: {reason}")
         if folder is not None:
             show.line(f"recording to {folder}: pictures of people, and what is said")
-            recorder = FilmRecorder(folder, urdf, view.journal)
-            crew.add(recorder)
+            recorder = FilmRecorder(folder, share / "urdf" / "humanoid.urdf", view.journal)
+            aside.add(recorder)
             stack.enter_context(closing(recorder))
-        for part in robot:
-            if stop or companions.have_failed():
-                break
-            show.line(f"starting {part.executable}")
-            node = _create(part)
-            crew.add(node)
-            if part.lifecycle and settings.autostart:
-                start(node)
-        settle_memory()
-        finish = _Finish(crew, companions, view.journal)
-        # The behaviour's last order, to rest, is carried out by nodes that still work.
-        spin(executor, crew.named("behavior_node"), stop, finish)
-        if stop.count < 2:
-            spin(executor, crew.nodes, stop, finish)
+        aside.begin()
+        try:
+            for part in robot:
+                if stop or companions.have_failed():
+                    break
+                show.line(f"starting {part.executable}")
+                node = _create(part)
+                crew.add(node)
+                if part.lifecycle and settings.autostart:
+                    start(node)
+            settle_memory()
+            finish = _Finish(crew, companions, view.journal)
+            # The behaviour's last order, to rest, is carried out by nodes that still work.
+            spin(executor, crew.named("behavior_node"), stop, finish)
+        finally:  # whatever the reason for the end: what moves comes to rest
+            if stop.count < 2:
+                rest(executor, crew.nodes, stop)
         companions.check()
-        lines = view.journal.summary().lines()
+        aside.stop()
+        lines += view.journal.summary().lines()
         if options.profile:
             lines += ["", *crew.profile()]
-        return lines
 
 
 def _screen(view: str) -> AbstractContextManager[Screen]:
@@ -243,7 +267,7 @@ class _Crew:
     def add(self, node: Node) -> None:
         """Spins the node from now on."""
         self.nodes.append(node)
-        self._executor.add_node(node)
+        add(self._executor, node)
 
     def named(self, name: str) -> list[Node]:
         """The node of a name, or none."""
@@ -263,6 +287,42 @@ class _Crew:
         for node in reversed(self.nodes):
             self._executor.remove_node(node)
             node.destroy_node()
+
+
+class _Aside:
+    """Spins nodes that only watch, in a thread of their own: they cannot hold up what moves."""
+
+    def __init__(self) -> None:
+        self._executor = fast_executor()
+        self._crew = _Crew(self._executor)
+        self._over = Event()
+        self._thread = Thread(target=self._spin, name="view", daemon=True)
+
+    def add(self, node: Node) -> None:
+        """Spins the node, too; before `begin`."""
+        self._crew.add(node)
+
+    def begin(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread; a view that hangs is left behind after a while."""
+        self._over.set()
+        if self._thread.is_alive():
+            self._executor.wake()
+            self._thread.join(GRACE_S)
+
+    def close(self) -> None:
+        """Ends the thread, and destroys the nodes."""
+        self.stop()
+        if not self._thread.is_alive():
+            self._crew.close()
+            self._executor.shutdown(timeout_sec=1.0)
+
+    def _spin(self) -> None:
+        while not self._over.is_set():
+            spin_once(self._executor, 0.1)
 
 
 class _Finish:
@@ -285,5 +345,6 @@ class _Finish:
         waited = time.monotonic() - self._since
         if waited < _SETTLE_S:
             return False
-        self._crew.dismiss("fer_node")  # it would complain that no images come
+        for name in ("supervisor", "fer_node"):  # they would complain that no images come
+            self._crew.dismiss(name)
         return waited > _PATIENCE_S or not self._journal.responding

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ec_rfernet.errors import InputError
+from ec_rfernet.errors import InputError, writable
 from ec_rfernet.files import user_path
 from robot_behavior.robots import FORMER_NAMES, ROBOTS, describe_robots
 from robot_behavior.speech import DEFAULT_VOICE, VOICES
+
+
+def _check_text(name: str, value: str) -> None:
+    """Refuses names that are no UTF-8: ROS has no place for them, and OpenCV writes none."""
+    if writable(value) != value:
+        raise InputError(
+            f"argument '{name}' is '{writable(value)}', which is no UTF-8; rename the file, or "
+            "make a link to it that has another name"
+        )
 
 
 @dataclass(frozen=True)
@@ -36,8 +46,9 @@ class Argument:
         """The value.
 
         Raises:
-            InputError: it is not one of the choices.
+            InputError: it is not one of the choices, or no text.
         """
+        _check_text(self.name, value)
         if self.choices and value not in self.choices:
             if value in self.former:
                 now = self.former[value]
@@ -92,6 +103,12 @@ ARGUMENTS = (
     ),
     Argument("params_file", "", "YAML with the parameters of the nodes; empty: the installed one"),
     Argument("autostart", "true", "whether lifecycle nodes activate themselves", ("true", "false")),
+    Argument(
+        "respawn",
+        "true",
+        "whether a node that has ended is started again, at most 5 times within 120 s",
+        ("true", "false"),
+    ),
     Argument("namespace", "", "namespace of all nodes"),
     Argument(
         "log_level",
@@ -102,7 +119,7 @@ ARGUMENTS = (
 )
 """In the order in which they are documented."""
 
-_SWITCHES = ("viewer", "record", "record_images", "network", "autostart")
+_SWITCHES = ("viewer", "record", "record_images", "network", "autostart", "respawn")
 
 
 @dataclass(frozen=True)
@@ -121,6 +138,7 @@ class RobotSettings:
     network: bool
     params_file: Path
     autostart: bool
+    respawn: bool
     namespace: str
     log_level: str
 
@@ -136,11 +154,32 @@ class RobotSettings:
             InputError: a value is not allowed, or the parameter file does not exist.
         """
         found: dict[str, Any] = {a.name: a.checked(values[a.name]) for a in ARGUMENTS}
+        _check_name("namespace", found["namespace"], _NAMESPACE)
+        _check_name("image_topic", found["image_topic"], _TOPIC)
         params_file = user_path(found["params_file"] or config)
         if not params_file.is_file():
             raise InputError(f"argument 'params_file': there is no file {params_file}")
         switches = {name: found[name] == "true" for name in _SWITCHES}
         return cls(**found | switches | {"params_file": params_file})
+
+
+# What ROS allows: https://design.ros2.org/articles/topic_and_service_names.html
+
+_TOKEN = r"(?!\w*__)[A-Za-z_]\w*"
+_NAMESPACE = re.compile(rf"(/?{_TOKEN}(/{_TOKEN})*)?/?", re.ASCII)
+_TOPIC = re.compile(rf"(~?/)?{_TOKEN}(/{_TOKEN})*", re.ASCII)
+
+
+def _check_name(argument: str, name: str, allowed: re.Pattern[str]) -> None:
+    if allowed.fullmatch(name):
+        return
+    parts = (re.sub(r"[\W_]+", "_", part, flags=re.ASCII) for part in name.split("/"))
+    near = "/".join(f"_{part}" if part[:1].isdigit() else part for part in parts)
+    hint = f", such as '{near}'" if allowed.fullmatch(near) and near.strip("/_") else ""
+    raise InputError(
+        f"argument '{argument}' is '{name}', expected letters, digits and single underscores, "
+        f"with / between names that begin with no digit{hint}"
+    )
 
 
 # ----------------------------------------------------------------------
@@ -198,7 +237,7 @@ def read(arguments: Sequence[str] | None, config: Path) -> RobotOptions:
     )
     parser.add_argument(
         "--video",
-        type=Path,
+        type=str,
         metavar="FOLDER",
         help="write an annotated video, the voice and a summary there; off unless asked for, "
         "for it shows people",
@@ -210,4 +249,6 @@ def read(arguments: Sequence[str] | None, config: Path) -> RobotOptions:
     )
     values = vars(parser.parse_args(arguments))
     view, video, profile = (values.pop(name) for name in ("view", "video", "profile"))
-    return RobotOptions(RobotSettings.read(values, config), view, video, profile)
+    _check_text("video", str(video))
+    folder = None if video is None else user_path(video)  # --video=~/x stays as it is in a shell
+    return RobotOptions(RobotSettings.read(values, config), view, folder, profile)

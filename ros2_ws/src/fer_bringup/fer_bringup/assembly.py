@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,9 @@ import yaml
 
 from ec_rfernet.errors import InputError
 from fer_bringup.arguments import RobotSettings
+from fer_common.settings import fields
 from robot_behavior.robots import find_robot
+from robot_behavior.yaml_file import ConfigError, Section, read
 
 CAMERA_FRAME = "camera_optical_frame"
 """Link of the URDF, and frame of the images: where the camera is, and where it looks."""
@@ -31,6 +35,7 @@ class Part:
         defaults: set here; the parameter file wins over them.
         remappings: (from, to) of topic names.
         lifecycle: whether it is a lifecycle node.
+        needed: whether the robot rests without it, see `fer_bringup.supervisor`.
     """
 
     package: str
@@ -40,6 +45,7 @@ class Part:
     remappings: tuple[tuple[str, str], ...] = ()
     lifecycle: bool = False
     defaults: dict[str, Any] = field(default_factory=dict)
+    needed: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ def parts(settings: RobotSettings, clip: Path, voice: Path | None = None) -> lis
     nodes += [_speech(settings, voice), _behaviour(settings), _perception(settings)]
     if settings.camera != "none":
         nodes.append(_camera(settings, clip))
-    return nodes
+    return [_supervisor(nodes), *nodes]
 
 
 def parameter_file(nodes: Iterable[Part]) -> str:
@@ -110,6 +116,93 @@ def default_file(nodes: Iterable[Part]) -> str:
 def _yaml(nodes: dict[str, dict[str, Any]]) -> str:
     blocks = {f"/**/{name}": {"ros__parameters": values} for name, values in nodes.items()}
     return yaml.safe_dump(blocks)
+
+
+# Names in a parameter file: ROS ignores those that nothing has.
+
+_OF_ROS = ("use_sim_time", "start_type_description_service", "qos_overrides")
+"""Parameters of every node."""
+
+_OTHERS = ("robot_view", "robot_recorder", "robot_state_publisher", "rviz2")
+"""Nodes of whose parameters nothing is known here."""
+
+
+def check_parameter_file(settings: RobotSettings, nodes: Iterable[Part], installed: Path) -> None:
+    """Sees that everything in the user's parameter file is for something.
+
+    Args:
+        settings: of whom the file is.
+        nodes: that take part.
+        installed: the parameter file that names all there is.
+
+    Raises:
+        InputError: nothing has such a name; tells the nearest one.
+    """
+    file = settings.params_file
+    if file.samefile(installed):
+        return
+    try:
+        known = {name.rpartition("/")[2]: set(at) for name, at in _blocks(read(installed), "")}
+        for part in nodes:
+            known.setdefault(part.executable, set()).update(part.parameters, part.defaults)
+        known.setdefault("robot_bridge", set()).update(fields(find_robot(settings.robot).settings))
+        for pattern, values in _blocks(read(file), ""):
+            _check_block(f"{file}: ", pattern, values, known, settings.namespace)
+    except ConfigError as error:
+        raise InputError(str(error)) from error
+
+
+def _blocks(section: Section, above: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The nodes of a parameter file, as patterns of full names, each with its parameters."""
+    for name in section.names():
+        value = section.get(name)
+        if name == "ros__parameters":
+            if not isinstance(value, dict):
+                raise section.error(name, value, "a mapping")
+            yield above or "/**", value
+        elif isinstance(value, dict):
+            yield from _blocks(section.section(name), f"{above}/{name.strip('/')}")
+        else:
+            raise section.error(name, value, "a node, with its parameters below ros__parameters")
+
+
+def _check_block(
+    where: str,
+    pattern: str,
+    values: Mapping[str, Any],
+    known: Mapping[str, Collection[str]],
+    namespace: str,
+) -> None:
+    node = pattern.rpartition("/")[2]
+    allowed: Collection[str]
+    if "*" in node:
+        allowed = {name for names in known.values() for name in names}
+    elif node in known:
+        allowed = known[node]
+        full = "/" + "/".join(filter(None, (namespace.strip("/"), node)))
+        tokens = {"**": "(/[^/]+)*", "*": "/[^/]+"}
+        matches = (tokens.get(t, "/" + re.escape(t)) for t in pattern.strip("/").split("/"))
+        if not re.fullmatch("".join(matches), full):
+            raise InputError(f"{where}'{pattern}' is not {full}; write '/**/{node}'")
+    elif node in _OTHERS or not (near := get_close_matches(node, known, 1, 0.5)):
+        return  # another package's
+    else:
+        raise InputError(f"{where}there is no node '{node}'; did you mean '{near[0]}'?")
+    for name in values:
+        if str(name).split(".")[0] not in (*allowed, *_OF_ROS):
+            near = get_close_matches(str(name), allowed, 1, 0.5)
+            hint = f"did you mean '{near[0]}'?" if near else "all of them are in robot.yaml"
+            owner = "no node" if "*" in node else node
+            verb = "has" if "*" in node else "has no"
+            raise InputError(f"{where}{owner} {verb} parameter '{name}'; {hint}")
+
+
+def _supervisor(nodes: Sequence[Part]) -> Part:
+    parameters = {
+        "rests_without": ",".join(part.executable for part in nodes if part.needed),
+        "goes_on_without": ",".join(part.executable for part in nodes if not part.needed),
+    }
+    return Part("fer_bringup", "supervisor", "fer_bringup.supervisor:Supervisor", parameters)
 
 
 def _watching(settings: RobotSettings) -> list[Part]:
@@ -132,13 +225,14 @@ def _body(settings: RobotSettings) -> list[Part]:
     if robot.driver is not None:
         target = "robot_behavior.nodes.robot_bridge:RobotBridge"
         parameters = {"robot": settings.robot, **given}
-        nodes.append(Part("robot_behavior", "robot_bridge", target, parameters))
+        nodes.append(Part("robot_behavior", "robot_bridge", target, parameters, needed=True))
     if robot.node is not None:
         node = robot.node
-        nodes.append(Part(node.package, node.executable, node.target, given))
+        nodes.append(Part(node.package, node.executable, node.target, given, needed=True))
     if robot.motion_player:
         target = "robot_behavior.nodes.motion_player:MotionPlayer"
-        nodes.append(Part("robot_behavior", "motion_player", target))
+        alone = {} if robot.keeps_stop else {"begin_held": False}
+        nodes.append(Part("robot_behavior", "motion_player", target, defaults=alone, needed=True))
     return nodes
 
 
@@ -158,6 +252,7 @@ def _behaviour(settings: RobotSettings) -> Part:
         "robot_behavior.nodes.behavior_node:BehaviorNode",
         {"autostart": settings.autostart},
         lifecycle=True,
+        needed=True,
     )
 
 
@@ -170,6 +265,7 @@ def _perception(settings: RobotSettings) -> Part:
         {"autostart": settings.autostart, "model": settings.model},
         (("image", settings.image_topic),),
         lifecycle=True,
+        needed=True,
         defaults={
             "markers_frame": camera.frame,
             "camera_x": camera.x,

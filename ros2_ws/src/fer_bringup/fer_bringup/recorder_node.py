@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -16,13 +17,19 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import ColorRGBA
 
 from ec_rfernet.errors import InputError
-from fer_bringup.film import HEIGHT, PICTURE, STILL, SUMMARY, VIDEO, WIDTH, Composer, VideoFile
+from ec_rfernet.files import write_bytes, write_text
+from fer_bringup.film import HEIGHT, PICTURE, STILL, SUMMARY, VIDEO, WIDTH, Composer
 from fer_bringup.journal import Journal
+from fer_common.diagnostics import Report
+from fer_common.diagnostics_publisher import DiagnosticsPublisher
+from fer_common.door import known_positions
 from fer_common.qos import NEWEST
 from fer_node.nodes.messages import to_bgr
+from fer_node.perception.frame import DecodeError
 from robot_behavior.body import figure as robot_figure
 from robot_behavior.body import urdf
 from robot_behavior.body.eyes import Light
+from robot_behavior.simulator.film import VideoFile
 
 RATE = 20.0
 """Frames per second of the video."""
@@ -48,13 +55,15 @@ class FilmRecorder(Node):
         super().__init__("robot_recorder", **options)
         self._folder, self._journal = folder, journal
         self._model = urdf.load(description)
-        self._video = VideoFile(folder / VIDEO, RATE, (WIDTH, HEIGHT))
+        self._video = VideoFile(folder / VIDEO, RATE, (WIDTH, HEIGHT), private=True)
+        self._still = _Still()
         self._overlay: Image | None = None
         self._positions: dict[str, float] = {}
         self._eyes: Light | None = None
         self.create_subscription(Image, "fer_node/overlay", self._on_overlay, NEWEST)
         self.create_subscription(JointState, "joint_states", self._on_joints, NEWEST)
         self.create_subscription(ColorRGBA, "eyes", self._on_eyes, NEWEST)
+        DiagnosticsPublisher(self, "film", lambda: Report(f"films into {folder}"))
         self._stop = Event()
         self._thread = Thread(target=self._record, name="recorder", daemon=True)
         self._thread.start()
@@ -67,25 +76,26 @@ class FilmRecorder(Node):
         """
         self._stop.set()
         self._thread.join()
-        self._video.complete()
-        path = self._folder / SUMMARY
         text = json.dumps(self._journal.summary().as_dict(), indent=2, ensure_ascii=False)
         try:
-            path.write_text(text + "\n", encoding="utf-8")
+            self._still.write(self._folder / STILL)
+            write_text(self._folder / SUMMARY, text + "\n", private=True)
         except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error})") from error
+            self._video.discard()
+            raise InputError(f"{self._folder}: cannot be written ({error.strerror})") from error
+        self._video.complete()
 
     def _on_overlay(self, message: Image) -> None:
         self._overlay = message
 
     def _on_joints(self, message: JointState) -> None:
-        self._positions = dict(zip(message.name, message.position, strict=True))
+        self._positions = known_positions(message.name, message.position)
 
     def _on_eyes(self, message: ColorRGBA) -> None:
         self._eyes = (message.r, message.g, message.b, message.a)
 
     def _record(self) -> None:
-        composer, still, began, written = Composer(), _Still(), time.monotonic(), 0
+        composer, began, written = Composer(), time.monotonic(), 0
         drawn = None
         while not self._stop.wait(max(0.0, began + written / RATE - time.monotonic())):
             pose, eyes = self._positions, self._eyes
@@ -93,16 +103,17 @@ class FilmRecorder(Node):
                 drawn = (pose, eyes)
                 robot = robot_figure.render(self._model, pose, PICTURE, eyes)
             frame = composer.frame(self._seen(), robot, self._journal.moment)
-            still.consider(frame, pose, self._journal)
+            self._still.consider(frame, pose, self._journal)
             due = int((time.monotonic() - began) * RATE) + 1
             for _ in range(due - written):
                 self._video.write(frame)
             written = max(written, due)
-        still.write(self._folder / STILL)
 
     def _seen(self) -> np.ndarray | None:
         message = self._overlay
-        return None if message is None else to_bgr(message)
+        with suppress(DecodeError):  # of somebody else, on the topic of the overlay
+            return None if message is None else to_bgr(message)
+        return None
 
 
 class _Still:
@@ -127,6 +138,10 @@ class _Still:
             self._best, self._reach = frame, reach
 
     def write(self, path: Path) -> None:
-        """Writes the best one, if there was any."""
+        """Writes the best one, if there was any.
+
+        Raises:
+            OSError: it cannot be written.
+        """
         if self._best is not None:
-            cv2.imwrite(str(path), self._best)
+            write_bytes(path, cv2.imencode(path.suffix, self._best)[1].tobytes(), private=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from ec_rfernet.cli import write_any_text
-from fer_common.entry import quit_on_signal
+from fer_common.entry import execute, program
+
+_NEEDS = (1700, 250)  # MB of address space besides the cores', and of memory
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,11 +17,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 0 after a normal end, also by Ctrl-C; 2 when it could not start, with
         one line that says why.
     """
-    quit_on_signal()
-    write_any_text()
-    from fer_bringup.application import run  # takes a second
 
-    return run(arguments)
+    def work() -> int:
+        from fer_bringup.application import run  # takes a second
+
+        return run(arguments)
+
+    return program(work, _NEEDS)
+
+
+def supervisor() -> int:
+    """``ros2 run fer_bringup supervisor``: watches the nodes that ``robot.launch.py`` starts."""
+    return execute("fer_bringup.supervisor:Supervisor")
 
 
 if __name__ == "__main__":

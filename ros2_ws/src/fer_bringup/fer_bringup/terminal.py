@@ -11,7 +11,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import zip_longest
 from threading import Lock, Thread
 
@@ -26,6 +26,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from ec_rfernet.cli import lossy
 from ec_rfernet.labels import UNKNOWN
 from fer_bringup.journal import Answered, Journal, JournalMoment, Screen
 from fer_node.show.palette import colour_of
@@ -59,9 +60,8 @@ class Lines(Screen):
     """One line for each change."""
 
     def line(self, text: str) -> None:
-        """See `Screen`; nothing, once nobody reads any more."""
-        with suppress(OSError):
-            print(text, flush=True)
+        """See `Screen`."""
+        print(text, flush=True)
 
     def seen(self, line: str) -> None:
         """See `Screen`."""
@@ -76,7 +76,7 @@ class PanelBelowLines(Screen):
     """What the robot sees is in the panel; its answers stay above it. Thread-safe.
 
     Args:
-        console: where to write. Nothing is written any more once its terminal is gone.
+        console: where to write, see `ec_rfernet.cli.lossy`.
     """
 
     def __init__(self, console: Console) -> None:
@@ -93,20 +93,20 @@ class PanelBelowLines(Screen):
 
     def line(self, text: str) -> None:
         """Writes a line that stays; the panel moves down."""
-        with self._lock, suppress(OSError):
+        with self._lock:
             self._measure()
             self._console.print(Text.from_ansi(text), soft_wrap=True)
 
     def answered(self, answer: Answered) -> None:
         """See `Screen`; cut off where the terminal's line ends."""
         line = Text(f" {clock(answer.at_s)}  {answer.what}")
-        with self._lock, suppress(OSError):
+        with self._lock:
             self._measure()
             self._console.print(line, no_wrap=True, overflow="ellipsis")
 
     def draw(self, journal: Journal) -> None:
         """See `Screen`."""
-        with self._lock, suppress(OSError):
+        with self._lock:
             width = self._measure()
             panel = draw(journal.moment, journal.elapsed, width)
             self._live.start()
@@ -116,7 +116,7 @@ class PanelBelowLines(Screen):
 
     def close(self) -> None:
         """Removes the panel."""
-        with self._lock, suppress(OSError):
+        with self._lock:
             self._measure()
             self._live.stop()
 
@@ -152,7 +152,7 @@ def above_panel() -> Iterator[PanelBelowLines]:
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)
     receiver, sender = os.pipe()
-    with os.fdopen(os.dup(saved[0]), "w", encoding=_encoding(), errors="replace") as out:
+    with lossy(os.dup(saved[0]), sys.stdout, owned=True) as out:
         panel = PanelBelowLines(Console(file=out, highlight=False, markup=False, emoji=False))
         thread = Thread(target=_forward, args=(receiver, panel), name="messages", daemon=True)
         thread.start()
@@ -169,10 +169,6 @@ def above_panel() -> Iterator[PanelBelowLines]:
                 os.close(original)
             thread.join(1.0)
             panel.close()
-
-
-def _encoding() -> str:
-    return getattr(sys.stdout, "encoding", None) or "utf-8"
 
 
 def _forward(receiver: int, screen: Screen) -> None:
@@ -276,7 +272,8 @@ def _robot(moment: JournalMoment, width: int) -> Iterator[Text]:
         ("says", moment.speech and f"“{moment.speech}”", _BOLD, 2),
         ("why", moment.reason, _PLAIN, 2),
     ):
-        lines = textwrap.wrap(text or "–", width - _NAME)
+        shown = (text or "–")[: width * (height + 1)]  # wrapping takes long for a long text
+        lines = textwrap.wrap(shown, width - _NAME)
         lines[height - 1 :] = [" ".join(lines[height - 1 :])]  # what is too long is cut off
         for number in range(height):
             line = Text().append(f"{name if number == 0 else '':<{_NAME}}", _DIM)

@@ -9,11 +9,12 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.time import Time
 from std_msgs.msg import String
 
 from fer_bringup.journal import Journal, Screen
-from fer_common.diagnostics import node_of
+from fer_common.diagnostics import Report, node_of
+from fer_common.diagnostics_publisher import DiagnosticsPublisher
+from fer_common.door import LONGEST_TEXT, seconds
 from fer_common.qos import EVENTS, LATCHED
 
 _PERIOD_S = 0.1
@@ -37,11 +38,11 @@ class ViewNode(Node):
         self.create_subscription(String, "speech", self._on_speech, EVENTS)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, EVENTS)
         self._perception = self.resolve_topic_name("fer_node")
+        DiagnosticsPublisher(self, "view", lambda: Report("shows what goes on"))
         self.create_timer(_PERIOD_S, self._draw, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def _on_emotions(self, message: EmotionArray) -> None:
-        stamp = Time.from_msg(message.header.stamp).nanoseconds
-        latency = 1e-9 * (self.get_clock().now().nanoseconds - stamp)
+        latency = self.get_clock().now().nanoseconds * 1e-9 - seconds(message.header.stamp)
         self.journal.image(len(message.emotions), latency, message.labels)
 
     def _on_emotion(self, message: Emotion) -> None:
@@ -56,7 +57,7 @@ class ViewNode(Node):
 
     def _on_speech(self, message: String) -> None:
         if message.data:
-            self.journal.said(message.data)
+            self.journal.said(message.data[:LONGEST_TEXT])
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:

@@ -1,5 +1,7 @@
 """The robot, one process per node: ``ros2 launch fer_bringup robot.launch.py camera:=clip``."""
 
+import os
+from functools import partial
 from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
@@ -11,15 +13,17 @@ from launch.actions import (
     SetEnvironmentVariable,
     TimerAction,
 )
-from launch.events import Shutdown
-from launch.events.process import ProcessExited
+from launch.events import Shutdown, matches_action
+from launch.events.process import ProcessExited, ShutdownProcess
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 
 from fer_bringup.application import COULD_NOT_START
 from fer_bringup.arguments import ARGUMENTS, RobotSettings
-from fer_bringup.assembly import CAMERA_FRAME, Part, camera_pose, parts
+from fer_bringup.assembly import CAMERA_FRAME, Part, camera_pose, check_parameter_file, parts
 from fer_bringup.clip.make_clip import clip_path, ensure_clip_for
+from fer_bringup.supervisor import DELAY_S, MOST, WITHIN_S, Restarts
+from fer_common.entry import ENDS_WITH
 from fer_common.runner import ASKED_FOR, OPEN, dds_variables, ros_distro
 from launch import LaunchContext, LaunchDescription
 from robot_behavior.body import urdf
@@ -49,13 +53,16 @@ def declaration(argument) -> DeclareLaunchArgument:
 def robot(context: LaunchContext) -> list:
     share = Path(get_package_share_directory("fer_bringup"))
     values = {a.name: LaunchConfiguration(a.name).perform(context) for a in ARGUMENTS}
-    settings = RobotSettings.read(values, share / "config" / "robot.yaml")
+    installed_parameters = share / "config" / "robot.yaml"
+    settings = RobotSettings.read(values, installed_parameters)
+    everybody = parts(settings, clip_path())
+    check_parameter_file(settings, everybody, installed_parameters)
     ensure_clip_for(settings.camera, print)
-    variables = dds_variables(settings.network).items()
-    actions = [SetEnvironmentVariable(name, value) for name, value in variables]
+    variables = {**dds_variables(settings.network), ENDS_WITH: str(os.getpid())}
+    actions = [SetEnvironmentVariable(name, value) for name, value in variables.items()]
     if settings.network:
         actions.append(LogInfo(msg=f"{OPEN}: {ASKED_FOR}"))
-    actions += [node(part, settings) for part in parts(settings, clip_path())]
+    actions += [node(part, settings) for part in everybody]
     if find_robot(settings.robot).humanoid:
         actions += state_publisher(settings)
     if LaunchConfiguration("rviz").perform(context) == "true":
@@ -74,17 +81,44 @@ def node(part: Part, settings: RobotSettings) -> Node:
         remappings=list(part.remappings),
         arguments=["--ros-args", "--log-level", settings.log_level.upper()],
         output="both",
-        on_exit=end if part.target else end_unless_started,
+        respawn=settings.respawn,
+        respawn_delay=DELAY_S,
+        on_exit=partial(ended, part, settings, Restarts()),
     )
 
 
-def end_unless_started(event: ProcessExited, context: LaunchContext) -> list:
-    """Of nodes that only watch: the robot goes on when they end, but must start with them."""
-    return end(event, context) if event.returncode == COULD_NOT_START else []
+def ended(
+    part: Part,
+    settings: RobotSettings,
+    restarts: Restarts,
+    event: ProcessExited,
+    context: LaunchContext,
+) -> list:
+    """Lets a node be started again, unless a video is over, or it could not start, or too often."""
+    if context.is_shutdown:
+        return []
+    code, name = event.returncode, part.executable
+    if code == COULD_NOT_START and not restarts.count:
+        return end(event, context)
+    in_order = code == 0 and (name == "camera_node" or not part.target)
+    if in_order or not settings.respawn:
+        # The robot goes on without nodes that only watch.
+        return end(event, context) if part.target else [stay_away(event)]
+    if restarts.allowed():
+        return []
+    news = f"{name} has ended with {code}, and was started again {MOST} times in {WITHIN_S:g} s"
+    if part.needed:
+        return [LogInfo(msg=f"{news}: the robot ends"), *end(event, context)]
+    return [LogInfo(msg=f"{news}: the robot goes on without it"), stay_away(event)]
+
+
+def stay_away(event: ProcessExited) -> EmitEvent:
+    """Lets a node that has ended not be started again."""
+    return EmitEvent(event=ShutdownProcess(process_matcher=matches_action(event.action)))
 
 
 def end(event: ProcessExited, context: LaunchContext) -> list:
-    """Ends the whole launch: a video is over, or a node could not start."""
+    """Ends the whole launch."""
     if context.is_shutdown:
         return []
     shutdown = EmitEvent(event=Shutdown(reason=f"{event.process_name} has ended"))

@@ -32,7 +32,8 @@ def test_one_that_cannot_start_stops_the_robot() -> None:
 
 def test_one_that_ends_later_is_told_of_once_and_the_robot_goes_on() -> None:
     told: list[str] = []
-    with closing(Companions({"viewer_node": program("exit(1)")}, told.append)) as companions:
+    viewer = {"viewer_node": program("exit(1)")}
+    with closing(Companions(viewer, told.append, respawn=False)) as companions:
 
         def is_told() -> bool:
             assert not companions.have_failed()
@@ -42,6 +43,32 @@ def test_one_that_ends_later_is_told_of_once_and_the_robot_goes_on() -> None:
         companions.have_failed()
         companions.check()
     assert told == ["viewer_node has ended with exit code 1; the robot goes on"]
+
+
+def test_one_that_fails_is_started_again(tmp_path: Path) -> None:
+    told: list[str] = []
+    life = tmp_path / "life"
+    text = f"""
+import pathlib, signal, sys
+life = pathlib.Path({str(life)!r})
+life.write_text(life.read_text() + "x" if life.exists() else "x")
+sys.exit(1) if life.read_text() == "x" else signal.pause()
+"""
+    with closing(Companions({"viewer_node": program(text)}, told.append)) as companions:
+        assert until(
+            lambda: not companions.have_failed() and life.exists() and life.read_text() == "xx"
+        )
+        companions.check()
+    assert told == [
+        "viewer_node has ended with exit code 1; the robot goes on, and starts it again in 2 s"
+    ]
+
+
+def test_one_that_ends_in_order_is_not_started_again() -> None:
+    told: list[str] = []
+    with closing(Companions({"bag_recorder": program("exit(0)")}, told.append)) as companions:
+        assert until(lambda: not companions.have_failed() and told)
+    assert told == ["bag_recorder has ended with exit code 0; the robot goes on"]
 
 
 def test_all_are_ended_as_by_ctrl_c(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

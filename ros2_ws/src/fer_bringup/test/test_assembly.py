@@ -24,6 +24,7 @@ def names(settings: RobotSettings) -> list[str]:
 
 def test_the_camera_comes_last(settings: RobotSettings) -> None:
     assert names(settings) == [
+        "supervisor",
         "sim_robot",
         "motion_player",
         "speech_node",
@@ -55,7 +56,7 @@ def test_a_real_robot_is_not_simulated(settings: RobotSettings) -> None:
     ],
 )
 def test_what_leads_to_a_real_robot(settings: RobotSettings, robot: str, expected: list) -> None:
-    found = parts(replace(settings, robot=robot, port="/dev/tty9"), CLIP)
+    _, *found = parts(replace(settings, robot=robot, port="/dev/tty9"), CLIP)
     assert [(part.executable, part.parameters) for part in found][: len(expected)] == expected
     assert found[len(expected)].executable == "speech_node"
 
@@ -107,14 +108,24 @@ def test_every_part_is_a_class_of_an_installed_node(settings: RobotSettings) -> 
 
 def test_what_watches_starts_first_and_sees_the_same_images(settings: RobotSettings) -> None:
     asked = replace(settings, viewer=True, record=True, image_topic="eye")
-    viewer, recorder, *rest = parts(asked, CLIP)
+    _, viewer, recorder, *rest = parts(asked, CLIP)
     assert (viewer.executable, recorder.executable) == ("viewer_node", "bag_recorder")
     assert viewer.remappings == recorder.remappings == (("image", "eye"),)
-    assert rest == parts(replace(settings, image_topic="eye"), CLIP)
+    assert rest == parts(replace(settings, image_topic="eye"), CLIP)[1:]
 
 
 def test_images_are_recorded_only_when_asked_for(settings: RobotSettings) -> None:
-    recorder, *_ = parts(replace(settings, record=True), CLIP)
+    _, recorder, *_ = parts(replace(settings, record=True), CLIP)
     assert recorder.parameters == {"images": False}
-    recorder, *_ = parts(replace(settings, record_images=True), CLIP)
+    _, recorder, *_ = parts(replace(settings, record_images=True), CLIP)
     assert recorder.parameters == {"images": True}
+
+
+def test_everybody_is_supervised_and_the_robot_rests_without_what_it_needs(
+    settings: RobotSettings,
+) -> None:
+    supervisor, *others = parts(replace(settings, viewer=True, robot="nao"), CLIP)
+    needed, other = supervisor.parameters.values()
+    assert needed == "robot_bridge,motion_player,behavior_node,fer_node"
+    assert other == "viewer_node,speech_node,camera_node"
+    assert len(others) == 7

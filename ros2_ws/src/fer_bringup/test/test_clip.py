@@ -1,5 +1,8 @@
 """The clip: real faces, natural warps, the same every time."""
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -184,6 +187,22 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="file"):
         make_clip.make_clip(tmp_path / "file" / "clip.mp4", frames=1)
+
+
+def test_a_full_disk_is_told_and_leaves_no_clip(tmp_path: Path) -> None:
+    code = (
+        "import sys; from fer_bringup.clip import make_clip as m; "
+        "m.make_clip.__defaults__ = (40,); sys.exit(m.main())"
+    )
+    command = f"ulimit -f 20; exec {sys.executable} -c '{code}'"
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        ["sh", "-c", command], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert "cannot be written (the disk is full" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_the_command_reports_its_error_in_one_line(

@@ -278,6 +278,8 @@ def test_no_colours_when_the_user_wants_none() -> None:
 def test_a_terminal_that_is_closed_ends_nothing(view: str, tmp_path) -> None:
     done = tmp_path / "done"
     tty = Tty(
+        "from ec_rfernet.cli import outlive_terminal\n"
+        "outlive_terminal()\n"
         f"with opened({view!r}) as screen:\n"
         "    screen.draw(journal)\n"
         "    screen.line('up')\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,7 @@ from rclpy.action.server import ServerGoalHandle
 from rclpy.node import Node
 from rclpy.task import Future
 
+from fer_common.door import door_of, refusal
 from fer_common.goals import Goal, GoalSlot, Patience
 from fer_common.reason import Reason
 
@@ -69,6 +70,8 @@ class PrioritySlot(Generic[T]):
         return True
 
 
+_REMEMBERED = 256
+
 OUTCOMES = ("done", "refused", "preempted", "cancelled", "failed")
 """What may become of a goal."""
 
@@ -108,6 +111,7 @@ class ExclusiveAction:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log, self._type, self._name = node.get_logger(), action_type, name
+        self._door = door_of(node)
         self._check, self._begin, self._stop = check, begin, stop
         self._slot: PrioritySlot[ServerGoalHandle] = PrioritySlot()
         self._clock, self._ended = clock, -math.inf
@@ -118,9 +122,11 @@ class ExclusiveAction:
             action_type,
             name,
             execute_callback=self._never_called,
-            goal_callback=self._decide,
-            handle_accepted_callback=self._accept,
-            cancel_callback=self._cancel,
+            goal_callback=self._door.guarded(self._decide, name, lambda *_: GoalResponse.REJECT),
+            handle_accepted_callback=self._door.guarded(self._accept, name, self._give_up),
+            cancel_callback=self._door.guarded(
+                self._cancel, name, lambda *_: CancelResponse.ACCEPT
+            ),
         )
 
     @property
@@ -161,8 +167,20 @@ class ExclusiveAction:
         """Takes the server away; ``destroy_node`` would leave it to the garbage collector."""
         self._server.destroy()
 
+    def _refusal(self, request: Any) -> Reason | None:
+        """Why a goal cannot be carried out, or makes no sense."""
+        return self._check(request) or refusal(request)
+
+    def _give_up(self, error: BaseException, handle: ServerGoalHandle) -> None:
+        """Ends a goal whose beginning has failed."""
+        text = f"failed: {type(error).__name__}"
+        if self._slot.goal is handle:
+            self.finish(False, text)
+        else:
+            self._end(handle, False, text)
+
     def _decide(self, request: Any) -> GoalResponse:
-        if self._slot.admits(request.priority) or self._check(request):
+        if self._slot.admits(request.priority) or self._refusal(request):
             return GoalResponse.ACCEPT
         self._outcomes["refused"] += 1
         self._log.info(
@@ -173,10 +191,9 @@ class ExclusiveAction:
 
     def _accept(self, handle: ServerGoalHandle) -> None:
         request = handle.request
-        refusal = self._check(request)
-        if refusal:
+        if reason := self._refusal(request):
             self._outcomes["refused"] += 1
-            self._end(handle, False, str(refusal))
+            self._end(handle, False, str(reason))
             return
         preempted = self._slot.take(handle, request.priority)
         if preempted is not None:
@@ -194,20 +211,23 @@ class ExclusiveAction:
 
     def _end(self, handle: ServerGoalHandle, success: bool, message: str) -> None:
         def conclude(handle: ServerGoalHandle) -> Any:
+            self._ending -= 1
+            self._ended = self._clock()
             if handle.is_cancel_requested:
                 handle.canceled()
             elif success:
                 handle.succeed()
             else:
                 handle.abort()
-            self._ending -= 1
-            self._ended = self._clock()
             return self._type.Result(success=success, message=message)
+
+        def failed(_error: BaseException, _handle: ServerGoalHandle) -> Any:
+            return self._type.Result(success=False, message=message)
 
         if not success:
             self._log.info(f"{self._name}: {message}")
         self._ending += 1
-        handle.execute(conclude)
+        handle.execute(self._door.guarded(conclude, self._name, failed))
 
     def _never_called(self, handle: ServerGoalHandle) -> Any:
         raise RuntimeError("every goal is executed with a callback of its own")
@@ -223,6 +243,26 @@ FOREIGN = Patience(answer_s=5.0, stop_s=5.0, silence_s=math.inf)
 def success_and_message(result: Any) -> tuple[bool, str | None]:
     """Whether a goal of our own actions was completed, and what its server said."""
     return result.success, result.message or None
+
+
+class FirstAnswerClient(ActionClient):
+    """A client of an action that two nodes may serve: the first answer to a goal counts.
+
+    That is one too many, of which `fer_common.graph_watch.ServerWatch` tells; rclpy would raise.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._heard: deque[int] = deque(maxlen=_REMEMBERED)  # numbers of goals with an answer
+        super().__init__(*arguments, **options)
+
+    async def execute(self, taken_data: dict[str, Any]) -> None:
+        """Takes in what has arrived; see `rclpy.waitable.Waitable`."""
+        number = taken_data["goal"][0] if "goal" in taken_data else None
+        if number in self._heard:
+            taken_data = {what: data for what, data in taken_data.items() if what != "goal"}
+        elif number is not None:
+            self._heard.append(number)
+        await super().execute(taken_data)
 
 
 class GoalClient(GoalSlot[Goal]):
@@ -252,7 +292,8 @@ class GoalClient(GoalSlot[Goal]):
     ) -> None:
         super().__init__(action, clock, ended, patience)
         self._message, self._judge = message, judge
-        self._client = ActionClient(node, action_type, action)
+        self._client = FirstAnswerClient(node, action_type, action)
+        self._door = door_of(node)
         self._cancel_all = node.create_client(CancelGoal, f"{action}/_action/cancel_goal")
         self._handles: dict[int, ClientGoalHandle] = {}
 
@@ -267,9 +308,9 @@ class GoalClient(GoalSlot[Goal]):
 
     def send_goal(self, number: int, goal: Goal) -> None:
         """See `GoalSlot`."""
-        progressed = partial(self._progressed, number)
+        progressed = self._guarded(self._progressed, number)
         future = self._client.send_goal_async(self._message(goal), progressed)
-        future.add_done_callback(partial(self._answered, number))
+        future.add_done_callback(self._guarded(self._answered, number))
 
     def cancel_goal(self, number: int) -> None:
         """See `GoalSlot`."""
@@ -283,13 +324,16 @@ class GoalClient(GoalSlot[Goal]):
             request.goal_info.stamp = before
             self._cancel_all.call_async(request)
 
+    def _guarded(self, callback: Callable[..., None], number: int) -> Callable[..., None]:
+        return self._door.guarded(partial(callback, number), self.action)
+
     def _answered(self, number: int, future: Future) -> None:
         handle = future.result()
         if not handle.accepted:
             self.rejected(number)
             return
         self._handles[number] = handle
-        handle.get_result_async().add_done_callback(partial(self._resulted, number))
+        handle.get_result_async().add_done_callback(self._guarded(self._resulted, number))
         self.accepted(number)
 
     def _progressed(self, number: int, _feedback: Any) -> None:

@@ -6,21 +6,38 @@ far as it goes: what was completely written is there, and `Bag.flaw` says what i
 
 from __future__ import annotations
 
+import os
+import re
+import sqlite3
 import struct
+import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import partial
-from io import BytesIO
+from functools import cache, partial
+from io import SEEK_CUR, BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
+from urllib.parse import quote
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.files import check_file, read_yaml, shortened
 
 # What a recording offers.
 
 BAG_FILES = (".mcap", ".db3", ".bag")
 """Endings of the files of recordings."""
+
+
+MOST_BYTES = 1 << 44
+"""Of a file of a recording, which is not read as a whole."""
+
+MOST_UNPACKED = 1 << 27
+"""Bytes of a message or a chunk of messages: some kilobytes may unpack to gigabytes."""
+
+MOST_RATIO = 200
+"""Times its size that a compressed file of a recording may take, beside `MOST_UNPACKED`."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +110,8 @@ def open_bag(path: Path) -> Bag:
         raise InputError(f"{path}: reading a bag needs {needed}: pip install {needed}") from error
     if not path.exists():
         raise InputError(f"{path}: does not exist, expected a bag")
+    if not path.is_dir():
+        check_file(path, MOST_BYTES)
     if path.is_file() and path.suffix not in BAG_FILES:
         raise InputError(f"{path}: is no bag, expected a folder or a file {' '.join(BAG_FILES)}")
     if path.is_dir():
@@ -104,6 +123,59 @@ def open_bag(path: Path) -> Bag:
     return _McapBag(files) if files else _OtherBag(path)
 
 
+# What is compressed.
+
+
+class UnpackError(Exception):
+    """Compressed data are damaged, or unpack to more than is taken."""
+
+
+def unpacked(data: bytes, compression: str) -> bytes:
+    """What was compressed with ``lz4``, ``zstd`` or ``bz2``; with ``""`` nothing was.
+
+    Raises:
+        UnpackError: see there.
+    """
+    most = MOST_UNPACKED + 1  # one more, to see that there is more
+    try:
+        found = _UNPACKERS[compression](data, most)
+    except KeyError as error:
+        expected = ", ".join(filter(None, _UNPACKERS))
+        known = f"expected {expected}"
+        raise UnpackError(f"is compressed with '{shortened(compression)}', {known}") from error
+    except Exception as error:  # each decompressor has exceptions of its own
+        raise UnpackError(f"is damaged ({error})") from error
+    if len(found) == most:
+        raise UnpackError(f"unpacks to more than {MOST_UNPACKED / 1e6:.0f} MB")
+    return found
+
+
+def _plain(data: bytes, most: int) -> bytes:
+    return data[:most]
+
+
+def _zstd(data: bytes, most: int) -> bytes:
+    import zstandard
+
+    with zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=True) as stream:
+        return stream.read(most)
+
+
+def _lz4(data: bytes, most: int) -> bytes:
+    from lz4.frame import LZ4FrameDecompressor  # type: ignore[import-untyped]
+
+    return LZ4FrameDecompressor().decompress(data, max_length=most)
+
+
+def _bz2(data: bytes, most: int) -> bytes:
+    from bz2 import BZ2Decompressor
+
+    return BZ2Decompressor().decompress(data, max_length=most)
+
+
+_UNPACKERS = {"": _plain, "lz4": _lz4, "zstd": _zstd, "bz2": _bz2}
+
+
 # MCAP, https://mcap.dev/spec. The package mcap reads the index, definitions and chunks. From one
 # record to the next one goes our own loop: those of the package stop where a record is torn, and
 # take twice as long for the messages of a chunk.
@@ -111,7 +183,6 @@ def open_bag(path: Path) -> Bag:
 _MAGIC = b"\x89MCAP0\r\n"
 _HEAD = struct.Struct("<BQ")  # of each record: what it is, and how many bytes follow
 _MESSAGE = struct.Struct("<HIQQ")  # its head: channel, sequence, times of arrival and sending
-_COMPRESSIONS = ("", "lz4", "zstd")
 
 
 @dataclass(frozen=True)
@@ -147,6 +218,7 @@ class McapFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.flaw: str | None = None
+        check_file(path, MOST_BYTES)
         try:
             with path.open("rb") as file:
                 start = file.read(len(_MAGIC))
@@ -238,15 +310,24 @@ class _McapScan:
         """See `McapFile.messages`."""
         from mcap.opcode import Opcode
 
+        taken = (Opcode.SCHEMA, Opcode.CHANNEL, Opcode.MESSAGE, Opcode.CHUNK)
         size = file.seek(0, 2)
         file.seek(len(_MAGIC))
         while True:
             place = file.tell()
             head = file.read(_HEAD.size)
             code, length = _HEAD.unpack(head) if len(head) == _HEAD.size else (0, 0)
-            body = file.read(min(length, size - file.tell()))
+            here = min(length, size - file.tell())
             # No code: a torn head, or the zeros that a power cut leaves.
-            torn = code == 0 or len(body) < length
+            torn = code == 0 or here < length
+            if code not in taken:  # an attachment may be large
+                file.seek(here, SEEK_CUR)
+                body = b""
+            elif here > MOST_UNPACKED:
+                self.flaw = f"{self._name} has a record of {here} bytes after {place}"
+                return
+            else:
+                body = file.read(here)
             records = self._content(body, torn) if code == Opcode.CHUNK else head + body
             yield from self._messages(records, topics)
             if torn:
@@ -259,22 +340,18 @@ class _McapScan:
         """The records of a chunk; nothing where they cannot be had."""
         from mcap.data_stream import ReadDataStream
         from mcap.records import Chunk
-        from mcap.stream_reader import get_chunk_data_stream
 
         try:
             chunk = Chunk.read(ReadDataStream(BytesIO(body)))
-            if chunk.compression not in _COMPRESSIONS:
-                expected = "expected lz4 or zstd"
-                raise InputError(f"a chunk is compressed with '{chunk.compression}', {expected}")
             if torn and chunk.compression:
-                raise InputError("the last chunk is cut off, and compressed")
-            if torn:
-                return chunk.data
-            stream, size = get_chunk_data_stream(chunk, validate_crc=True)
-            return stream.read(size)
-        except InputError as error:
-            self.flaw = self.flaw or f"{self._name}: {error}"
-        except Exception as error:  # each decompressor has exceptions of its own
+                raise UnpackError("is cut off, and compressed")
+            data = chunk.data if torn else unpacked(chunk.data, chunk.compression)
+            if not torn and chunk.uncompressed_crc not in (0, zlib.crc32(data)):
+                raise UnpackError("is damaged (its checksum is wrong)")
+            return data
+        except UnpackError as error:
+            self.flaw = self.flaw or f"{self._name}: a chunk {error}"
+        except Exception as error:  # whatever damaged bytes make of it
             self.flaw = self.flaw or f"{self._name}: a chunk is damaged ({error})"
         return b""
 
@@ -401,12 +478,14 @@ class _OtherBag:
 
         self._path = path
         self.flaw: str | None = None
+        _check_storage(path)
+        _bound_unpacking()
         try:
             store = get_typestore(Stores.ROS2_JAZZY)
             self._reader = AnyReader([path], default_typestore=store)
             self._reader.open()
         except Exception as error:  # SQLite's, YAML's and its own, and what damage provokes
-            text = " ".join(str(error).split())
+            text = shortened(" ".join(str(error).split()), 200)
             raise InputError(f"{path}: cannot be read as a bag ({text})") from error
 
     def topics(self) -> list[BagTopic]:
@@ -435,3 +514,79 @@ class _OtherBag:
 
     def _damage(self, text: str) -> None:
         self.flaw = self.flaw or f"{self._path.name} is damaged ({' '.join(text.split())})"
+
+
+def _check_storage(path: Path) -> None:
+    """Looks at what rosbags would open without looking.
+
+    Raises:
+        InputError: a file leaves the folder, is no file, or is a database that computes.
+    """
+    files = [path]
+    if path.is_dir():
+        description = read_yaml(path / "metadata.yaml")
+        try:
+            names = list(description["rosbag2_bagfile_information"]["relative_file_paths"])
+            files = [path / name for name in names]
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{path}: metadata.yaml names no files, is no bag") from error
+    for file in files:
+        if path.is_dir() and file.parent != path:
+            raise InputError(f"{path}: metadata.yaml names {file}, expected files of this folder")
+        check_file(file, MOST_BYTES)
+        if file.suffix == ".db3":
+            _check_database(file)
+
+
+def _check_database(file: Path) -> None:
+    """Sees that a database holds rows only: a view, say, may compute without an end."""
+    place = f"file:{quote(os.fsencode(file.absolute()))}?immutable=1"
+    try:
+        with closing(sqlite3.connect(place, uri=True)) as database:
+            rows = database.execute("SELECT type, sql FROM sqlite_master LIMIT 1000").fetchall()
+    except (sqlite3.Error, UnicodeError) as error:
+        raise InputError(f"{file}: cannot be read as a bag ({error})") from error
+    for kind, text in rows:
+        if kind not in ("table", "index") or _COMPUTES.search(str(text or "")):
+            raise InputError(f"{file}: is no bag: its database computes what it holds")
+
+
+_COMPUTES = re.compile(r"\b(virtual|generated|as)\b", re.IGNORECASE)
+
+
+@cache
+def _bound_unpacking() -> None:
+    """Gives rosbags decompressors that stop, for it has none that do."""
+    from rosbags.rosbag1 import reader as ros1
+    from rosbags.rosbag2 import reader as ros2
+
+    for name in ("bz2", "lz4"):
+        ros1.decompressors[name] = partial(unpacked, compression=name)
+    ros2.zstd = _BoundedZstd
+
+
+class _BoundedZstd:
+    """What rosbags uses of the module zstd."""
+
+    decompress = staticmethod(partial(unpacked, compression="zstd"))
+
+    @staticmethod
+    @contextmanager
+    def open(file: BinaryIO, mode: str) -> Iterator[_BoundedStream]:
+        import zstandard
+
+        most = MOST_UNPACKED + MOST_RATIO * os.fstat(file.fileno()).st_size
+        with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as stream:
+            yield _BoundedStream(stream, most)
+
+
+class _BoundedStream:
+    def __init__(self, stream: Any, most: int) -> None:
+        self._stream, self._left = stream, most
+
+    def read(self, size: int = 1 << 20) -> bytes:
+        part: bytes = self._stream.read(size)
+        self._left -= len(part)
+        if self._left < 0:
+            raise UnpackError("a file unpacks to far more than its size")
+        return part

@@ -164,16 +164,19 @@ class Mishaps:
     Args:
         clock: monotonic seconds.
         shown_s: for so long it counts as an error of the node.
+
+    Attributes:
+        count: how many there were.
     """
 
     def __init__(self, clock: Callable[[], float], shown_s: float = 5.0) -> None:
         self._clock, self._shown_s = clock, shown_s
         self._last: str | None = None
-        self._at, self._count = -math.inf, 0
+        self._at, self.count = -math.inf, 0
 
     def note(self, problem: Reason | str) -> None:
         """Something has gone wrong."""
-        self._count += 1
+        self.count += 1
         self._last, self._at = str(problem), self._clock()
 
     @property
@@ -185,7 +188,7 @@ class Mishaps:
     def values(self) -> dict[str, object]:
         """How many there were, and the last one with its age, for `Report`."""
         last = f"{self._last} ({self._clock() - self._at:.0f} s ago)" if self._last else "none"
-        return {"errors": self._count, "last error": last}
+        return {"errors": self.count, "last error": last}
 
 
 def figures(summary: Summary, what: str | None = None) -> dict[str, object]:

@@ -9,6 +9,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from fer_common.diagnostics import Report, error, status_name
+from fer_common.door import door_of
 from fer_common.graph_watch import NameWatch
 from fer_common.qos import EVENTS
 
@@ -26,7 +27,7 @@ class DiagnosticsPublisher:
     """
 
     def __init__(self, node: Node, subject: str, report: Callable[[], Report]) -> None:
-        self._node, self._report = node, report
+        self._node, self._report, self._door = node, report, door_of(node)
         self._name = status_name(node.get_fully_qualified_name(), subject)
         self._twins = NameWatch(node)
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", EVENTS)
@@ -40,7 +41,7 @@ class DiagnosticsPublisher:
             text = f"cannot tell how it is doing: {type(problem).__name__}: {problem}"
             self._node.get_logger().error(text, throttle_duration_sec=60.0)
             report = Report(text, findings=[error(text)])
-        status = self._status(report.plus(self._twins.findings()))
+        status = self._status(report.plus([*self._door.findings, *self._twins.findings()]))
         array = DiagnosticArray(status=[status])
         array.header.stamp = self._node.get_clock().now().to_msg()
         self._publisher.publish(array)
@@ -51,5 +52,8 @@ class DiagnosticsPublisher:
             name=self._name,
             message=report.message,
             hardware_id=report.hardware,
-            values=[KeyValue(key=key, value=str(value)) for key, value in report.values.items()],
+            values=[
+                KeyValue(key=key, value=str(value))
+                for key, value in {**report.values, **self._door.values}.items()
+            ],
         )

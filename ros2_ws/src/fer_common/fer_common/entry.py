@@ -2,27 +2,90 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import importlib
 import os
 import signal
+import sys
+from collections.abc import Callable
 from types import FrameType
 
-from ec_rfernet.cli import write_any_text
+from ec_rfernet.cli import check_limits, outlive_terminal, shortage
+from ec_rfernet.errors import InputError
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""What ends a program in order: Ctrl-C, the system, a terminal that was closed, Ctrl-Backslash."""
+
+ENDS_WITH = "FER_ENDS_WITH"
+"""Variable of the environment: the process with which those that it starts shall end."""
+
+
+def on_stop_signals(leave: Callable[[int, FrameType | None], object]) -> None:
+    """Calls a function upon each of `STOP_SIGNALS`, but for what ``nohup`` has switched off."""
+    for number in STOP_SIGNALS:
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, leave)
 
 
 def quit_on_signal() -> None:
-    """Lets Ctrl-C and SIGTERM end the process quietly, until someone else handles them.
+    """Lets `STOP_SIGNALS` end the process quietly, until someone else handles them.
 
     To be called first: importing ROS and OpenCV takes a second, in which people do
     press Ctrl-C, and nothing moves yet that would have to be brought to rest.
     """
+    # At once: raised while a C++ module is loaded, SystemExit would become an ImportError.
+    on_stop_signals(lambda _number, _frame: os._exit(0))
 
-    def leave(_number: int, _frame: FrameType | None) -> None:
-        # At once: raised while a C++ module is loaded, SystemExit would become an ImportError.
+
+def program(work: Callable[[], int], needs: tuple[int, int]) -> int:
+    """Runs a program that lives on when its terminal is gone, but not when its parent is.
+
+    Args:
+        work: imports what it needs, and returns the exit code.
+        needs: see `ec_rfernet.cli.check_limits`.
+
+    Returns:
+        Exit code; 2, after one line, where memory or file descriptors do not suffice.
+    """
+    outlive_terminal()
+    quit_on_signal()
+    hurry()
+    _end_with_parent()
+    try:
+        check_limits(*needs)
+        return work()
+    except Exception as error:
+        if isinstance(error, InputError):
+            text: str | None = str(error)
+        elif (text := shortage(error)) is None:
+            raise
+        print(text, file=sys.stderr)
+        return 2
+
+
+_SET_PARENT_DEATH_SIGNAL = 1  # of <linux/prctl.h>
+
+
+def _end_with_parent() -> None:
+    """Ends this process, in order, when the one that `ENDS_WITH` names does, however that dies."""
+    parent = os.environ.get(ENDS_WITH)
+    if parent is None or parent != str(os.getppid()):
+        return  # it is the parent of our parent, who will see to it
+    ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+    if parent != str(os.getppid()):  # it has died just now
         os._exit(0)
 
-    signal.signal(signal.SIGINT, leave)
-    signal.signal(signal.SIGTERM, leave)
+
+_OF_A_NODE = (1100, 150)  # with room to spare
+
+
+def hurry() -> None:
+    """Keeps the garbage collector away until `fer_common.runner.settle_memory`.
+
+    Hardly anything of what a start makes is garbage; to look for it takes a tenth of the time.
+    """
+    gc.disable()
 
 
 def execute(target: str, fast: bool = False) -> int:
@@ -35,10 +98,12 @@ def execute(target: str, fast: bool = False) -> int:
     Returns:
         Exit code, see `fer_common.runner.run`.
     """
-    quit_on_signal()
-    write_any_text()
-    module, name = target.split(":")
-    node = getattr(importlib.import_module(module), name)
-    runner = importlib.import_module("fer_common.runner")
-    executor = {"make_executor": runner.fast_executor} if fast else {}
-    return runner.run(node, **executor)  # type: ignore[no-any-return]
+
+    def work() -> int:
+        module, name = target.split(":")
+        node = getattr(importlib.import_module(module), name)
+        runner = importlib.import_module("fer_common.runner")
+        executor = {"make_executor": runner.fast_executor} if fast else {}
+        return runner.run(node, **executor)  # type: ignore[no-any-return]
+
+    return program(work, _OF_A_NODE)

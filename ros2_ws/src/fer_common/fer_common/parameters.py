@@ -20,6 +20,7 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from fer_common.door import door_of
 from fer_common.settings import ParameterError, checked, fields, read
 
 T = TypeVar("T")
@@ -29,11 +30,13 @@ def declare(node: Node, settings: type[T]) -> T:
     """Declares all settings of a dataclass on a node and reads them.
 
     Parameters are read-only, unless they are live: they take effect when the node starts.
+    As every node begins with this, its door is put in here, see `fer_common.door`.
 
     Raises:
         ParameterError: a value of the wrong type, outside its range or not among
             its choices; names the parameter, the value and what is allowed.
     """
+    door_of(node)
     values = {}
     for name, field in fields(settings).items():
         # Declared with dynamic typing and checked here: rclpy's own message about
@@ -64,7 +67,11 @@ def on_change(node: Node, settings: type[Any], changed: Callable[[dict[str, Any]
         changed(values)
         return SetParametersResult(successful=True)
 
-    node.add_on_set_parameters_callback(check)
+    node.add_on_set_parameters_callback(door_of(node).guarded(check, "parameters", _not_set))
+
+
+def _not_set(error: BaseException, _parameters: list[Parameter]) -> SetParametersResult:
+    return SetParametersResult(successful=False, reason=f"{type(error).__name__}: {error}")
 
 
 def _descriptor(field: dataclasses.Field[Any]) -> ParameterDescriptor:

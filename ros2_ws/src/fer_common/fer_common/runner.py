@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import gc
 import os
 import re
-import signal
 import struct
 import sys
 import time
@@ -14,12 +14,11 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import rclpy
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
-from rclpy.executors import Executor, SingleThreadedExecutor
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -27,6 +26,8 @@ from rclpy.utilities import get_rmw_implementation_identifier
 
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import can_be_made, temporary_folder
+from fer_common.door import door_of
+from fer_common.entry import on_stop_signals
 from fer_common.settings import ParameterError
 
 # Memory of a process through which images pass.
@@ -51,13 +52,51 @@ def keep_memory() -> None:
 
 
 def settle_memory() -> None:
-    """Tells the garbage collector that what is there now will stay.
+    """Tells the garbage collector that what is there now will stay; gives back unused memory.
 
     To be called when everything is loaded. Every now and then the collector walks through
     all that lives, which took 80 ms of perception: two images late.
     """
-    gc.collect()
     gc.freeze()
+    gc.enable()
+    with suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+_LOCK_OF_FAST_DDS = re.compile(r"(fast(?:rtps|dds)_(?:port\d+|[0-9a-f]{16}))_[es]l")
+_YOUNG_S = 10.0  # a process that is starting may not have locked its files yet
+
+
+def remove_shared_memory_of_the_dead(folder: Path = Path("/dev/shm")) -> None:
+    """Gives back what processes that were killed have left: 18 MB each, until the machine restarts.
+
+    Fast DDS keeps a lock on a file beside each segment while its process lives.
+
+    Args:
+        folder: where the system has its shared memory.
+    """
+    try:
+        names = {path.name for path in folder.iterdir()}
+    except OSError:
+        return
+    for segment in {match[1] for match in map(_LOCK_OF_FAST_DDS.fullmatch, names) if match}:
+        locks = [f"{segment}{end}" for end in ("_el", "_sl") if f"{segment}{end}" in names]
+        if all(_is_of_the_dead(folder / name) for name in locks):
+            for name in (segment, f"sem.{segment}_mutex", *locks):
+                with suppress(OSError):
+                    (folder / name).unlink()
+
+
+def _is_of_the_dead(lock: Path) -> bool:
+    try:
+        about = lock.stat()
+        if about.st_uid != os.getuid() or time.time() - about.st_mtime < _YOUNG_S:
+            return False
+        with lock.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # somebody lives, or it has just gone
+        return False
+    return True
 
 
 # How processes reach each other: with room for images, and not beyond this machine.
@@ -99,6 +138,10 @@ def profile_variable() -> str:
     return PROFILE_VARIABLES[bool(version and int(version[1]) >= _WITH_FAST_DDS_3)]
 
 
+def _chosen_profiles() -> set[str]:
+    return {path for name in PROFILE_VARIABLES if (path := os.environ.get(name))}
+
+
 def dds_variables(network: bool = False) -> dict[str, str]:
     """The variables with which Fast DDS has room for images and keeps to this machine.
 
@@ -107,7 +150,7 @@ def dds_variables(network: bool = False) -> dict[str, str]:
     Args:
         network: whether other machines can take part.
     """
-    chosen = {os.environ[name] for name in PROFILE_VARIABLES if name in os.environ}
+    chosen = _chosen_profiles()
     if not chosen or (network and chosen == {str(profile())}):
         chosen = {str(profile(network))}
     found = {profile_variable(): min(chosen)} if len(chosen) == 1 else {}
@@ -122,7 +165,22 @@ def dds_variables(network: bool = False) -> dict[str, str]:
 
 
 def set_up_dds(network: bool = False) -> None:
-    """Sets `dds_variables` for this process and its children, before ``rclpy.init``."""
+    """Sets `dds_variables` for this process and its children, before ``rclpy.init``.
+
+    Raises:
+        InputError: a profile that the user has chosen cannot be read. Fast DDS would go on
+            without one, and open the robot to the network.
+    """
+    for path in sorted(_chosen_profiles() - {str(profile()), str(profile(network=True))}):
+        from xml.etree import ElementTree  # rarely needed
+
+        try:
+            ElementTree.parse(path)
+        except (OSError, ElementTree.ParseError) as error:
+            raise InputError(
+                f"{profile_variable()} is {path}, which cannot be read ({error}); "
+                "unset it, or name a profile of Fast DDS"
+            ) from error
     os.environ.update(dds_variables(network))
 
 
@@ -163,7 +221,7 @@ def why_open() -> str | None:
 
     To be called when there is a node.
     """
-    chosen = {os.environ[name] for name in PROFILE_VARIABLES if name in os.environ}
+    chosen = _chosen_profiles()
     if str(profile(network=True)) in chosen:
         return ASKED_FOR
     ports = open_ports()
@@ -212,6 +270,8 @@ def ros_distro() -> str:
 GRACE_S = 4.0
 """How long nodes may take to stop; ``ros2 launch`` loses patience after five."""
 
+_BREAK_S = 0.01
+
 
 class StartError(RuntimeError):
     """A node could not start; the message is one line for the user."""
@@ -245,7 +305,7 @@ class ClosingNode(Node):
 
 
 class StopRequest:
-    """Set by Ctrl-C, by SIGTERM, or by the program itself.
+    """Set by one of `fer_common.entry.STOP_SIGNALS`, or by the program itself.
 
     ROS's own signal handlers shut the context down at once, after which a robot can
     no longer be told to rest; these leave the time to do so. A second signal ends
@@ -265,14 +325,9 @@ class StopRequest:
         self._wake()
 
     def install(self, executor: Executor) -> None:
-        """Handles SIGINT and SIGTERM from now on, and wakes ``executor``."""
+        """Handles the signals from now on, and wakes ``executor``."""
         self._wake = executor.wake
-
-        def handle(_number: int, _frame: FrameType | None) -> None:
-            self.set()
-
-        signal.signal(signal.SIGINT, handle)
-        signal.signal(signal.SIGTERM, handle)
+        on_stop_signals(lambda _number, _frame: self.set())
 
 
 def initialise(args: Sequence[str] | None = None, network: bool = False) -> None:
@@ -283,12 +338,13 @@ def initialise(args: Sequence[str] | None = None, network: bool = False) -> None
         network: see `set_up_dds`.
 
     Raises:
-        StartError: ROS cannot parse them, or cannot write its log.
+        StartError: ROS cannot parse them, or cannot write its log; or see `set_up_dds`.
     """
-    set_up_dds(network)
+    remove_shared_memory_of_the_dead()
     keep_memory()
     given = list(args) if args is not None else None
     try:
+        set_up_dds(network)
         make_room_for_logs()
         rclpy.init(args=given, signal_handler_options=SignalHandlerOptions.NO)
     except (InputError, RuntimeError) as error:
@@ -314,23 +370,66 @@ def spin(
     stop: StopRequest,
     ended: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Spins until a stop is asked for, or until ``ended``; then lets the nodes stop.
+    """Spins until a stop is asked for, or until ``ended``; then lets the nodes stop, see `rest`.
+
+    They are let stop, too, where something is raised that should have ended nothing.
+    """
+    try:
+        while not stop and not ended():
+            spin_once(executor, 0.1)
+    finally:
+        rest(executor, nodes, stop)
+
+
+def rest(executor: Executor, nodes: Sequence[Node], stop: StopRequest) -> None:
+    """Lets the nodes stop: brings to rest what moves.
 
     A node that needs time for it has two methods: ``begin_stop()``, called once, and
     ``is_stopped()``, asked while the executor spins on. They are begun in the order
-    given, and none is waited for longer than `GRACE_S`.
+    given, and none is waited for longer than `GRACE_S`, nor after a second signal.
+    One that cannot stop keeps none of the others from it.
     """
-    while not stop and not ended():
-        executor.spin_once(timeout_sec=0.1)
     signals = stop.count
     stopping = [node for node in nodes if hasattr(node, "begin_stop")]
     for node in stopping:
-        node.begin_stop()
+        door_of(node).guarded(node.begin_stop, "stop")()
     deadline = time.monotonic() + GRACE_S
     while time.monotonic() < deadline and stop.count <= max(1, signals):
-        if all(node.is_stopped() for node in stopping):
+        if all(door_of(node).guarded(node.is_stopped, "stop", _given_up)() for node in stopping):
             break
-        executor.spin_once(timeout_sec=0.02)
+        spin_once(executor, 0.02)
+
+
+def _given_up(_error: BaseException) -> bool:
+    return True  # nobody waits for a node that cannot say whether it has stopped
+
+
+def add(executor: Executor, node: Node) -> None:
+    """Has a node spun, with its door put in: see `fer_common.door`."""
+    door_of(node)
+    executor.add_node(node)
+
+
+def spin_once(executor: Executor, timeout_s: float) -> None:
+    """Does what is due; what goes wrong even before the doors of the nodes ends nothing.
+
+    Args:
+        executor: has at least one node.
+        timeout_s: waits for so long, seconds.
+
+    Raises:
+        ExternalShutdownException: ROS was shut down.
+    """
+    try:
+        executor.spin_once(timeout_sec=timeout_s)
+    except ExternalShutdownException:
+        raise
+    except (Exception, SystemExit) as error:  # such as a message that cannot be read
+        nodes = executor.get_nodes()
+        if not nodes or not rclpy.ok():
+            raise
+        door_of(nodes[0]).note(error, "the middleware")
+        time.sleep(_BREAK_S)  # in case that it happens again and again
 
 
 def fast_executor() -> Executor:
@@ -373,7 +472,7 @@ def run(
     node: Node | None = None
     try:
         node = create()
-        executor.add_node(node)
+        add(executor, node)
         if (reason := why_open()) not in (None, ASKED_FOR):
             node.get_logger().warning(f"{OPEN}: {reason}")
         if node.has_parameter("autostart") and node.get_parameter("autostart").value:

@@ -14,7 +14,9 @@ from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.node import Node
 
 from fer_common.diagnostics import node_of
+from fer_common.door import door_of
 from fer_common.qos import EVENTS
+from fer_common.runner import add, spin_once
 
 
 def until(
@@ -47,14 +49,23 @@ def spin_until(
     executor: Executor, condition: Callable[[], object], timeout_s: float = 20.0
 ) -> bool:
     """`until`, while an executor works."""
-    return until(condition, timeout_s, lambda: executor.spin_once(timeout_sec=0.05))
+    return until(condition, timeout_s, lambda: spin_once(executor, 0.05))
 
 
 @contextmanager
-def spinning(*factories: Callable[[], Node]) -> Iterator[tuple[Executor, list[Node]]]:
+def spinning(
+    *factories: Callable[[], Node], may_fail: bool = False
+) -> Iterator[tuple[Executor, list[Node]]]:
     """An executor with freshly made nodes, in a ROS context of their own.
 
     Everything is destroyed on exit, also after a failed assertion.
+
+    Args:
+        factories: of the nodes.
+        may_fail: whether callbacks may raise, which nodes survive.
+
+    Raises:
+        AssertionError: a callback has raised.
     """
     rclpy.init()
     executor = SingleThreadedExecutor()
@@ -62,8 +73,11 @@ def spinning(*factories: Callable[[], Node]) -> Iterator[tuple[Executor, list[No
     try:
         for factory in factories:
             nodes.append(factory())
-            executor.add_node(nodes[-1])
+            add(executor, nodes[-1])
         yield executor, nodes
+        failed = [finding.text for node in nodes for finding in door_of(node).failures]
+        if failed and not may_fail:
+            raise AssertionError("; ".join(failed))
     finally:
         executor.shutdown(timeout_sec=1.0)
         for node in reversed(nodes):

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import os
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ec_rfernet.errors import InputError
+from fer_common import bag
 from fer_common.bag import open_bag
 
 pytest.importorskip("rosbags", reason="bags are read and written with rosbags")
@@ -198,6 +202,67 @@ def _folder_with(name: str, content: bytes) -> Callable[[Path], Path]:
     return make
 
 
+def _described(name: str) -> Callable[[Path], Path]:
+    content = f"rosbag2_bagfile_information: {{relative_file_paths: [{name}]}}"
+    return _folder_with("metadata.yaml", content.encode())
+
+
+def _pipe(name: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        os.mkfifo(folder / name)
+        return folder / name
+
+    return make
+
+
+def _computing(name: str) -> Callable[[Path], Path]:
+    """A database in which the messages are counted without an end."""
+
+    def make(folder: Path) -> Path:
+        with closing(sqlite3.connect(folder / name)) as database:
+            database.execute("CREATE TABLE topics(id, name, type, serialization_format)")
+            database.execute(
+                "CREATE VIEW messages AS WITH RECURSIVE n(id) AS "
+                "(SELECT 1 UNION ALL SELECT id + 1 FROM n) SELECT id, 1, id, zeroblob(9) FROM n"
+            )
+        return folder / name
+
+    return make
+
+
+@pytest.mark.parametrize("mode", [CompressionMode.FILE, CompressionMode.MESSAGE])
+def test_what_unpacks_to_far_more_than_its_size_is_told(tmp_path, mode, monkeypatch):
+    monkeypatch.setattr(bag, "MOST_UNPACKED", 100_000)
+    writer = Writer(tmp_path / "bomb", version=9, storage_plugin=StoragePlugin.SQLITE3)
+    writer.set_compression(mode, CompressionFormat.ZSTD)
+    with writer:
+        words = writer.add_connection("/words", STRING, typestore=STORE)
+        data = STORE.serialize_cdr(STORE.types[STRING]("x" * 5_000_000), STRING)
+        writer.write(words, 10**18, data)
+    with (
+        pytest.raises(InputError, match="unpacks to")
+        if mode is CompressionMode.FILE
+        else (nullcontext())
+    ):
+        opened = open_bag(tmp_path / "bomb")
+        assert list(opened.messages()) == [] and "unpacks to more" in opened.flaw
+
+
+def test_a_chunk_that_unpacks_to_more_than_it_says_is_left_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(bag, "MOST_UNPACKED", 100_000)
+    writer = Writer(tmp_path / "bomb", version=9, storage_plugin=StoragePlugin.MCAP)
+    writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+    with writer:
+        words = writer.add_connection("/words", STRING, typestore=STORE)
+        for size in (10, 5_000_000, 10):
+            data = STORE.serialize_cdr(STORE.types[STRING]("x" * size), STRING)
+            writer.write(words, 10**18, data)
+            writer.storage.close_chunk()
+    opened = open_bag(tmp_path / "bomb")
+    assert len(list(opened.messages())) == 2
+    assert "a chunk unpacks to more than 0 MB" in opened.flaw
+
+
 @pytest.mark.parametrize(
     ("make", "complaint"),
     [
@@ -208,7 +273,14 @@ def _folder_with(name: str, content: bytes) -> Callable[[Path], Path]:
         bad(_file("x.mcap", b"rubbish" * 99), "x.mcap: is no MCAP file (starts with '7275"),
         bad(_file("x.db3", b"rubbish" * 99), "x.db3: cannot be read as a bag"),
         bad(_file("x.bag", b"rubbish" * 99), "x.bag: cannot be read as a bag"),
-        bad(_folder_with("metadata.yaml", b"{"), "cannot be read as a bag"),
+        bad(_folder_with("metadata.yaml", b"{"), "metadata.yaml: is not valid YAML"),
+        bad(_folder_with("metadata.yaml", b"a: 1"), "metadata.yaml names no files, is no bag"),
+        bad(_described("../x.db3"), "expected files of this folder"),
+        bad(_described("/dev/zero"), "expected files of this folder"),
+        bad(_described("gone.db3"), "gone.db3: cannot be read (No such file"),
+        bad(_pipe("x.mcap"), "x.mcap: is not a file but a device or a pipe"),
+        bad(_pipe("x.bag"), "x.bag: is not a file but a device or a pipe"),
+        bad(_computing("x.db3"), "x.db3: is no bag: its database computes what it holds"),
         bad(_folder_with("x.mcap", b"rubbish"), "x.mcap: is no MCAP file"),
     ],
 )

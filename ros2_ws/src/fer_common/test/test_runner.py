@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import signal
@@ -15,6 +16,7 @@ from xml.etree import ElementTree
 import pytest
 import rclpy
 
+from fer_common.entry import STOP_SIGNALS
 from fer_common.runner import (
     OPEN,
     PROFILE_VARIABLES,
@@ -24,6 +26,7 @@ from fer_common.runner import (
     open_ports,
     profile,
     profile_variable,
+    remove_shared_memory_of_the_dead,
     ros_distro,
 )
 from fer_common.testing import spinning
@@ -90,7 +93,7 @@ def finish(process):
     return process.returncode, out, err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", STOP_SIGNALS)
 def test_a_signal_lets_the_node_rest_first(number):
     body = STOPPABLE.format(stopped="return self.ticks > 5 and not print('rested', flush=True)")
     process = start(body=body)
@@ -115,6 +118,33 @@ def test_it_ends_when_the_node_says_so():
     )
     code, out, err = finish(start(body=body))
     assert (code, out, err) == (0, "up\nresting\n", "")
+
+
+def test_what_a_callback_raises_ends_nothing_and_is_one_line():
+    body = """
+    def tick(self):
+        self.ticks += 1
+        raise ValueError("it is broken")
+    def has_ended(self): return self.ticks > 20
+"""
+    code, _, err = finish(start(body=body))
+    assert code == 0
+    assert err.count("ValueError: it is broken") == err.count("\n") == 1
+
+
+def test_whatever_ends_the_program_it_rests_first():
+    body = """
+    def tick(self):
+        self.ticks += 1
+        if self.ticks == 5:
+            raise KeyboardInterrupt
+    def begin_stop(self):
+        print("resting", flush=True)
+        self.ticks = 10
+    def is_stopped(self): return self.ticks > 15 and not print("rested", flush=True)
+"""
+    _, out, _ = finish(start(body=body))
+    assert out == "up\nresting\nrested\n"
 
 
 def test_a_wrong_parameter_is_one_line_and_exit_code_2():
@@ -164,7 +194,7 @@ RANGE, FORMER_RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY"
         ({PROFILE_VARIABLES[0]: "open"}, False, "open"),  # the user, or the robot that started it
         ({PROFILE_VARIABLES[0]: OWN}, False, OWN),
         ({PROFILE_VARIABLES[1]: OWN}, True, OWN),
-        ({PROFILE_VARIABLES[0]: ""}, False, ""),
+        ({PROFILE_VARIABLES[0]: ""}, False, "closed"),
         (dict(zip(PROFILE_VARIABLES, ("closed", OWN), strict=True)), False, None),
     ],
 )
@@ -214,6 +244,18 @@ def test_a_node_tells_that_a_profile_of_the_users_opens_the_network(monkeypatch,
 def test_a_network_that_was_asked_for_is_told_by_who_starts_the_robot(monkeypatch):
     monkeypatch.setenv(profile_variable(), str(profile(network=True)))
     assert complaint(keep=PROFILE_VARIABLES) == ""
+
+
+@pytest.mark.parametrize("content", [None, "<dds", ""])
+def test_a_profile_that_cannot_be_read_opens_nothing(monkeypatch, tmp_path, content):
+    """Fast DDS would go on without one."""
+    path = tmp_path / "profile.xml"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setenv(profile_variable(), str(path))
+    code, out, err = finish(start(keep=PROFILE_VARIABLES))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"{profile_variable()} is {path}, which cannot be read" in err
 
 
 def complaint(**settings):
@@ -355,6 +397,22 @@ sys.exit(execute("slow_module:Node"))
     assert finish(process) == (0, "", "")
 
 
+def test_garbage_is_not_collected_before_the_start_is_over() -> None:
+    source = """
+import gc
+from fer_common.entry import hurry
+from fer_common.runner import settle_memory
+hurry()
+print(gc.isenabled(), gc.get_freeze_count() > 0)
+settle_memory()
+print(gc.isenabled(), gc.get_freeze_count() > 0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["False False", "True True"]
+
+
 # Memory.
 
 MEMORY_PROGRAM = """
@@ -385,3 +443,64 @@ def faults(how: str) -> float:
 def test_images_are_not_fetched_from_the_system_again_and_again() -> None:
     pages_of_an_image = 3 * 920_000 / resource.getpagesize()
     assert faults("kept") < 0.05 * pages_of_an_image < 0.5 * faults("left")
+
+
+@pytest.mark.parametrize("library", ["fastrtps", "fastdds"])
+def test_shared_memory_of_dead_processes_is_given_back(library, tmp_path):
+    dead, living, young = (f"{library}_{digit * 16}" for digit in "def")
+    port, shared = f"{library}_port7411", f"{library}_port7413"
+    for segment in (dead, living, young, port, shared):
+        for name in (segment, f"{segment}_el", f"sem.{segment}_mutex"):
+            (tmp_path / name).touch()
+    (tmp_path / f"{shared}_sl").touch()
+    (tmp_path / "somebody_elses_el").touch()
+    for path in tmp_path.iterdir():
+        if not path.name.startswith(young):
+            os.utime(path, (0, 0))
+    with (tmp_path / f"{living}_el").open() as one, (tmp_path / f"{shared}_sl").open() as other:
+        fcntl.flock(one, fcntl.LOCK_EX)
+        fcntl.flock(other, fcntl.LOCK_SH)
+        remove_shared_memory_of_the_dead(tmp_path)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {
+        *(f"{begin}{name}{end}" for name in (living, young, shared)
+          for begin, end in (("", ""), ("", "_el"), ("sem.", "_mutex"))),
+        f"{shared}_sl",
+        "somebody_elses_el",
+    }  # fmt: skip
+
+
+def test_a_machine_without_shared_memory(tmp_path):
+    remove_shared_memory_of_the_dead(tmp_path / "nowhere")
+
+
+def test_a_node_ends_with_who_has_started_it():
+    code = (
+        "import os, subprocess, sys\n"
+        "from fer_common.entry import ENDS_WITH\n"
+        "os.environ[ENDS_WITH] = str(os.getpid())\n"
+        f"node = subprocess.Popen([sys.executable, '-c', {NODE_THAT_TELLS!r}])\n"
+        "node.wait()"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout.readline() == "ready\n"
+    parent.kill()
+    parent.wait()
+    assert parent.stdout.read() == "stopped\n", "its pipe is closed when it has ended"
+
+
+NODE_THAT_TELLS = """
+import signal
+from fer_common.entry import program
+
+def work():
+    heard = []
+    signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
+    print("ready", flush=True)
+    while not heard:
+        signal.sigtimedwait((), 0.01)
+    print("stopped", flush=True)
+    return 0
+
+program(work, (100, 10))
+"""

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import reprlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ec_rfernet import files
+from ec_rfernet.errors import InputError
+from ec_rfernet.files import shortened, shown
 
 REQUIRED: Any = object()
 """Marks a key that has no default."""
 
-LARGEST_BYTES = 1_000_000
-"""Of a file that somebody has written; the parser takes some seconds for it."""
 
-_WIDEST = 60  # characters of a value in a message
-_repr = reprlib.Repr()  # never longer than it must be: aliases may stand for billions of values
-_repr.maxstring = _repr.maxother = _repr.maxlong = _repr.maxlist = _repr.maxdict = _WIDEST
-
-
-class ConfigError(ValueError):
+class ConfigError(InputError):
     """A configuration file is unusable; the message is one line for its author."""
 
 
@@ -43,7 +37,7 @@ class Section:
     def __init__(self, file: Path, key: str, value: object) -> None:
         self.file, self.key = file, key
         if not isinstance(value, dict):
-            raise ConfigError(f"{file}: {key or 'the file'} is {_shown(value)}, expected a mapping")
+            raise ConfigError(f"{file}: {key or 'the file'} is {shown(value)}, expected a mapping")
         self._values: dict[Any, Any] = value
         self._known: set[str] = set()
 
@@ -52,13 +46,11 @@ class Section:
 
     def error(self, name: str, value: object, expected: str) -> ConfigError:
         """The error that key ``name`` has ``value`` instead of what was ``expected``."""
-        return ConfigError(
-            f"{self.file}: {self.path(name)} is {_shown(value)}, expected {expected}"
-        )
+        return ConfigError(f"{self.file}: {self.path(name)} is {shown(value)}, expected {expected}")
 
     def path(self, name: str) -> str:
         """Dotted path of a key of this section."""
-        return f"{self.key}.{name}" if self.key else name
+        return shortened(f"{self.key}.{name}" if self.key else name, 100)
 
     def get(self, name: str, default: Any = REQUIRED) -> Any:
         """The raw value of a key."""
@@ -125,7 +117,7 @@ class Section:
         for name in self._values:
             if not isinstance(name, str) or not name:
                 raise ConfigError(
-                    f"{self.file}: key {_shown(name)} of {self.key or 'the file'} is not a name"
+                    f"{self.file}: key {shown(name)} of {self.key or 'the file'} is not a name"
                 )
             yield name
 
@@ -148,86 +140,21 @@ class Section:
                 )
 
 
-class _Loader(yaml.SafeLoader):
-    """Knows plain values, lists and mappings, and tells the place of whatever is wrong.
-
-    Refuses a key that is there twice; YAML's parser would keep the last one silently.
-    """
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        if node.tag not in _TAGS:
-            raise _malformed(node, f"{node.tag.replace(_TAG, '!!')} is not known")
-        try:
-            return super().construct_object(node, deep)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            kind = node.tag.replace(_TAG, "")  # of a date such as 2024-13-45, for instance
-            raise _malformed(node, f"{_shown(node.value)} is no {kind}") from error
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise _malformed(key, "a key is a list or a mapping, expected a text")
-            if key.value in seen:
-                raise _malformed(key, f"key {_shown(key.value)} is there twice")
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_TAG = "tag:yaml.org,2002:"
-_KINDS = ("str", "int", "float", "bool", "null", "timestamp", "map", "seq", "merge", "value")
-_TAGS = frozenset(_TAG + kind for kind in _KINDS)
-
-
-def _malformed(node: yaml.Node, problem: str) -> yaml.MarkedYAMLError:
-    return yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
-
-
 def read(file: Path) -> Section:
     """The whole of a YAML file.
 
     Raises:
-        ConfigError: the file cannot be read, is larger than `LARGEST_BYTES`, is not YAML or
-            is not a mapping; names the line and the column of what is not YAML.
+        ConfigError: see `ec_rfernet.files.read_yaml`; or it is not a mapping.
     """
     try:
-        content = yaml.load(_text(file), _Loader)  # a safe loader
-    except RecursionError as error:
-        raise ConfigError(f"{file}: is not valid YAML (nested too deeply)") from error
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
-        problem = (error.problem or error.context or "").removeprefix("but ")
-        raise ConfigError(f"{file}: is not valid YAML ({place}{problem})") from error
-    except yaml.YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise ConfigError(f"{file}: is not valid YAML ({problem})") from error
+        content = files.read_yaml(file)
+    except InputError as error:
+        raise ConfigError(str(error)) from error
     if content is None:
         raise ConfigError(f"{file}: is empty, expected a mapping")
     return Section(file, "", content)
 
 
-def _text(file: Path) -> str:
-    if file.exists() and not file.is_file():
-        raise ConfigError(f"{file}: is not a file")
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(LARGEST_BYTES + 1)
-        if len(content) > LARGEST_BYTES:
-            raise ConfigError(f"{file}: is larger than {LARGEST_BYTES / 1e6:g} MB")
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise ConfigError(f"{file}: line {line} is not UTF-8 ({error.reason})") from error
-    except OSError as error:
-        raise ConfigError(f"{file}: cannot be read ({error.strerror or error})") from error
-
-
 def _is_number(value: object) -> bool:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return number and abs(value) <= sys.float_info.max  # type: ignore[arg-type]
-
-
-def _shown(value: object) -> str:
-    text = _repr.repr(value)
-    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 3]}..."

@@ -7,11 +7,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from robot_behavior.yaml_file import LARGEST_BYTES, ConfigError, Section, read
+from ec_rfernet.files import MOST_TEXT
+from robot_behavior.yaml_file import ConfigError, Section, read
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join(['*' + before] * 9)}]\n"
     for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+MERGES = b"a0: &a0 {k0: 1, l0: 1, m0: 1, n0: 1}\n" + b"".join(
+    b"a%d: &a%d {<<: [%s]}\n" % (n, n, b", ".join([b"*a%d" % (n - 1)] * 9)) for n in range(1, 9)
 )
 
 BAD = [
@@ -32,7 +37,21 @@ BAD = [
     (b"a: *b\n", "line 1, column 4: found undefined alias 'b'"),
     (b"a: 1\n---\na: 2\n", "line 2, column 1: found another document"),
     (b"[" * 5000, "nested too deeply"),
-    (b"a: 1\n" * (LARGEST_BYTES // 5 + 1), "is larger than 1 MB"),
+    (b"a: 12:30\n", "line 1, column 4: '12:30' is no int in decimal; write it so, or in quotes"),
+    (b"a: 1:30.5\n", "'1:30.5' is no float in decimal"),
+    (b"a: 010\n", "'010' is no int in decimal"),
+    (b"a: 0b11\n", "'0b11' is no int in decimal"),
+    (b"a: 1_000\n", "'1_000' is no int in decimal"),
+    (b"a: 1" + b":59" * 300_000, "is no int in decimal"),
+    (b"a: 0x" + b"f" * 900_000, "is no int in decimal"),
+    (b"a: 1" + b":59" * 300_000 + b".5", "is no float in decimal"),
+    (b"a: *" + b"b" * 5000, "found undefined alias 'bbb"),
+    (b"a: !" + b"b" * 5000 + b" 1", "is not known"),
+    (b"b" * 5000, "the file is 'bbb"),
+    (b"\xff\xfea\0:\0", "is UTF-16, expected UTF-8; save it with that encoding"),
+    (b"a: &a {<<: *a}\n", "only mappings can be merged with <<"),
+    (MERGES, "<< merges more than 10000 entries"),
+    (b"a: 1\n" * (MOST_TEXT // 5 + 1), "is larger than 1 MB"),
 ]
 
 
@@ -53,7 +72,7 @@ def test_what_is_no_file_is_told_and_not_waited_for(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.yaml"
     os.mkfifo(pipe)
     for path in (tmp_path, pipe):
-        with pytest.raises(ConfigError, match="is not a file"):
+        with pytest.raises(ConfigError, match="is not a file but a"):
             read(path)
     with pytest.raises(ConfigError, match=r"gone\.yaml: cannot be read \(No such file"):
         read(tmp_path / "gone.yaml")
@@ -77,6 +96,29 @@ def test_a_number_is_finite(tmp_path: Path, number: str) -> None:
         section.number("a", 0.0, 10.0)
     with pytest.raises(ConfigError, match=r"b\[1\] is .*, expected a finite number"):
         section.numbers("b")
+
+
+def test_a_mapping_can_be_merged_into_others(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\nc: {<<: [*a, {y: 4, z: 5}]}\n")
+    section = read(file)
+    assert section.get("b") == {"x": 1, "y": 3} and section.get("c") == {"x": 1, "y": 2, "z": 5}
+
+
+def test_a_name_of_thousands_of_letters_is_shortened(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("? " + "x" * 5000 + "\n: 1\n")
+    section = read(file)
+    for look in (section.close, lambda: section.number("x" * 5000, 2, 3)):
+        with pytest.raises(ConfigError) as raised:
+            look()
+        assert len(str(raised.value)) < len(str(file)) + 200
+
+
+def test_hexadecimal_numbers_are_fine(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("a: 0x40\n")
+    assert read(file).integer("a", 0, 127) == 64
 
 
 def test_a_byte_order_mark_and_windows_lines_are_fine(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,9 @@ import numpy as np
 from ec_rfernet.commands import options as command_options
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces import DEFAULT_DETECTOR, DETECTORS, LEAST_SCORE
-from ec_rfernet.model import FaceExpression, load, read_image
+from ec_rfernet.files import write_bytes
+from ec_rfernet.model import FaceExpression, Model, load
+from ec_rfernet.picture_file import read_picture
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Prints a line a face, and draws them where asked to."""
+    """Prints a line a face, and draws them where asked to.
+
+    Raises:
+        InputError: a picture cannot be read; of several, the others are judged before.
+    """
     if options.annotate and len(options.images) != 1:
         raise InputError(f"--annotate takes one picture, not {len(options.images)}")
     if not 0 <= options.min_score <= 1:
@@ -54,14 +61,29 @@ def run(options: argparse.Namespace) -> None:
         precision=options.precision,
     ) as model:
         command_options.tell_warning(model.classifier)
+        unread = []
         for path in options.images:
-            image = read_image(path)
-            found = model.predict(image, whole=options.whole)
-            print(f"{path}: {len(found)} face{'s' if len(found) != 1 else ''}")
-            for face in found:
-                print(_line(face))
-            if options.annotate:
-                _write(options.annotate, _annotated(image, found))
+            try:
+                _judge(model, path, options)
+            except InputError as error:
+                if len(options.images) == 1:
+                    raise
+                sys.stdout.flush()  # in the order of the pictures, also where both are one file
+                print(f"ec-rfernet: {' '.join(str(error).split())}", file=sys.stderr)
+                unread.append(path)
+    if unread:
+        count = len(options.images)
+        raise InputError(f"{len(unread)} of {count} pictures could not be read, the others were")
+
+
+def _judge(model: Model, path: Path, options: argparse.Namespace) -> None:
+    image = read_picture(path, cv2.IMREAD_COLOR)
+    found = model.predict(image, whole=options.whole)
+    print(f"{path}: {len(found)} face{'s' if len(found) != 1 else ''}")
+    for face in found:
+        print(_line(face))
+    if options.annotate:
+        _write(options.annotate, _annotated(image, found))
 
 
 def _write(path: Path, image: np.ndarray) -> None:
@@ -71,7 +93,7 @@ def _write(path: Path, image: np.ndarray) -> None:
         written = False
     if not written:
         raise InputError(f"{path}: cannot write pictures of type '{path.suffix}', try .png or .jpg")
-    path.write_bytes(data.tobytes())
+    write_bytes(path, data.tobytes())
 
 
 def _line(face: FaceExpression) -> str:

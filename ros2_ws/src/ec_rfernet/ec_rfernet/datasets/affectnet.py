@@ -13,6 +13,7 @@ import numpy as np
 from ec_rfernet.datasets.dataset import PARTS, Dataset, Split
 from ec_rfernet.datasets.pictures import LabelledPicture, in_parallel, read_with_hold_out
 from ec_rfernet.errors import InputError
+from ec_rfernet.files import MOST_TABLE, check_file
 from ec_rfernet.labels import CONTEMPT, LABELS
 
 AFFECTNET8_LABELS = (*LABELS, CONTEMPT)
@@ -149,6 +150,7 @@ def _box(row: dict[str, str], where: str) -> tuple[int, int, int, int] | None:
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """Rows by column, each with where it is. ``validation.csv`` was published without a header."""
     try:
+        check_file(path, MOST_TABLE)
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
             first = [word.strip() for word in next(reader, [])]

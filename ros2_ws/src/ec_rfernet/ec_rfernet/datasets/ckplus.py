@@ -19,14 +19,15 @@ from ec_rfernet.datasets.pictures import (
     files,
     in_class_folders,
     load,
-    read,
     require,
 )
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces import DEFAULT_DETECTOR, DETECTORS, LEAST_SCORE
 from ec_rfernet.faces.face import Face, FaceDetector
 from ec_rfernet.faces.framing import FER2013, align
+from ec_rfernet.files import read_text
 from ec_rfernet.labels import CONTEMPT, LABELS
+from ec_rfernet.picture_file import read_picture
 
 CKPLUS_LABELS = (*LABELS[:-1], CONTEMPT)
 """Contempt, which is no neutral face: CK+ has no label for those."""
@@ -148,9 +149,9 @@ def _last_frames(peak: Path) -> list[Path]:
 
 def _label(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8").strip()
+        text = read_text(path).strip()
         number = float(text)
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise InputError(f"{path}: not an emotion number ({error})") from error
     if number not in NUMBERS:
         raise InputError(f"{path}: emotion is {text}, expected 1..7")
@@ -171,7 +172,7 @@ def _faces(pictures: Sequence[LabelledPicture], detector: FaceDetector) -> np.nd
     cut = []
     for _, sequence in itertools.groupby(pictures, key=lambda picture: picture.path.parent):
         paths = [picture.path for picture in sequence]
-        frames = [read(path, cv2.IMREAD_COLOR) for path in paths]
+        frames = [read_picture(path, cv2.IMREAD_COLOR) for path in paths]
         found = [next(iter(detector.detect(frame)), None) for frame in frames]
         for index, frame in enumerate(frames):
             face = _nearest(found, index)

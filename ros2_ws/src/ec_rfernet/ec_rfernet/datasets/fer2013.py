@@ -14,6 +14,7 @@ import numpy as np
 from ec_rfernet.datasets.dataset import Dataset, Split
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces.framing import FER2013
+from ec_rfernet.files import MOST_TABLE, check_file
 from ec_rfernet.labels import LABELS
 
 # Arrays out of npz archives that may be anything.
@@ -34,7 +35,11 @@ def read_arrays(path: Path, names: Sequence[str]) -> list[np.ndarray]:
     Raises:
         InputError: the file is damaged or no such archive, or an array is missing.
     """
+    check_file(path, MOST_TABLE)
     try:
+        with zipfile.ZipFile(path) as parts:  # some kilobytes may unpack to gigabytes
+            if sum(part.file_size for part in parts.infolist()) > MOST_TABLE:
+                raise InputError(f"{path}: unpacks to more than {MOST_TABLE / 1e9:g} GB")
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError("a single array")
@@ -109,6 +114,7 @@ def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _read_csv(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     images, labels, usages = [], [], []
     try:
+        check_file(path, MOST_TABLE)
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             names = {name.strip().lower(): name for name in reader.fieldnames or ()}
@@ -201,6 +207,7 @@ def _read(path: Path) -> np.ndarray:
         return read_arrays(path, ["votes"])[0]
     rows = []
     try:
+        check_file(path, MOST_TABLE)
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]

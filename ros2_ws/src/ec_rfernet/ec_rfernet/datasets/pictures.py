@@ -15,16 +15,13 @@ import numpy as np
 from ec_rfernet.datasets.dataset import Split
 from ec_rfernet.datasets.partition import partition
 from ec_rfernet.errors import InputError
+from ec_rfernet.picture_file import SUFFIXES, read_picture
 
 SIDE = 48
 HELD_OUT = 10
 """One in so many training pictures validates, where a set has no such split of its own."""
 
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 _CHUNK = 256
-# The decoder would report a file that was cut off on stderr, and may fill the rest with grey.
-_ENDINGS = {b"\xff\xd8": b"\xff\xd9", b"\x89P": b"IEND"}
-_TAIL = 1024
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -86,7 +83,7 @@ def load(pictures: Sequence[LabelledPicture]) -> np.ndarray:
 
     def place(index: int) -> None:
         picture = pictures[index]
-        images[index] = shrink(_face(read(picture.path, cv2.IMREAD_GRAYSCALE), picture))
+        images[index] = shrink(_face(read_picture(picture.path, cv2.IMREAD_GRAYSCALE), picture))
 
     in_parallel(place, range(len(pictures)))
     return images
@@ -115,37 +112,6 @@ def require(paths: Sequence[Path]) -> None:
             f"{len(missing)} of {len(paths)} pictures missing, the first is {missing[0]}; "
             "is the download complete?"
         )
-
-
-def read(path: Path, flags: int) -> np.ndarray:
-    """Decodes a picture.
-
-    Args:
-        path: of a PNG, JPEG, BMP or TIFF file.
-        flags: ``cv2.IMREAD_GRAYSCALE`` (luma, ITU-R BT.601) or ``cv2.IMREAD_COLOR`` (BGR).
-
-    Raises:
-        InputError: the file cannot be read, was cut off, or is no picture.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
-    ending = _ENDINGS.get(data[:2])
-    if ending is not None and ending not in data[-_TAIL:]:
-        raise InputError(f"{path}: the picture was cut off after {len(data)} bytes")
-    image = decode(data, flags)
-    if image is None:
-        raise InputError(f"{path}: not a picture that can be read ({len(data)} bytes)")
-    return image
-
-
-def decode(data: bytes, flags: int) -> np.ndarray | None:
-    """The picture in the bytes of a file, none if there is none; flags as for `read`."""
-    try:
-        return cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
-    except cv2.error:  # its header speaks of more pixels than OpenCV takes
-        return None
 
 
 def shrink(image: np.ndarray) -> np.ndarray:
@@ -194,7 +160,7 @@ def files(folder: Path) -> list[Path]:
     return [
         folder / name
         for name in sorted(names)
-        if Path(name).suffix.lower() in _SUFFIXES and not name.startswith(".")
+        if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
     ]
 
 

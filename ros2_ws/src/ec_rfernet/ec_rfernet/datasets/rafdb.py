@@ -7,6 +7,7 @@ from pathlib import Path
 from ec_rfernet.datasets.dataset import PARTS, Dataset, Split
 from ec_rfernet.datasets.pictures import LabelledPicture, in_class_folders, read_with_hold_out
 from ec_rfernet.errors import InputError
+from ec_rfernet.files import MOST_TABLE, read_text
 from ec_rfernet.labels import LABELS
 
 NUMBERS = {
@@ -56,10 +57,7 @@ def _pictures(root: Path, part: str) -> list[LabelledPicture]:
 
 def _listed(place: Path, part: str) -> list[LabelledPicture]:
     path = place / LIST
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
+    lines = read_text(path, MOST_TABLE).splitlines()
     found = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():

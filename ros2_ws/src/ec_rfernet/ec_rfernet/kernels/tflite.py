@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.files import read_bytes, shortened
 from ec_rfernet.kernels import operations
 from ec_rfernet.kernels.network import Head, KernelProgram
 from ec_rfernet.kernels.operations import (
@@ -39,6 +40,12 @@ from ec_rfernet.kernels.operations import (
 
 MOST_BYTES = 16 << 20
 """A larger file is refused: the networks have 0.2 to 3 MB."""
+
+MOST_PARTS = 8192
+"""Tensors, operators or buffers; the networks have up to 600."""
+
+MOST_VALUES = 1 << 24
+"""Of a tensor."""
 
 _KINDS = {
     0: "add", 2: "concatenation", 3: "conv", 4: "depthwise", 5: "depth_to_space",
@@ -102,18 +109,14 @@ def read(path: Path) -> TfliteNetwork:
     Raises:
         InputError: it is no such file, damaged, or has operators that are not read.
     """
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path}: larger than {MOST_BYTES >> 20} MB, no detector's network")
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    data = read_bytes(path, MOST_BYTES)
     if data[4:8] != b"TFL3":
         raise InputError(f"{path}: no network of TensorFlow Lite")
     try:
         return _network(data)
-    except (struct.error, IndexError, ValueError, KeyError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: damaged, or no network that is known ({error!r})") from error
+    except (struct.error, IndexError, ValueError, KeyError, TypeError, OverflowError) as error:
+        problem = shortened(repr(error), 100)
+        raise InputError(f"{path}: damaged, or no network that is known ({problem})") from error
 
 
 class _Table:
@@ -151,9 +154,10 @@ class _Table:
         if not self.has(number):
             return []
         begin = self._target(number)
-        places = range(begin + 4, begin + 4 + 4 * self._at(begin, "I"), 4)
-        if places and places[-1] + 4 > len(self._data):
-            raise ValueError("a list ends behind the file")
+        count = self._at(begin, "I")
+        if count > MOST_PARTS:
+            raise ValueError(f"a list of {count} tables")
+        places = range(begin + 4, begin + 4 + 4 * count, 4)
         return [_Table(self._data, place + self._at(place, "I")) for place in places]
 
     def array(self, number: int, kind: Any) -> np.ndarray:
@@ -190,6 +194,8 @@ def _operator(entry: _Table, kind: str) -> Operator:
 
 def _tensor(table: _Table, buffers: list[_Table]) -> Tensor:
     shape = tuple(map(int, table.array(0, np.int32)))
+    if len(shape) > 8 or min(shape, default=0) < 0 or math.prod(shape) > MOST_VALUES:
+        raise ValueError(f"a tensor of shape {shape[:8]}")
     raw = buffers[table.whole(2, "I")].array(0, np.uint8)
     if not len(raw):
         return Tensor(shape)
@@ -252,8 +258,9 @@ def lower(
     """
     try:
         return _BlazeLowering(network).lower(least)
-    except (KeyError, IndexError, AttributeError, ValueError) as error:
-        raise UnsupportedError(f"a network that is no BlazeFace ({error!r})") from error
+    except (LookupError, AttributeError, ValueError, TypeError, ArithmeticError) as error:
+        problem = shortened(repr(error), 100)
+        raise UnsupportedError(f"a network that is no BlazeFace ({problem})") from error
 
 
 class _BlazeLowering:

@@ -7,12 +7,18 @@ Only the one that is asked for is imported. A runtime of another package, a subc
 
 from __future__ import annotations
 
+import resource
+import signal
+import subprocess
+import sys
 from collections.abc import Collection
+from functools import lru_cache
 from importlib.util import find_spec
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
-from ec_rfernet.bundle import Bundle
+from ec_rfernet.bundle import MANIFEST, Bundle, load, shipped
 from ec_rfernet.errors import InputError
 from ec_rfernet.kernels import network as kernels
 from ec_rfernet.registry import Registry
@@ -39,6 +45,14 @@ AUTO = "auto"
 """As runtime or precision: the user's choice, see `open_classifier`."""
 
 _ALWAYS = "onnxruntime"
+
+_TRIED = ("onnxruntime", "openvino", NATIVE)
+"""Runtimes of networks of others, which may ask for any time and memory, see `_try`."""
+
+LONGEST_S = 20
+"""Of a trial, which usually takes a part of a second."""
+
+_MOST_MEMORY = 1 << 30
 
 
 def open_classifier(
@@ -72,7 +86,11 @@ def open_classifier(
     warning = None
     if AUTO in (runtime, precision):
         runtime, precision, warning = _resolve(bundle, runtime, precision)
-    classifier = _class(runtime)(bundle, threads, precision)
+    kind = _class(runtime)
+    foreign = bundle.folder not in shipped() and bundle.file(MANIFEST).is_file()
+    if runtime in _TRIED and foreign:  # what is being exported has no manifest yet
+        _try(bundle.folder.absolute(), tuple(bundle.sha256.items()), runtime, precision)
+    classifier = kind(bundle, threads, precision)
     classifier.warning = warning
     return classifier
 
@@ -153,6 +171,59 @@ def _default(bundle: Bundle, runtime: str, precision: str) -> tuple[str, str]:
             if _class(name).offers(bundle, each):
                 return name, each
     return (_ALWAYS if runtime == AUTO else runtime), precisions[-1]  # says what is missing
+
+
+@lru_cache(maxsize=64)
+def _try(folder: Path, _files: tuple[Any, ...], runtime: str, precision: str) -> None:
+    """Computes one picture in a process of its own, with bounded time and memory.
+
+    A network from elsewhere may claim any shapes, and the runtimes believe it.
+
+    Args:
+        folder: of the bundle.
+        _files: their names and sha256; what was tried is not tried again.
+        runtime: one of `_TRIED`.
+        precision: one of `PRECISIONS`.
+
+    Raises:
+        InputError: it does not answer within the bounds, or not at all.
+    """
+    arguments = [
+        sys.executable, "-c", _TRIAL, str(folder), runtime, precision, str(LONGEST_S),
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(
+            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, errors="replace", timeout=3 * LONGEST_S, check=False,
+        )  # fmt: skip
+        code, told = done.returncode, done.stderr.strip().splitlines()
+    except subprocess.TimeoutExpired:
+        code, told = -signal.SIGXCPU, []
+    if code == 0:
+        return
+    if code == _REFUSED and told:
+        raise InputError(told[-1])
+    raise InputError(
+        f"{folder}: its network does not answer on {runtime} within {LONGEST_S} s and "
+        f"{_MOST_MEMORY >> 30} GB of memory; it is damaged, or made for something larger"
+    )
+
+
+_TRIAL = f"import sys, {__name__} as runtimes; sys.exit(runtimes.answer(*sys.argv[1:]))"
+_REFUSED = 2
+
+
+def answer(folder: str, runtime: str, precision: str, seconds: str) -> int:
+    """The trial of a bundle, in a process of its own; stderr tells in one line what is wrong."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds)))
+    resource.setrlimit(resource.RLIMIT_DATA, (_MOST_MEMORY, _MOST_MEMORY))
+    try:
+        _class(runtime)(load(Path(folder)), 1, precision)
+    except InputError as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return _REFUSED
+    return 0
 
 
 def _own() -> tuple[str, ...]:

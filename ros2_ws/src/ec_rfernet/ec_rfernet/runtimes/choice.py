@@ -26,7 +26,7 @@ import yaml
 
 from ec_rfernet.bundle import MANIFEST, Bundle
 from ec_rfernet.errors import InputError
-from ec_rfernet.files import write_text
+from ec_rfernet.files import read_yaml, shown, write_text
 from ec_rfernet.runtimes.classifier import PRECISIONS
 
 TOLERANCE = 0.003
@@ -123,13 +123,10 @@ def _accuracy(figures: Mapping[str, Any]) -> float:
 
 def _entries() -> dict[str, Any]:
     path = place()
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        # Nothing is chosen where nothing is, nor in a home that is not for this user.
-        if isinstance(error, OSError) and not os.path.lexists(path):
-            return {}
-        raise InputError(f"{path}: cannot be read ({_line(error)})") from error
+    # Nothing is chosen where nothing is, nor in a home that is not for this user.
+    if not os.path.lexists(path):
+        return {}
+    values = read_yaml(path)
     if not isinstance(values, dict):
         raise InputError(f"{path}: holds {type(values).__name__}, expected an entry a model")
     return values
@@ -138,15 +135,19 @@ def _entries() -> dict[str, Any]:
 def _parse(name: str, entry: object) -> Choice:
     where = f"{place()}: {name}"
     if not isinstance(entry, dict):
-        raise InputError(f"{where} is {entry!r}, expected runtime, precision, cpu and date")
+        raise InputError(f"{where} is {shown(entry)}, expected runtime, precision, cpu and date")
     runtime, precision = entry.get("runtime"), entry.get("precision")
     if not isinstance(runtime, str):
-        raise InputError(f"{where}: runtime is {runtime!r}, expected onnxruntime or another one")
+        raise InputError(
+            f"{where}: runtime is {shown(runtime)}, expected onnxruntime or another one"
+        )
     if precision not in PRECISIONS:
-        raise InputError(f"{where}: precision is {precision!r}, expected {', '.join(PRECISIONS)}")
+        raise InputError(
+            f"{where}: precision is {shown(precision)}, expected {', '.join(PRECISIONS)}"
+        )
     medians = entry.get("medians", {})
     if not isinstance(medians, dict):
-        raise InputError(f"{where}: medians is {medians!r}, expected milliseconds by name")
+        raise InputError(f"{where}: medians is {shown(medians)}, expected milliseconds by name")
     return Choice(
         runtime,
         precision,
@@ -154,7 +155,3 @@ def _parse(name: str, entry: object) -> Choice:
         str(entry.get("date", "")),
         medians,
     )
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ec_rfernet.errors import InputError
+from ec_rfernet.files import read_yaml, shown
 
 PARTS = 3
 """Into how many parts the training images are divided where one is held out."""
@@ -145,15 +145,11 @@ def read_preset(preset: str) -> dict[str, Any]:
         InputError: there is no such preset, or it holds something else than settings.
     """
     path = PRESETS / f"{preset}.yaml" if preset in preset_names() else Path(preset)
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    if not os.path.lexists(path):
         raise InputError(
             f"no preset '{preset}'; expected a YAML file or one of: {', '.join(preset_names())}"
-        ) from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: not a readable YAML file ({error})") from error
-    return settings_of(path, values)
+        )
+    return settings_of(path, read_yaml(path))
 
 
 def settings_of(path: Path, values: object) -> dict[str, Any]:
@@ -198,7 +194,7 @@ def _converted(path: Path, name: str, value: object) -> Any:
     try:
         return convert(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{path}: {name} is {value!r}, expected {expected}") from error
+        raise InputError(f"{path}: {name} is {shown(value)}, expected {expected}") from error
 
 
 def _exactly(kind: type) -> Callable[[object], Any]:

@@ -16,11 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ec_rfernet.cli import Parser, exit_code
 from ec_rfernet.errors import InputError
-from ec_rfernet.files import check_place, held, write_text
+from ec_rfernet.files import check_place, held, read_json, read_yaml, write_text
 from ec_rfernet.training import parallel
 from ec_rfernet.training.config import TrainConfig, configure, settings_of
 from ec_rfernet.training.data import load
@@ -57,7 +55,7 @@ def read_rungs(path: Path = RUNGS) -> list[Rung]:
         InputError: the file is unreadable or has another form.
     """
     try:
-        rows = yaml.safe_load(path.read_text(encoding="utf-8"))["rungs"]
+        rows = read_yaml(path)["rungs"]
         rungs, carried = dict[str, Rung](), dict[str, Any]()
         for row in rows:
             name, given = str(row["name"]), settings_of(path, row["settings"])
@@ -71,9 +69,7 @@ def read_rungs(path: Path = RUNGS) -> list[Rung]:
             aside = bool(row.get("aside", False))
             rungs[name] = Rung(name, {**carried, **given}, aside, needs)
             carried = carried if rungs[name].aside else dict(rungs[name].settings)
-    except (
-        OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError,
-    ) as error:  # fmt: skip
+    except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a ladder ({error})") from error
     if not rungs:
         raise InputError(f"{path}: a ladder without rungs")
@@ -127,9 +123,9 @@ def measure(config: TrainConfig, world: parallel.ProcessGroup) -> float:
 
 def _measured(result: Path, config: TrainConfig) -> float:
     try:
-        values = json.loads(result.read_text(encoding="utf-8"))
+        values = read_json(result)
         accuracy, stored = float(values["accuracy"]), dict(values["settings"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{result}: not the result of a rung ({error})") from error
     require_same(result, stored, config.as_dict())
     return accuracy

@@ -131,13 +131,13 @@ def test_damaged_pictures_are_named(official, capfd):
     path = official / "Image/aligned/test_00004_aligned.jpg"
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match="test_00004_aligned.jpg: the picture was cut off"):
+    with pytest.raises(InputError, match="test_00004_aligned.jpg: is a JPEG that was cut off"):
         datasets.read("rafdb", official, "test")
     path.write_bytes(b"")
-    with pytest.raises(InputError, match="test_00004_aligned.jpg: not a picture .*0 bytes"):
+    with pytest.raises(InputError, match="test_00004_aligned.jpg: is empty, expected a picture"):
         datasets.read("rafdb", official, "test")
     path.write_text("<html>quota exceeded</html>")
-    with pytest.raises(InputError, match="test_00004_aligned.jpg: not a picture"):
+    with pytest.raises(InputError, match="test_00004_aligned.jpg: is not a picture"):
         datasets.read("rafdb", official, "test")
     assert capfd.readouterr().err == ""
 

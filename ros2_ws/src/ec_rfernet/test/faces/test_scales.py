@@ -219,3 +219,11 @@ def test_a_detector_without_close_looks_looks_once() -> None:
         assert len(scales.detect(image)) == expected
         assert len(scales.glance(scales.overview(image), [], lambda: image)) == expected
         assert not scales.looks_closely
+
+
+@needs_networks
+def test_what_could_be_anything_is_not_looked_at(collins) -> None:
+    picture, face = shown(collins, 160, 300, 240)
+    found = MultiScaleDetector(BlazeFaceDetector, 0.0).detect(picture)
+    assert found[0].box.overlap(face) > 0.4
+    assert len(found) < 40

@@ -206,14 +206,14 @@ def test_any_file_is_read_or_refused_in_one_line(bundle, config, content):
 def test_a_damaged_file_is_not_overwritten(bundle):
     path = choice.write(bundle, made())
     path.write_text("{")
-    with pytest.raises(InputError, match=r"runtime.yaml: cannot be read"):
+    with pytest.raises(InputError, match=r"runtime.yaml: is not valid YAML"):
         choice.write(bundle, made())
     assert path.read_text() == "{"
 
 
 def test_a_folder_in_its_place(bundle):
     choice.place().mkdir(parents=True)
-    with pytest.raises(InputError, match=r"runtime.yaml: cannot be read"):
+    with pytest.raises(InputError, match=r"runtime.yaml: is not a file but a folder"):
         choice.read(bundle)
 
 

@@ -53,7 +53,7 @@ def test_a_finished_rung_is_not_run_again(fer2013, tmp_path):
     ):
         ladder.measure(dataclasses.replace(config, epochs=2), parallel.ProcessGroup())
     result.write_text("half a")
-    with pytest.raises(InputError, match="accuracy.json: not the result of a rung"):
+    with pytest.raises(InputError, match="accuracy.json: is not valid JSON"):
         ladder.measure(config, parallel.ProcessGroup())
 
 
@@ -112,7 +112,7 @@ def test_a_rung_that_needs_networks_is_given_those_of_the_command_line(
         ("rungs: [{name: one, needs: luck, settings: {}}]", "'one' needs 'luck', expected teach"),
         ("rungs: [{name: one}]", "ladder.yaml: not a ladder"),
         ("rungs: []", "ladder.yaml: a ladder without rungs"),
-        ("\x00", "ladder.yaml: not a ladder"),
+        ("\x00", "ladder.yaml: is not valid YAML"),
         ("rungs: [{name: one, settings: {erase: 1}}]", "unknown setting 'erase'"),
         ("rungs: [{name: one, settings: {root: a}}]", "unknown setting 'root'"),
         ("rungs: [{name: one, settings: {erasing: x}}]", "erasing is 'x', expected a number"),

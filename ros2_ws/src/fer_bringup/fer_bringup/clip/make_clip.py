@@ -12,11 +12,11 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from ec_rfernet.cli import write_any_text
+from ec_rfernet.cli import exit_code
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import can_be_made, temporary_folder, user_path
 from fer_bringup.clip.stage import FRAMES, HEIGHT, RATE, WIDTH, Scene
-from fer_bringup.film import VideoFile
+from robot_behavior.simulator.film import VideoFile
 
 _NAME = "clip-v2.mp4"  # a new number whenever the clip's content changes
 
@@ -114,17 +114,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make_clip", description="Makes the demo clip.")
     parser.add_argument("--force", action="store_true", help="make it again if it is there")
     options = parser.parse_args(arguments)
-    write_any_text()
-    try:
+
+    def work() -> None:
         if options.force:
             make_clip(clip_path())
         print(ensure_clip(partial(print, flush=True)))
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+
+    return exit_code("make_clip", work)
 
 
 if __name__ == "__main__":

@@ -216,13 +216,14 @@ _SETTLED = 3  # pictures until the exposure has settled somewhat
 
 def camera(index: str) -> dict[str, Any]:
     """Looks through a Video4Linux camera for a moment; the picture stays in memory."""
-    if not _captures(f"/dev/video{index}"):
+    node = Path(f"/dev/video{index}")
+    if not _captures(str(node)):
         return {"kind": "other"}
     import cv2
 
     from fer_node.camera.webcam import open_device
 
-    device = open_device(int(index), 640, 480, 30.0)
+    device = open_device(node, 640, 480, 30.0)
     if device is None:
         return {"kind": "capture", "width": 0}
     try:
@@ -328,14 +329,15 @@ def sound(parameters: str | None = None) -> dict[str, Any]:
 
 def _speech_parameters(file: str | None) -> dict[str, Any]:
     """Those of the speech node."""
-    import yaml
     from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+
+    from ec_rfernet.files import read_yaml
 
     try:
         path = file or Path(get_package_share_directory("fer_bringup"), "config", "robot.yaml")
     except PackageNotFoundError:  # not built yet; the node's own settings will do
         return {}
-    values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    values = read_yaml(Path(path))
     return dict(values["/**/speech_node"]["ros__parameters"])
 
 

@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: of the command line; None for those of this process.
 
     Returns:
-        Exit code: 0 if nothing fails, 1 if something does.
+        Exit code: 0 if nothing fails, 1 if something does, 2 if it cannot be told.
     """
     children = Children()
     _quit_on_signal(children)
@@ -82,8 +82,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         shown = document if options.json else partial(table, width=width, coloured=coloured)
         print(shown(findings, seconds), flush=True)
-    except BrokenPipeError:  # ``| head`` has seen enough; Python would write the rest at its end
+    except OSError as error:
+        # Python would write the rest at its end, and fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # ``| head`` has seen enough
+            print(f"fer-doctor: output: {error.strerror}", file=sys.stderr)
+            return 2
     return int(_has_failed(findings))
 
 
@@ -101,14 +105,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _quit_on_signal(children: Children) -> None:
-    """Lets Ctrl-C and SIGTERM end this process at once, and all that it has started."""
+    """Lets what ends a program end this one at once, and all that it has started."""
 
     def leave(number: int, _frame: FrameType | None) -> None:
         children.end()
         os._exit(128 + number)
 
-    signal.signal(signal.SIGINT, leave)
-    signal.signal(signal.SIGTERM, leave)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, leave)
 
 
 def _has_failed(findings: Sequence[Diagnosis]) -> bool:

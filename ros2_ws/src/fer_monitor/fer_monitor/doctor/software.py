@@ -38,8 +38,9 @@ def before_setup(host: Host, what: str) -> Iterator[Diagnosis]:
         host: whose Python is the one that runs this.
         what: a key of `SETUP_MB`.
     """
-    yield from build_tools(host)
     root, machine = host.root or Path.cwd(), host.machine
+    yield from place(root)
+    yield from build_tools(host)
     free_mb = host.free_mb(root)
     if not (root / ".venv" / f".done-{what}").is_file() and free_mb < SETUP_MB[what]:
         text = f"needs {SETUP_MB[what]} MB of disk space in {root}, {free_mb:.0f} MB are free"
@@ -55,6 +56,22 @@ def before_setup(host: Host, what: str) -> Iterator[Diagnosis]:
             f"see docs/raspberry_pi.md), source /opt/ros/{DISTROS[0]}/setup.bash, and do it again"
         )
         yield fail("ROS 2 is on PyPI for x86-64 Linux only", remedy)
+
+
+_TROUBLE = re.compile(r"[^\w/.-]", re.ASCII)
+"""To these the shells, make or the linker give a meaning; and CMake ends a path at an umlaut."""
+
+
+def place(root: Path) -> Iterator[Diagnosis]:
+    """Whether colcon, CMake and the shells can live with the path of the project."""
+    found = sorted(set(_TROUBLE.findall(str(root))))
+    if found:
+        names = {" ": "a space", "\t": "a tabulator", "\n": "a line break"}
+        # What is no UTF-8 cannot be shown.
+        listed = ", ".join(names.get(each, each if each.isprintable() else "?") for each in found)
+        shown = str(root).encode("utf-8", "replace").decode()
+        text = f"'{' '.join(shown.split())}' has {listed} in it, which ROS cannot build in"
+        yield fail(text, "move the project, such as to ~/my_robot, and do it again")
 
 
 def build_tools(host: Host) -> Iterator[Diagnosis]:

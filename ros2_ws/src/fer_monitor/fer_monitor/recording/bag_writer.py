@@ -26,6 +26,7 @@ from mcap.writer import CompressionType, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.files import open_private, write_text
 from fer_common.reason import Reason
 from fer_common.runner import ros_distro
 
@@ -69,7 +70,7 @@ def new_bag(parent: Path, now: datetime, reserve: int = 0) -> BagFile:
     Raises:
         OSError: it cannot be made, or the disk is full.
     """
-    parent.mkdir(parents=True, exist_ok=True)
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     free = shutil.disk_usage(parent).free
     if free <= reserve:
         left = f"the disk has {free / 1e6:.0f} MB left, expected more than {reserve / 1e6:.0f}"
@@ -112,7 +113,7 @@ class BagFile:
         self.folder = folder
         self.size = 0
         self._path = folder / f"{folder.name}.mcap"
-        self._file = self._path.open("wb")
+        self._file = open_private(self._path)
         # Not compressed: a chunk that is cut off can be read up to its end.
         self._writer = Writer(self._file, compression=CompressionType.NONE)
         self._writer.start(profile="ros2", library="fer_monitor")
@@ -158,10 +159,9 @@ class BagFile:
             self._writer.add_metadata("rosbag2", {"serialized_metadata": text})
             self._writer.finish()
             self._file.close()
-            temporary = self.folder / "metadata.yaml.tmp"
             whole = {"rosbag2_bagfile_information": self._metadata()}
-            temporary.write_text(yaml.safe_dump(whole, sort_keys=False), encoding="utf-8")
-            temporary.replace(self.folder / "metadata.yaml")
+            text = yaml.safe_dump(whole, sort_keys=False)
+            write_text(self.folder / "metadata.yaml", text, private=True)
         except OSError:
             self.abandon()
             raise

@@ -28,6 +28,7 @@ TOPICS = (
     RecordedTopic("emotion", "fer_interfaces/msg/Emotion"),
     RecordedTopic("emotions", "fer_interfaces/msg/EmotionArray"),
     RecordedTopic("behavior_state", "fer_interfaces/msg/BehaviorState", latched=True),
+    RecordedTopic("supervision", "fer_interfaces/msg/Supervision", latched=True),
     RecordedTopic("speech", "std_msgs/msg/String"),
     RecordedTopic("mouth", "std_msgs/msg/Float32"),
     RecordedTopic("joint_trajectory", "trajectory_msgs/msg/JointTrajectory"),

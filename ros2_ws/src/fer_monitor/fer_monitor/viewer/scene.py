@@ -12,7 +12,7 @@ import rerun as rr
 
 from fer_monitor.viewer.screen import ROBOT, SPEECH, Row
 from robot_behavior.body.robot_model import RobotModel, Shape
-from robot_behavior.nodes.robot_markers import quaternion
+from robot_behavior.nodes.markers import quaternion
 
 STILL = 1e-3
 """Joints that have moved less are not sent again, rad or m."""

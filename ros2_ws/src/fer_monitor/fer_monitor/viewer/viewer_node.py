@@ -17,14 +17,13 @@ from diagnostic_msgs.msg import DiagnosticArray
 from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
 from rclpy.clock import Clock, ClockType
 from rclpy.subscription import Subscription
-from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import String
 
 from ec_rfernet.errors import InputError
 from fer_common.diagnostics import Report
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
-from fer_common.emotions import face_of, image_of
+from fer_common.emotions import face_of, image_of, stamp_of
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, LATCHED, NEWEST
 from fer_common.runner import ClosingNode, StartError
@@ -143,8 +142,7 @@ class ViewerNode(ClosingNode):
         ]
 
     def _on_image(self, message: Image | CompressedImage) -> None:
-        stamp = Time.from_msg(message.header.stamp).nanoseconds
-        self._picture(self._pairing.image(stamp, message, time.monotonic()))
+        self._picture(self._pairing.image(stamp_of(message), message, time.monotonic()))
 
     def _on_emotions(self, message: EmotionArray) -> None:
         seen, now = image_of(message), time.monotonic()

@@ -17,6 +17,41 @@ OK, WARN, FAIL = Level
 # Before anything is installed; tests/test_setup_script.py has the rest
 
 
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("My Robot", "a space"),
+        ("tab\tbed", "a tabulator"),
+        ("Anna's", "'"),
+        ('"x"', '"'),
+        ("a;b", ";"),
+        ("$HOME", "$"),
+        ("a:b", ":"),
+        ("a,b", ","),
+        ("100%", "%"),
+        ("(1)", "(, )"),
+        ("a&b", "&"),
+        ("back\\slash", "\\"),
+        ("[x]*?", "*, ?, [, ]"),
+        ("gr\udcfcn", "?"),
+        ("Grüße", "ß, ü"),
+        ("机器人", "人, 器, 机"),
+    ],
+)
+def test_a_path_that_ros_cannot_build_in_is_refused_at_once(host, name, what):
+    root = host.root / name / "robot"
+    host = replace(host, root=root, environ=dict(os.environ))
+    first = next(iter(software.before_setup(host, "robot")))
+    assert f"has {what} in it, which ROS cannot build in" in first.text
+    assert "\n" not in first.text and first.text.encode()
+    assert first.remedy.startswith("move the project")
+
+
+@pytest.mark.parametrize("name", ["robot-1.2_b", "My_Robot"])
+def test_other_paths_are_welcome(host, name):
+    assert not list(software.place(host.root / name))
+
+
 def test_what_set_up_needs(host, monkeypatch):
     host = replace(host, environ=dict(os.environ))
     assert not list(software.before_setup(host, "robot"))

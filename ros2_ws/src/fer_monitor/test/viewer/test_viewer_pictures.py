@@ -111,7 +111,7 @@ def test_an_enormous_jpeg_and_a_png_are_not() -> None:
     [
         Image(height=2, width=2, encoding="bgr8", step=6, data=[0] * 5),
         Image(height=0, width=0, encoding="bgr8"),
-        Image(height=2, width=2, encoding="32FC1", step=8, data=[0] * 16),
+        Image(height=2, width=2, encoding="nonsense", step=8, data=[0] * 16),
         CompressedImage(data=b"no picture"),
         CompressedImage(),
     ],

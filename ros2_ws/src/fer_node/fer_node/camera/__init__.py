@@ -22,7 +22,7 @@ AUTO, CLIP = "auto", "clip"
 """The first webcam that answers, or else the built-in clip; and the clip in any case."""
 
 SOURCES: dict[str, Callable[[str, FrameSettings, SourceTools], Source | None]] = {
-    "a device index": open_webcam,
+    "a device index or a path below /dev": open_webcam,
     "a picture or a folder of pictures": open_pictures,
     "a video": open_video,
     "bag:FILE": open_recording,

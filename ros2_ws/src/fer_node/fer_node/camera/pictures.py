@@ -9,9 +9,8 @@ import numpy as np
 
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import user_path
-from fer_node.camera.source import FrameSettings, Pace, SourceTools, quiet_opencv
-
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
+from ec_rfernet.picture_file import SUFFIXES, read_picture
+from fer_node.camera.source import FrameSettings, Pace, SourceTools
 
 
 class Pictures:
@@ -63,13 +62,14 @@ class Pictures:
                     return None
                 self._next = 0
             file = self._files[self._next]
-            with quiet_opencv():
-                picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
-            if picture is not None:
-                self._next += 1
-                return picture
-            self._log(f"'{file}' is not a readable picture, left out")
-            del self._files[self._next]
+            try:
+                picture = read_picture(file, cv2.IMREAD_COLOR)
+            except InputError as error:
+                self._log(f"{error}; left out")
+                del self._files[self._next]
+                continue
+            self._next += 1
+            return picture
         return None
 
 

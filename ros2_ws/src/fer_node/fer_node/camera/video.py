@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from ec_rfernet.errors import InputError
-from ec_rfernet.files import user_path
-from fer_node.camera.source import FrameSettings, Pace, SourceTools, quiet_opencv
+from ec_rfernet.files import check_file, user_path
+from ec_rfernet.picture_file import kind
+from fer_node.camera.source import FrameSettings, SourceTools, quiet_opencv
+
+MOST_BYTES = 1 << 40
+"""Of a file."""
+
+MOST_PIXELS = 1 << 26
+"""Of a frame."""
 
 _FASTEST = 240.0  # frames per second; a file that claims more is mistaken
+_LONGEST_S = 3600.0  # of a frame; likewise
 
 
 class Video:
-    """Plays a video at its own rate, leaving frames out when the machine is too slow.
+    """Plays a video in its own time, leaving frames out when the machine is too slow.
+
+    Each frame is due when the file says, for browsers and phones record no constant rate. It is
+    shown upright, as the file says, too.
 
     Args:
         path: the file.
@@ -25,54 +38,117 @@ class Video:
         tools: see there.
 
     Raises:
-        InputError: the file is missing or is no video.
+        InputError: the file is missing, is no video, or is one that cannot be decoded.
+
+    Attributes:
+        name: what it is, in words.
+        rate: frames per second, on average.
     """
 
     def __init__(self, path: Path, frames: FrameSettings, tools: SourceTools) -> None:
-        if not path.is_file():
-            raise InputError(f"video '{path}' does not exist")
-        self._path = path
-        self._loop = frames.loop
+        check_file(path, MOST_BYTES)
+        self._path, self._loop = path, frames.loop
+        self._clock, self._wait = tools.clock, tools.wait
         self._capture = self._open()
-        self._first: np.ndarray | None = self._grab_first()
         own = self._capture.get(cv2.CAP_PROP_FPS)
         self.rate = own if math.isfinite(own) and 0 < own <= _FASTEST else frames.rate
         self.name = f"video {path} at {self.rate:.3g} frames/s"
-        self._pace = Pace(self.rate, tools.clock, tools.wait)
+        self._begin: float | None = None  # of the clock, when time 0 of the file is due
+        self._end = self._clock()
+        self._next: tuple[np.ndarray, float] | None = self._first()
 
     def read(self) -> np.ndarray | None:
         """See `Source`."""
-        late = self._pace.next()
-        if late is None:
-            return None
-        first, self._first = self._first, None
-        if first is not None:
-            return first
-        for _ in range(late):
-            self._capture.grab()
+        while self._next is not None:
+            frame, time_s = self._next
+            if self._begin is None:
+                self._begin = self._clock() - time_s
+            if self._wait(max(0.0, self._begin + time_s - self._clock())):
+                return None
+            self._next = self._following(time_s)
+            if self._next is None or self._begin + self._next[1] > self._clock():
+                self._end = self._begin + time_s + 1.0 / self.rate
+                return frame
+        self._wait(max(0.0, self._end - self._clock()))  # the last frame has its time, too
+        return None
+
+    def close(self) -> None:
+        """See `Source`."""
+        self._next = None
+        self._capture.release()
+
+    def _open(self) -> cv2.VideoCapture:
+        with quiet_opencv(), _plain_name(self._path) as name:
+            capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
+            capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1.0)
+            return capture
+
+    def _following(self, after_s: float) -> tuple[np.ndarray, float] | None:
+        """The next frame and its time; None at the end."""
         found, frame = self._capture.read()
         if found:
-            return frame
+            return frame, self._time(after_s)
         if not self._loop:
             return None
         self._capture.release()
         self._capture = self._open()
-        return self._grab_first()
+        first = self._first()
+        if self._begin is not None:  # the first frame is due after the last one
+            self._begin += after_s + 1.0 / self.rate - first[1]
+        return first
 
-    def close(self) -> None:
-        """See `Source`."""
-        self._capture.release()
-
-    def _open(self) -> cv2.VideoCapture:
-        with quiet_opencv():
-            return cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG)
-
-    def _grab_first(self) -> np.ndarray:
+    def _first(self) -> tuple[np.ndarray, float]:
+        size = [int(self._capture.get(p)) for p in (_WIDTH, _HEIGHT)]
+        if math.prod(size) > MOST_PIXELS:
+            raise InputError(
+                f"'{self._path}' is a video of {size[0]}x{size[1]} pixels, expected at most "
+                f"{MOST_PIXELS / 1e6:.0f} million"
+            )
         with quiet_opencv():
             found, frame = self._capture.read()
         if not found:
-            raise InputError(f"'{self._path}' is not a readable video")
-        return frame
+            raise InputError(f"'{self._path}' {self._problem()}")
+        return frame, max(0.0, self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0)
+
+    def _time(self, after_s: float) -> float:
+        """When the frame that was read last is due, s; where the file lies, at the usual pace."""
+        time_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
+        if math.isfinite(time_s) and after_s < time_s <= after_s + _LONGEST_S:
+            return time_s
+        return after_s + 1.0 / self.rate
+
+    def _problem(self) -> str:
+        """What is wrong with a file that has no first picture."""
+        found = kind(_head(self._path))
+        if found is None or not found.endswith(" video"):
+            return f"is not a readable video{f' but {found}' if found else ''}"
+        codec = int(self._capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little")
+        name = codec.decode("ascii", "replace")
+        return (
+            f"is a damaged {found}, or OpenCV {cv2.__version__} cannot decode its codec"
+            f"{f' {name}' if name.isalnum() else ''}; convert it, for example with "
+            "'ffmpeg -i IN -c:v libx264 OUT.mp4'"
+        )
+
+
+_WIDTH, _HEIGHT = cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT
+
+
+@contextmanager
+def _plain_name(path: Path) -> Iterator[str]:
+    """A name of a file that OpenCV takes: it crashes where one is no UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        with path.open("rb") as file:
+            yield f"/proc/self/fd/{file.fileno()}"
+    else:
+        yield str(path)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(256)
 
 
 def open_video(text: str, frames: FrameSettings, tools: SourceTools) -> Video | None:

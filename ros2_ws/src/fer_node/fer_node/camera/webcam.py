@@ -11,11 +11,12 @@ import cv2
 import numpy as np
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.files import user_path
 from fer_node.camera.source import FrameSettings, SourceTools, quiet_opencv
 
 _FIRST_RETRY_S = 0.5
 _LAST_RETRY_S = 5.0
-_DEVICE = re.compile(r"(?:/dev/video)?(\d+)")
+_DEVICE = re.compile(r"/dev/video(\d+)")
 _MISSES = 5  # frames in a row that may fail before the device counts as gone
 
 
@@ -31,11 +32,11 @@ class Device(Protocol):
         ...
 
 
-def open_device(index: int, width: int, height: int, rate: float) -> Device | None:
+def open_device(path: Path, width: int, height: int, rate: float) -> Device | None:
     """Opens a Video4Linux device and sees whether it answers.
 
     Args:
-        index: N of ``/dev/videoN``.
+        path: of its node, such as ``/dev/video0``, or of a link of udev, which is followed anew.
         width: asked for, pixels; the device takes the nearest it has. 0: its own.
         height: likewise.
         rate: asked for, frames per second. 0: its own.
@@ -44,7 +45,7 @@ def open_device(index: int, width: int, height: int, rate: float) -> Device | No
         The device; None when it does not exist, is in use or gives no frame.
     """
     with quiet_opencv():
-        device = cv2.VideoCapture(index, cv2.CAP_V4L2)
+        device = cv2.VideoCapture(str(path.resolve()), cv2.CAP_V4L2)
         wishes = (
             (cv2.CAP_PROP_FRAME_WIDTH, width),
             (cv2.CAP_PROP_FRAME_HEIGHT, height),
@@ -116,16 +117,24 @@ class Webcam:
 
 
 def open_webcam(text: str, frames: FrameSettings, tools: SourceTools) -> Webcam | None:
-    """The webcam of an index or of ``/dev/videoN``; None where the text is neither.
+    """The webcam of an index, a device node or a link to one; None where the text is none of them.
 
     Raises:
         InputError: it does not answer.
     """
-    named = _DEVICE.fullmatch(text)
-    if named is None:
+    if text.isdecimal():
+        path = Path(f"/dev/video{int(text)}")
+    elif not _is_device(path := user_path(text)):
         return None
-    wishes = (int(named[1]), frames.width, frames.height, frames.rate)
-    return Webcam(f"/dev/video{wishes[0]}", lambda: open_device(*wishes), tools)
+    wishes = (frames.width, frames.height, frames.rate)
+    return Webcam(str(path), lambda: open_device(path, *wishes), tools)
+
+
+def _is_device(path: Path) -> bool:
+    """Whether a path leads to a device, also to one that is not plugged in now."""
+    # A link of udev goes with its device; one of the user's leads to nowhere then.
+    is_awaited = not path.exists() and Path("/dev") in path.resolve().parents
+    return path.is_char_device() or is_awaited
 
 
 def first_webcam(frames: FrameSettings, tools: SourceTools) -> Webcam | None:

@@ -13,7 +13,7 @@ from builtin_interfaces.msg import Time
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from ec_rfernet.errors import InputError
+from ec_rfernet.errors import InputError, writable
 from fer_common.camera import FOV_DEG
 from fer_common.diagnostics import (
     Limits,
@@ -27,6 +27,7 @@ from fer_common.diagnostics import (
     warn,
 )
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
+from fer_common.door import door_of
 from fer_common.graph_watch import OutputWatch
 from fer_common.parameters import declare
 from fer_common.qos import STREAM
@@ -174,8 +175,8 @@ class CameraNode(ClosingNode):
             raise StartError(str(error)) from error
         self._images = self.create_publisher(Image, "image_raw", STREAM)
         self._infos = self.create_publisher(CameraInfo, "camera_info", STREAM)
-        self.get_logger().info(f"showing {self._source.name} on {self._images.topic_name}")
-        self._health.device = self._source.name
+        self._health.device = writable(self._source.name)
+        self.get_logger().info(f"showing {self._health.device} on {self._images.topic_name}")
         self._watch = OutputWatch(self, self._images)
         DiagnosticsPublisher(self, "camera", self._report)
         thread = Thread(target=self._capture, name="camera", daemon=True)
@@ -191,8 +192,8 @@ class CameraNode(ClosingNode):
         return self._health.report(self.has_ended()).plus(self._watch.findings())
 
     def _warn(self, text: str) -> None:
-        self._health.failed(text)
-        self.get_logger().warning(text)
+        self._health.failed(writable(text))
+        self.get_logger().warning(writable(text))
 
     def _capture(self) -> None:
         began, count = time.monotonic(), 0
@@ -206,6 +207,9 @@ class CameraNode(ClosingNode):
         except InputError as error:
             self._health.failed(str(error))
             self.get_logger().error(str(error))
+        except Exception as error:  # of a library that decodes
+            self._health.failed(f"{type(error).__name__}: {error}")
+            door_of(self).note(error, "camera")
         finally:
             self._source.close()
             self._ended.set()

@@ -21,7 +21,6 @@ from rclpy.lifecycle import (
 )
 from rclpy.serialization import deserialize_message
 from rclpy.subscription import Subscription
-from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 from std_srvs.srv import SetBool
@@ -49,6 +48,7 @@ from fer_common.diagnostics import (
     warn,
 )
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
+from fer_common.door import seconds
 from fer_common.graph_watch import InputWatch, OutputWatch
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, NEWEST, STREAM
@@ -563,7 +563,7 @@ class FerNode(ClosingNode, LifecycleNode):
     def _process(self, arrival: Arrival) -> None:
         message, arrived = arrival
         health, stages = self._health, self._health.stages
-        stamp, waited = _seconds(message.header), time.monotonic() - arrived
+        stamp, waited = seconds(message.header.stamp), time.monotonic() - arrived
         admitted = self._gate.admits(stamp, self._now(), arrived)
         health.dropped_old, health.complaint = self._gate.dropped, self._gate.complaint
         if not admitted:
@@ -646,7 +646,3 @@ class FerNode(ClosingNode, LifecycleNode):
     def _log_profile(self) -> None:
         if self._health.state == "active":
             self.get_logger().info(f"where the time of an image goes:\n{self.profile()}")
-
-
-def _seconds(header: Header) -> float:
-    return Time.from_msg(header.stamp).nanoseconds * 1e-9

@@ -13,11 +13,8 @@ from std_msgs.msg import Header
 from ec_rfernet.faces.face import Box
 from fer_common.camera import focal_px
 from fer_node.perception.frame import (
-    DecodeError,
     Frame,
-    RawFrame,
     Timed,
-    UnknownEncodingError,
     open_compressed,
     open_raw,
     untimed,
@@ -28,8 +25,6 @@ from fer_node.perception.pipeline import EmotionEstimate, Perceived
 def to_frame(message: Image | CompressedImage, timed: Timed = untimed) -> Frame:
     """The image of a message, as yet unconverted.
 
-    Encodings that `open_raw` does not know are left to cv_bridge, where it is installed.
-
     Args:
         message: kept as long as the frame.
         timed: times what has to be decoded.
@@ -39,18 +34,14 @@ def to_frame(message: Image | CompressedImage, timed: Timed = untimed) -> Frame:
     """
     if isinstance(message, CompressedImage):
         return open_compressed(message.data, timed)
-    try:
-        return open_raw(
-            message.height,
-            message.width,
-            message.encoding,
-            message.step,
-            bool(message.is_bigendian),
-            message.data,
-        )
-    except UnknownEncodingError as error:
-        with timed("decode"):
-            return RawFrame(_with_cv_bridge(message, error))
+    return open_raw(
+        message.height,
+        message.width,
+        message.encoding,
+        message.step,
+        bool(message.is_bigendian),
+        message.data,
+    )
 
 
 def to_bgr(message: Image | CompressedImage) -> np.ndarray:
@@ -60,17 +51,6 @@ def to_bgr(message: Image | CompressedImage) -> np.ndarray:
         DecodeError: see `to_frame`.
     """
     return to_frame(message).bgr()
-
-
-def _with_cv_bridge(message: Image, unknown: UnknownEncodingError) -> np.ndarray:
-    try:
-        from cv_bridge import CvBridge
-    except ImportError as error:
-        raise DecodeError(f"{unknown}; or install cv_bridge for the others") from error
-    try:
-        return CvBridge().imgmsg_to_cv2(message, desired_encoding="bgr8")
-    except Exception as error:  # cv_bridge passes on exceptions of C++ of any type
-        raise DecodeError(f"cv_bridge cannot decode '{message.encoding}': {error}") from error
 
 
 def to_message(image: np.ndarray, header: Header) -> Image:

@@ -14,9 +14,12 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
+from ec_rfernet import picture_file
+from ec_rfernet.errors import InputError
 from ec_rfernet.faces.blazeface import ENOUGH
 from ec_rfernet.faces.face import Similarity
 from ec_rfernet.faces.framing import cut
+from ec_rfernet.files import shortened
 
 # ----------------------------------------------------------------------
 # Where the time of an image goes.
@@ -237,7 +240,7 @@ _COLOUR = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
-_GREY = {
+_LUMA = {
     1: cv2.IMREAD_GRAYSCALE,
     2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
@@ -245,57 +248,16 @@ _GREY = {
 }
 _SPARE = 1.2  # how much finer than a cut to decode: later cuts may need a little more
 
-_MARK, _SCAN, _APP1, _ALONE = 0xFF, 0xDA, 0xE1, (0x01, *range(0xD0, 0xD9))
-_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # start of frame, ITU-T T.81, B.1
-
 
 class DecodeError(ValueError):
     """An image cannot be decoded; the message says why in one line."""
 
 
-def jpeg_size(buffer: np.ndarray) -> tuple[int, int] | None:
-    """Height and width that a JPEG's header tells.
-
-    Args:
-        buffer: uint8 [N], the file.
-
-    Returns:
-        None where the header is damaged, or has Exif data: a camera held upright may
-        say there that its picture is to be turned.
-    """
-    at, end = 2, len(buffer)
-    while at + 9 <= end and buffer[at] == _MARK:
-        kind = int(buffer[at + 1])
-        if kind == _MARK or kind in _ALONE:
-            at += 1 if kind == _MARK else 2
-            continue
-        if kind in (_SCAN, _APP1):
-            return None
-        if kind in _SIZES:
-            height, width = (int(buffer[i]) << 8 | int(buffer[i + 1]) for i in (at + 5, at + 7))
-            return (height, width) if height and width else None
-        at += 2 + (int(buffer[at + 2]) << 8 | int(buffer[at + 3]))
-    return None
-
-
-def decoded(buffer: np.ndarray, flag: int, name: str) -> np.ndarray:
-    """The pixels of a file, as ``cv2.imdecode`` gives them.
-
-    Args:
-        buffer: uint8 [N], the file.
-        flag: one of ``cv2.IMREAD_*``.
-        name: of its format, for the error.
-
-    Raises:
-        DecodeError: it is damaged.
-    """
+def _decoded(data: bytes, flag: int) -> np.ndarray:
     try:
-        image = cv2.imdecode(buffer, flag)
-    except cv2.error as error:
-        raise DecodeError(f"compressed image is a damaged {name} ({error.err})") from error
-    if image is None:
-        raise DecodeError(f"compressed image is a damaged {name} ({buffer.size} bytes)")
-    return image
+        return picture_file.decode(data, flag, MOST_PIXELS)
+    except InputError as error:
+        raise DecodeError(f"compressed image {error}") from error
 
 
 class JpegFrame:
@@ -305,7 +267,7 @@ class JpegFrame:
     the colours, which takes less time. What was decoded is kept for the next look.
 
     Args:
-        buffer: uint8 [N], the file.
+        data: the file, of an upright picture.
         height: of the picture, pixels.
         width: of the picture, pixels.
         timed: times the decoding.
@@ -313,8 +275,8 @@ class JpegFrame:
     Every method raises `DecodeError` when the file turns out to be damaged.
     """
 
-    def __init__(self, buffer: np.ndarray, height: int, width: int, timed: Timed = untimed) -> None:
-        self._buffer = buffer
+    def __init__(self, data: bytes, height: int, width: int, timed: Timed = untimed) -> None:
+        self._data = data
         self.height = height
         self.width = width
         self._timed = timed
@@ -337,7 +299,7 @@ class JpegFrame:
         if not shrink:
             shrink = _shrink(most / _SPARE)
             with self._timed("decode"):
-                self._any[shrink] = decoded(self._buffer, _GREY[shrink], "JPEG")
+                self._any[shrink] = _decoded(self._data, _LUMA[shrink])
         # A reduced pixel (u, v) covers the pixels around shrink * (u, v) + (shrink - 1) / 2.
         middle = (shrink - 1) / 2 * (1 + 1j)
         return cut(self._any[shrink], place.after(Similarity(shrink, middle)), size)
@@ -345,7 +307,7 @@ class JpegFrame:
     def _bgr(self, shrink: int) -> np.ndarray:
         if shrink not in self._colour:
             with self._timed("decode"):
-                self._colour[shrink] = decoded(self._buffer, _COLOUR[shrink], "JPEG")
+                self._colour[shrink] = _decoded(self._data, _COLOUR[shrink])
         self._any[shrink] = self._colour[shrink]
         return self._colour[shrink]
 
@@ -357,9 +319,8 @@ def _shrink(most: float) -> int:
 
 # Images as they travel in messages.
 
-
-class UnknownEncodingError(DecodeError):
-    """The encoding is none of `ENCODINGS`."""
+MOST_PIXELS = 1 << 26
+"""Of the image of a message: 67 million, twice those of 8K."""
 
 
 @dataclass(frozen=True)
@@ -371,95 +332,149 @@ class Encoding:
         channels: values per pixel.
         to_bgr: array [H, W, channels] to BGR uint8 [H, W, 3]; None where that is
             what it is already.
-        even_width: whether two pixels share their colour.
+        shared: pixels of a row that share their colour; 2 or 1.
+        colour_rows: rows of colours that follow behind two rows of luma.
+        at_once: whether a part of the pixels cannot be converted alone.
     """
 
     dtype: str
     channels: int
     to_bgr: Callable[[np.ndarray], np.ndarray] | None
-    even_width: bool = False
+    shared: int = 1
+    colour_rows: int = 0
+    at_once: bool = False
 
 
 def _by(code: int) -> Callable[[np.ndarray], np.ndarray]:
     return lambda pixels: cv2.cvtColor(pixels, code)
 
 
-def _from_mono16(pixels: np.ndarray) -> np.ndarray:
+def _deep(code: int) -> Callable[[np.ndarray], np.ndarray]:
     # The whole range of 16 bits onto the whole range of 8, as cv_bridge does it.
-    return cv2.cvtColor(cv2.convertScaleAbs(pixels, alpha=255 / 65535), cv2.COLOR_GRAY2BGR)
+    return lambda pixels: cv2.cvtColor(cv2.convertScaleAbs(pixels, alpha=255 / 65535), code)
 
 
-_YUYV = Encoding("u1", 2, _by(cv2.COLOR_YUV2BGR_YUY2), even_width=True)
-_UYVY = Encoding("u1", 2, _by(cv2.COLOR_YUV2BGR_UYVY), even_width=True)
+def _stretched(pixels: np.ndarray) -> np.ndarray:
+    """Values without a known range, distances for one: the lowest is black, the highest white."""
+    values = pixels.astype(np.float32)
+    finite = np.isfinite(values)
+    low, high = (float(f(values[finite])) if finite.any() else 0.0 for f in (np.min, np.max))
+    scaled = (np.where(finite, values, low) - low) * (255 / max(high - low, 1e-12))
+    return cv2.cvtColor(scaled.astype(np.uint8), cv2.COLOR_GRAY2BGR)
+
+
+def _planar(code: int) -> Encoding:
+    return Encoding("u1", 1, _by(code), shared=2, colour_rows=1, at_once=True)
+
+
+_BGR = Encoding("u1", 3, None)
+_BGRA = Encoding("u1", 4, _by(cv2.COLOR_BGRA2BGR))
+_GREY = Encoding("u1", 1, _by(cv2.COLOR_GRAY2BGR))
+_YUYV = Encoding("u1", 2, _by(cv2.COLOR_YUV2BGR_YUY2), shared=2)
+_UYVY = Encoding("u1", 2, _by(cv2.COLOR_YUV2BGR_UYVY), shared=2)
+# OpenCV names a mosaic by its second row and column.
+_MOSAICS = {
+    "rggb": cv2.COLOR_BayerBG2BGR,
+    "bggr": cv2.COLOR_BayerRG2BGR,
+    "gbrg": cv2.COLOR_BayerGR2BGR,
+    "grbg": cv2.COLOR_BayerGB2BGR,
+}
 
 ENCODINGS: dict[str, Encoding] = {
-    "bgr8": Encoding("u1", 3, None),
+    "bgr8": _BGR,
     "rgb8": Encoding("u1", 3, _by(cv2.COLOR_RGB2BGR)),
-    "bgra8": Encoding("u1", 4, _by(cv2.COLOR_BGRA2BGR)),
+    "bgra8": _BGRA,
     "rgba8": Encoding("u1", 4, _by(cv2.COLOR_RGBA2BGR)),
-    "mono8": Encoding("u1", 1, _by(cv2.COLOR_GRAY2BGR)),
-    "mono16": Encoding("u2", 1, _from_mono16),
+    "bgr16": Encoding("u2", 3, lambda pixels: cv2.convertScaleAbs(pixels, alpha=255 / 65535)),
+    "rgb16": Encoding("u2", 3, _deep(cv2.COLOR_RGB2BGR)),
+    "bgra16": Encoding("u2", 4, _deep(cv2.COLOR_BGRA2BGR)),
+    "rgba16": Encoding("u2", 4, _deep(cv2.COLOR_RGBA2BGR)),
+    "mono8": _GREY,
+    "mono16": Encoding("u2", 1, _deep(cv2.COLOR_GRAY2BGR)),
     "yuv422_yuy2": _YUYV,
     "yuyv": _YUYV,
     "yuv422": _UYVY,
     "uyvy": _UYVY,
+    "nv12": _planar(cv2.COLOR_YUV2BGR_NV12),
+    "nv21": _planar(cv2.COLOR_YUV2BGR_NV21),
+    **{
+        f"bayer_{name}8": Encoding("u1", 1, _by(code), at_once=True)
+        for name, code in _MOSAICS.items()
+    },
+    **{
+        f"bayer_{name}16": Encoding("u2", 1, _deep(code), at_once=True)
+        for name, code in _MOSAICS.items()
+    },
+    "8UC1": _GREY,
+    "8UC3": _BGR,
+    "8UC4": _BGRA,
+    **{
+        name: Encoding(kind, 1, _stretched, at_once=True)
+        for name, kind in (("16UC1", "u2"), ("16SC1", "i2"), ("32FC1", "f4"), ("64FC1", "f8"))
+    },
 }
-"""The encodings of ``sensor_msgs/image_encodings`` that `decode` knows."""
+"""The encodings of ``sensor_msgs/image_encodings`` that `open_raw` knows.
+
+Those without a known range, such as the distances of a depth camera, are stretched from black to
+white.
+"""
 
 
 def open_raw(
     height: int, width: int, encoding: str, step: int, is_bigendian: bool, data: Any
 ) -> RawFrame:
-    """The pixels of a ``sensor_msgs/Image``; none is copied or converted yet.
+    """The pixels of a ``sensor_msgs/Image``; most are not copied or converted yet.
 
     Args:
         height: rows.
         width: pixels of a row.
         encoding: one of `ENCODINGS`.
         step: bytes from one row to the next; what exceeds a row is padding.
-        is_bigendian: byte order of 16-bit values.
-        data: a buffer of at least ``height * step`` bytes.
+        is_bigendian: byte order of values of several bytes.
+        data: a buffer of at least ``height * step`` bytes, and half as much again where rows of
+            colours follow.
 
     Raises:
-        UnknownEncodingError: ``encoding`` is not known here.
-        DecodeError: a size is zero or does not fit the data.
+        DecodeError: the encoding is not known, a size is zero, larger than `MOST_PIXELS`, or does
+            not fit the data.
     """
-    if encoding not in ENCODINGS:
-        raise UnknownEncodingError(
-            f"image encoding '{encoding}' is unknown; expected one of: {', '.join(ENCODINGS)}"
+    layout = ENCODINGS.get(encoding)
+    if layout is None:
+        raise DecodeError(
+            f"image encoding '{shortened(encoding)}' is not known; expected one of: "
+            f"{', '.join(ENCODINGS)}"
         )
-    layout = ENCODINGS[encoding]
     if height <= 0 or width <= 0:
         raise DecodeError(f"image of {width}x{height} pixels; expected at least 1x1")
-    if layout.even_width and width % 2:
+    if height * width > MOST_PIXELS:
+        most = f"{MOST_PIXELS / 1e6:.0f} million pixels"
+        raise DecodeError(f"image of {width}x{height} pixels; expected at most {most}")
+    if width % layout.shared:
         raise DecodeError(f"{encoding} image is {width} pixels wide; expected an even width")
+    if layout.colour_rows and height % 2:
+        raise DecodeError(f"{encoding} image is {height} pixels high; expected an even height")
     dtype = np.dtype(layout.dtype).newbyteorder(">" if is_bigendian else "<")
     row = width * layout.channels * dtype.itemsize
     if step < row:
         raise DecodeError(f"step of the {encoding} image is {step}; a row needs {row} bytes")
+    count = height + height // 2 * layout.colour_rows
     buffer = np.frombuffer(data, dtype=np.uint8)
-    if buffer.size < height * step:
+    if buffer.size < count * step:
         raise DecodeError(
-            f"image data has {buffer.size} bytes; {height} rows of step {step} need {height * step}"
+            f"image data has {buffer.size} bytes; {count} rows of step {step} need {count * step}"
         )
-    rows = buffer[: height * step].reshape(height, step)[:, :row]
+    rows = buffer[: count * step].reshape(count, step)[:, :row]
     if dtype.itemsize > 1:
         rows = np.ascontiguousarray(rows).view(dtype).astype(layout.dtype)
-    shape = (height, width) if layout.channels == 1 else (height, width, layout.channels)
-    return RawFrame(rows.reshape(shape), layout.to_bgr)
-
-
-_JPEG, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
-_PNG, _PNG_END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND"
-_TAIL = 4096  # bytes in which the end of a JPEG is looked for; some cameras pad with zeros
+    shape = (count, width) if layout.channels == 1 else (count, width, layout.channels)
+    pixels = rows.reshape(shape)
+    if layout.at_once and layout.to_bgr is not None:
+        return RawFrame(layout.to_bgr(np.ascontiguousarray(pixels)))
+    return RawFrame(pixels, layout.to_bgr)
 
 
 def open_compressed(data: Any, timed: Timed = untimed) -> Frame:
-    """The picture of a ``sensor_msgs/CompressedImage``: JPEG or PNG.
-
-    A decoder fills what is missing of a truncated picture with grey and reports
-    success; half a face would then be judged. So a picture without its end
-    marker is an error here.
+    """The picture of a ``sensor_msgs/CompressedImage``, of any of `picture_file.FORMATS`.
 
     Args:
         data: a buffer with the whole file.
@@ -470,33 +485,14 @@ def open_compressed(data: Any, timed: Timed = untimed) -> Frame:
         then, if it is damaged.
 
     Raises:
-        DecodeError: neither JPEG nor PNG, truncated, or damaged.
+        DecodeError: no such picture, larger than `MOST_PIXELS`, cut off, or damaged.
     """
-    buffer = np.frombuffer(data, dtype=np.uint8)
-    head = buffer[:8].tobytes()
-    if head.startswith(_JPEG):
-        name, whole = "JPEG", buffer[-_TAIL:].tobytes().rstrip(b"\0").endswith(_JPEG_END)
-    elif head == _PNG:
-        name, whole = "PNG", _is_whole_png(buffer.data)
-    else:
-        raise DecodeError(
-            f"compressed image of {buffer.size} bytes is neither JPEG nor PNG "
-            f"(starts with '{head.hex()}')"
-        )
-    if not whole:
-        raise DecodeError(f"compressed image is a truncated {name} ({buffer.size} bytes)")
-    size = jpeg_size(buffer) if name == "JPEG" else None
-    if size is not None:
-        return JpegFrame(buffer, *size, timed)
+    file = bytes(data)
+    found = picture_file.header(file)
+    upright = found is not None and found.kind == "JPEG" and found.turn == 1
+    if found and upright and found.width * found.height <= MOST_PIXELS:
+        if not picture_file.is_whole(file, found.kind):
+            raise DecodeError(f"compressed image is a JPEG that was cut off ({len(file)} bytes)")
+        return JpegFrame(file, found.height, found.width, timed)
     with timed("decode"):
-        return RawFrame(decoded(buffer, cv2.IMREAD_COLOR, name))
-
-
-def _is_whole_png(data: memoryview) -> bool:
-    """Whether all chunks are there; OpenCV takes seconds over one of absurd length."""
-    start = len(_PNG)
-    while start + 12 <= len(data):
-        if data[start : start + 8] == _PNG_END:
-            return True
-        start += 12 + int.from_bytes(data[start : start + 4], "big")
-    return False
+        return RawFrame(_decoded(file, cv2.IMREAD_COLOR))

@@ -144,7 +144,7 @@ def test_damaged_images_are_left_out_and_told(tmp_path, time):
     messages = [(0, raw(0)), (1, raw(1, "rubbish")), (2, raw(2))]
     path = write(tmp_path / "bag", {"/c": messages})
     assert levels(images(path, time, warn=warnings.append)) == [0, 2]
-    assert len(warnings) == 1 and "image encoding 'rubbish' is unknown" in warnings[0]
+    assert len(warnings) == 1 and "image encoding 'rubbish' is not known" in warnings[0]
 
 
 def test_a_truncated_bag_is_shown_as_far_as_it_goes(tmp_path, time):

@@ -1,6 +1,13 @@
 from __future__ import annotations
 
+import os
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
 import pytest
+from PIL import Image, features
 
 from ec_rfernet.errors import InputError
 from fer_node.camera.source import FrameSettings
@@ -43,3 +50,147 @@ def test_a_file_that_is_no_video(tmp_path, time, content):
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"movie\.mp4' is not a readable video"):
         Video(path, FrameSettings(), time.tools())
+
+
+# What phones and browsers record: MP4 files, changed as they would have written them.
+
+
+def box(data: bytes, *names: bytes) -> tuple[int, int]:
+    """Where the content of a box begins and ends."""
+    start, end = 0, len(data)
+    for name in names:
+        while data[start + 4 : start + 8] != name:
+            start += struct.unpack(">I", data[start : start + 4])[0]
+        end = start + struct.unpack(">I", data[start : start + 4])[0]
+        start += 8
+    return start, end
+
+
+TRACK = (b"moov", b"trak")
+TIMES = (*TRACK, b"mdia", b"minf", b"stbl", b"stts")
+
+
+def with_matrix(path: Path, *matrix: int) -> Path:
+    """The video with the two columns of rotation that a phone writes."""
+    data = bytearray(path.read_bytes())
+    start, _ = box(data, *TRACK, b"tkhd")
+    for row, pair in enumerate((matrix[:2], matrix[2:])):
+        struct.pack_into(">ii", data, start + 40 + 12 * row, *(65536 * each for each in pair))
+    path.write_bytes(data)
+    return path
+
+
+def with_durations(path: Path, seconds: list[float]) -> Path:
+    """The video with a duration of its own for every frame."""
+    data = bytearray(path.read_bytes().replace(b"edts", b"free"))  # it has the length of before
+    scale_at, _ = box(data, *TRACK, b"mdia", b"mdhd")
+    (scale,) = struct.unpack_from(">I", data, scale_at + 12)
+    start, end = box(data, *TIMES)
+    rows = b"".join(struct.pack(">II", 1, round(each * scale)) for each in seconds)
+    content = bytes(4) + struct.pack(">I", len(seconds)) + rows
+    for depth in range(1, len(TIMES) + 1):
+        at = box(data, *TIMES[:depth])[0] - 8
+        (size,) = struct.unpack_from(">I", data, at)
+        struct.pack_into(">I", data, at, size + len(content) - (end - start))
+    path.write_bytes(data[:start] + content + data[end:])
+    return path
+
+
+@pytest.fixture
+def corner(tmp_path):
+    """A video of 64x48 whose upper left corner is white."""
+    path = tmp_path / "corner.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10, (64, 48))
+    frame = np.zeros((48, 64, 3), np.uint8)
+    frame[:16, :16] = 255
+    for _ in range(4):
+        writer.write(frame)
+    writer.release()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("matrix", "size", "where"),
+    [
+        ((1, 0, 0, 1), (48, 64), (0, 0)),
+        ((0, 1, -1, 0), (64, 48), (0, -1)),
+        ((-1, 0, 0, -1), (48, 64), (-1, -1)),
+        ((0, -1, 1, 0), (64, 48), (-1, 0)),
+    ],
+    ids=["upright", "a quarter", "half", "three quarters"],
+)
+@pytest.mark.parametrize("looped", [False, True])
+def test_a_video_of_a_phone_is_upright(corner, time, matrix, size, where, looped):
+    video = Video(with_matrix(corner, *matrix), FrameSettings(loop=True), time.tools())
+    frames = [video.read() for _ in range(6 if looped else 1)]
+    assert frames[-1].shape[:2] == size
+    assert frames[-1][where].min() > 128
+    assert frames[-1][-1 - where[0], -1 - where[1]].max() < 128
+
+
+def test_frames_are_shown_at_their_own_times(make_video, time, levels):
+    durations = [0.1] * 5 + [1.0] * 3 + [0.05] * 4
+    video = Video(with_durations(make_video(12, fps=10), durations), FrameSettings(), time.tools())
+    shown = []
+    while (frame := video.read()) is not None:
+        shown.append((round(frame.mean() / 8), time.now - 1000))
+    assert [level for level, _ in shown] == list(range(12))
+    times = [sum(durations[:number]) for number in range(12)]
+    assert [when for _, when in shown] == pytest.approx(times, abs=0.002)
+
+
+def test_late_frames_of_an_uneven_video_are_left_out(make_video, time, levels):
+    durations = [0.1] * 6 + [2.0] + [0.1] * 5
+    video = Video(with_durations(make_video(12, fps=10), durations), FrameSettings(), time.tools())
+    assert levels(video, 1) == [0]
+    time.now += 1.5  # the long one has been due for a while, and still is
+    assert levels(video) == [6, 7, 8, 9, 10, 11]
+
+
+def test_an_uneven_video_loops_without_a_gap(make_video, time, levels):
+    path = with_durations(make_video(3, fps=10), [0.1, 1.0, 0.1])
+    video = Video(path, FrameSettings(loop=True), time.tools())
+    assert levels(video, 6) == [0, 1, 2, 0, 1, 2]
+    assert 2.2 < time.now - 1000 < 2.8
+
+
+def test_a_name_that_is_no_text_is_played(make_video, tmp_path, time, levels):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.mp4"))
+    make_video(5, fps=10).rename(path)
+    video = Video(path, FrameSettings(loop=True), time.tools())
+    assert levels(video, 8) == [0, 1, 2, 3, 4, 0, 1, 2]
+
+
+def test_the_message_says_what_a_file_is(tmp_path, time):
+    path = tmp_path / "movie.mp4"
+    path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500))
+    with pytest.raises(InputError, match=r"movie\.mp4' is not a readable video but HEIC"):
+        Video(path, FrameSettings(), time.tools())
+
+
+def test_a_codec_that_is_not_known_is_named(tmp_path, time):
+    path = tmp_path / "movie.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    for _ in range(3):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    path.write_bytes(path.read_bytes().replace(b"MJPG", b"zzzz"))
+    with pytest.raises(InputError, match=r"is a damaged AVI video, or OpenCV .* its codec"):
+        Video(path, FrameSettings(), time.tools())
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path, time):
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(InputError, match="is not a file but a device or a pipe"):
+        Video(tmp_path / "pipe.mp4", FrameSettings(), time.tools())
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow writes no AV1")
+def test_a_video_of_a_phones_codec_av1_is_played_or_named(tmp_path, time, levels):
+    path = tmp_path / "movie.mp4"
+    grey = [Image.fromarray(np.full((48, 64, 3), 8 * i, np.uint8)) for i in range(5)]
+    grey[0].save(path, "AVIF", save_all=True, append_images=grey[1:], duration=100)
+    try:
+        assert levels(Video(path, FrameSettings(), time.tools()), 1) == [0]
+    except InputError as error:
+        assert "cannot decode its codec" in str(error)

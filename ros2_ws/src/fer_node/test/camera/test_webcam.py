@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from fer_node.camera.webcam import Webcam, open_device
@@ -40,5 +42,5 @@ def test_single_missed_frames_are_no_loss(time):
 
 
 def test_a_missing_device_makes_no_noise(capfd):
-    assert open_device(97, 640, 480, 30) is None
+    assert open_device(Path("/dev/video97"), 640, 480, 30) is None
     assert capfd.readouterr().err == ""

@@ -167,7 +167,7 @@ def test_compressed_images():
         start(node)
         assert spin_until(executor, lambda: person.heard["emotions"])
         person.message = CompressedImage(format="jpeg", data=data[: len(data) // 2])
-        assert spin_until(executor, lambda: "truncated JPEG" in person.diagnosis())
+        assert spin_until(executor, lambda: "JPEG that was cut off" in person.diagnosis())
 
 
 def odd(**changes) -> Image:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ec_rfernet.errors import InputError
+from ec_rfernet.files import read_bytes, shortened, shown
 from robot_behavior.body.robot_model import Joint, JointLimits, Mass, RobotModel, Shape, rotation
 
 Colour = tuple[float, float, float, float]
@@ -23,11 +25,25 @@ Colour = tuple[float, float, float, float]
 WHITE: Colour = (0.8, 0.8, 0.8, 1.0)
 """Colour of a shape without a material."""
 
+MOST_BYTES = 8_000_000
+"""Of a URDF."""
+
+MOST_ELEMENTS = 100_000
+"""Of a URDF's XML."""
+
+MOST_JOINTS = 1000
+"""Of a robot."""
+
+LARGEST = 1e6
+"""Of a number: metres, kilograms, radians. A limit that is larger is taken as this."""
+
+_DEEPEST = 64  # elements in each other
+
 FULL_SPEED_S = 0.2
 """A joint whose URDF tells no acceleration may reach its largest speed in this time."""
 
 
-class UrdfError(ValueError):
+class UrdfError(InputError):
     """A URDF is unusable; the message is one line for its author."""
 
 
@@ -55,17 +71,49 @@ def load(file: Path) -> RobotModel:
             no limits; the message names the file, the element and what was expected.
     """
     try:
-        element = ET.parse(file).getroot()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UrdfError(f"{file}: cannot be read ({error})") from error
-    except ET.ParseError as error:
-        raise UrdfError(f"{file}: is not XML ({error})") from error
+        element = _parsed(read_bytes(file, MOST_BYTES))
+    except InputError as error:
+        raise UrdfError(str(error) if str(file) in str(error) else f"{file}: {error}") from error
     if element.tag != "robot":
         raise UrdfError(f"{file}: the root element is <{element.tag}>, expected <robot>")
     try:
         return _robot(element)
     except UrdfError as error:
         raise UrdfError(f"{file}: {error}") from error
+
+
+class _Builder(ET.TreeBuilder):
+    """Builds the tree of a URDF: of bounded depth, and without what XML can define of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._depth = self._count = 0
+
+    def start(self, tag: str, attrs: dict[str, str]) -> ET.Element:  # type: ignore[override]
+        self._depth += 1
+        self._count += 1
+        if self._depth > _DEEPEST or self._count > MOST_ELEMENTS:
+            raise UrdfError(f"has more than {MOST_ELEMENTS} elements, or {_DEEPEST} in each other")
+        return super().start(tag, attrs)
+
+    def end(self, tag: str) -> ET.Element:
+        self._depth -= 1
+        return super().end(tag)
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        """Is told of a document type, with which entities come."""
+        raise UrdfError("has a <!DOCTYPE>, expected a URDF without one")
+
+
+def _parsed(data: bytes) -> ET.Element:
+    parser = ET.XMLParser(target=_Builder())
+    try:
+        parser.feed(data)
+        return parser.close()
+    except ET.ParseError as error:
+        raise UrdfError(f"is not XML ({error})") from error
+    except (LookupError, ValueError) as error:  # an encoding that nobody knows, or not here
+        raise UrdfError(f"is not XML that can be read ({shortened(str(error), 100)})") from error
 
 
 def _robot(element: ET.Element) -> RobotModel:
@@ -75,7 +123,9 @@ def _robot(element: ET.Element) -> RobotModel:
         if (colour := _colour(material)) is not None
     }
     links = element.findall("link")
-    joints = [_joint(item) for item in element.findall("joint")]
+    if len(found := element.findall("joint")) > MOST_JOINTS:
+        raise UrdfError(f"has {len(found)} joints, expected at most {MOST_JOINTS}")
+    joints = [_joint(item) for item in found]
     root = _root(set(map(_name, links)), joints)
     return RobotModel(
         element.get("name", ""),
@@ -172,17 +222,17 @@ def _limits(element: ET.Element, kind: str, where: str) -> JointLimits | None:
             return None
         raise UrdfError(f"{where} has no <limit>, expected lower, upper and velocity")
     turns = kind == "continuous"
-    lower = -math.inf if turns else _number(limit, "lower", where, 0.0)
-    upper = math.inf if turns else _number(limit, "upper", where, 0.0)
-    velocity = _number(limit, "velocity", where)
+    lower = -math.inf if turns else _bound(limit, "lower", where, 0.0)
+    upper = math.inf if turns else _bound(limit, "upper", where, 0.0)
+    velocity = _bound(limit, "velocity", where)
     if not lower < upper:
         raise UrdfError(f"{where} has limits {lower:g}..{upper:g}, expected lower < upper")
     if not velocity > 0:
         raise UrdfError(f"{where} has the velocity limit {velocity:g}, expected more than 0")
-    acceleration = _number(limit, "acceleration", where, velocity / FULL_SPEED_S)
+    acceleration = _bound(limit, "acceleration", where, velocity / FULL_SPEED_S)
     if not acceleration > 0:
         raise UrdfError(f"{where} has the acceleration limit {acceleration:g}, expected above 0")
-    effort = _number(limit, "effort", where, math.inf)
+    effort = _bound(limit, "effort", where, math.inf)
     return JointLimits(lower, upper, velocity, effort, acceleration)
 
 
@@ -216,11 +266,29 @@ def _colour(material: ET.Element) -> Colour | None:
 def _name(element: ET.Element) -> str:
     name = element.get("name")
     if not name:
-        raise UrdfError(f"a <{element.tag}> has no name")
+        raise UrdfError(f"a <{shortened(element.tag)}> has no name")
+    if len(name) > _LONGEST_NAME:
+        raise UrdfError(f"<{element.tag} name='{shortened(name)}'> has too long a name")
     return name
 
 
+_LONGEST_NAME = 200
+
+
+def _bound(element: ET.Element, name: str, where: str, default: float | None = None) -> float:
+    """A limit: what is beyond what any robot does is none."""
+    value = _finite(element, name, where, default)
+    return value if value == default else max(-LARGEST, min(value, LARGEST))
+
+
 def _number(element: ET.Element, name: str, where: str, default: float | None = None) -> float:
+    value = _finite(element, name, where, default)
+    if abs(value) > LARGEST and value != default:
+        raise UrdfError(f"{where} has {name}={value:g}, expected at most {LARGEST:g}")
+    return value
+
+
+def _finite(element: ET.Element, name: str, where: str, default: float | None) -> float:
     text = element.get(name)
     if text is None and default is not None:
         return default
@@ -229,7 +297,7 @@ def _number(element: ET.Element, name: str, where: str, default: float | None = 
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise UrdfError(f"{where} has {name}={text!r}, expected a number")
+        raise UrdfError(f"{where} has {name}={shown(text)}, expected a number")
     return value
 
 
@@ -248,7 +316,9 @@ def _vector(
     except ValueError:
         values = np.array([math.nan])
     if len(values) != count or not np.isfinite(values).all():
-        raise UrdfError(f"{where} has {name}={text!r}, expected {count} numbers")
+        raise UrdfError(f"{where} has {name}={shown(text)}, expected {count} numbers")
+    if np.abs(values).max() > LARGEST:
+        raise UrdfError(f"{where} has {name}={shown(text)}, expected at most {LARGEST:g}")
     return values
 
 

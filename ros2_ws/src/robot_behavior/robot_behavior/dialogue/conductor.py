@@ -1,11 +1,12 @@
 """The robot's behaviour as a whole, without ROS: from what is seen to a response under way.
 
 `Conductor` asks the policy what is due, chooses motion and sentence, and has the arbiter carry
-them out. It pauses motions that fail, and notices when perception falls silent.
+them out. It pauses motions that fail, and rests while perception is silent, or something missing.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -84,7 +85,8 @@ LONGEST_PAUSE_S = 60.0
 class MotionFaults:
     """Keeps a robot from failing again and again.
 
-    The pause doubles with each failure in a row, and a motion that succeeds ends the row.
+    The pause doubles with each failure in a row. A motion that succeeds ends the row, and so does
+    the return of what moves the robot: what failed because it was away says nothing of it.
 
     Args:
         clock: seconds, monotonic.
@@ -93,11 +95,22 @@ class MotionFaults:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._row = 0
-        self._at = 0.0
+        self._at = self._began = 0.0
+        self._returned = -math.inf
         self._problem: Reason | None = None
 
+    def began(self) -> None:
+        """A response begins."""
+        self._began = self._clock()
+
+    def returned(self) -> None:
+        """What moves the robot is back, or has been released."""
+        self._row, self._returned = 0, self._clock()
+
     def failed(self, problem: Reason) -> None:
-        """A motion has failed."""
+        """The motion of the response that began last has failed."""
+        if self._began <= self._returned:
+            return
         self._row += 1
         self._at, self._problem = self._clock(), problem
 
@@ -229,12 +242,14 @@ class Conductor:
         self._faults = MotionFaults(clock)
         self._hour, self._started, self._ended = hour, started, ended
         self._disabled: Reason | None = NOT_ACTIVE
+        self._needed: Reason | None = None
+        self._without: Reason | None = None
         self._waiting: str | None = None
 
     @property
     def alarm(self) -> Reason | None:
-        """That perception has fallen silent; None when it has not."""
-        return self._watchdog.alarm
+        """That something needed is missing, or perception has fallen silent; None: neither."""
+        return self._needed or self._watchdog.alarm
 
     @property
     def note(self) -> Reason | None:
@@ -250,6 +265,19 @@ class Conductor:
         """Takes in which faces are in an image, see `Policy.see`."""
         self._watchdog.feed()
         self._policy.see(sizes)
+
+    def robot_is_back(self) -> None:
+        """Motions may be tried again at once: what moves the robot was away, and can again."""
+        self._faults.returned()
+
+    def miss(self, needed: Reason | None, without: Reason | None) -> None:
+        """Takes in what is missing of the robot.
+
+        Args:
+            needed: that something is without which the robot rests; None for nothing.
+            without: that something is without which it goes on; None for nothing.
+        """
+        self._needed, self._without = needed, without
 
     def enable(self) -> None:
         """Starts to respond."""
@@ -348,6 +376,7 @@ class Conductor:
 
     def _start(self, response: Response) -> None:
         self._started(response)
+        self._faults.began()
         self._policy.started(response.name)
         self._arbiter.start(response)
 
@@ -370,7 +399,7 @@ class Conductor:
                 reason = replace(reason, sentence=f"{reason}, but {refusal}")
             return BehaviorStatus(
                 decision.activity,
-                _joined(reason, self.note),
+                _joined(reason, self._without, self.note),
                 decision.face_id,
                 decision.emotion,
             )
@@ -383,7 +412,7 @@ class Conductor:
         reason = decision.reason if ending else current.reason
         return BehaviorStatus(
             decision.activity if ending else Activity.RESPONDING,
-            _joined(reason, *problems.values(), waits, self.note),
+            _joined(reason, *problems.values(), waits, self._without, self.note),
             current.face_id,
             current.emotion,
             None if MOTION in problems else current.motion,

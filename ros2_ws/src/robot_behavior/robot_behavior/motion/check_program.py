@@ -12,7 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ec_rfernet.cli import Parser, write_any_text
+from ec_rfernet.cli import Parser, exit_code
+from ec_rfernet.files import staged
 from fer_common.reason import Reason
 from robot_behavior.body import figure as robot_figure
 from robot_behavior.body import urdf
@@ -212,16 +213,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         130 on Ctrl-C.
     """
     options = _parser().parse_args(arguments)
-    write_any_text()
-    try:
-        return _check(options)
-    except (ConfigError, UrdfError, PhysicsError) as error:
-        return _fail(str(error))
-    except OSError as error:
-        return _fail(f"{error.filename or 'output'}: {error.strerror or error}")
-    except KeyboardInterrupt:
-        print(file=sys.stderr)
-        return 130
+    mistakes = (ConfigError, UrdfError, PhysicsError)
+    return exit_code("motion-check", lambda: _check(options), mistakes)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -251,27 +244,21 @@ def _check(options: argparse.Namespace) -> int:
     if options.out is not None:
         _draw(options.out, model, verdicts)
     print(table(verdicts, dict(library.refused)))
-    sys.stdout.flush()
     return 1 if library.refused or any(verdict.complaint for verdict in verdicts) else 0
 
 
 def _draw(folder: Path, model: RobotModel, verdicts: list[Verdict]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     sheets = []
-    for verdict in verdicts:
-        sheet = contact_sheet(model, verdict.motion, verdict.findings.trajectory)
-        _write(folder / f"{verdict.motion.name}.png", sheet)
-        sheets.append(sheet)
-    _write(folder / f"{OVERVIEW}.png", np.vstack(sheets))
+    with staged(folder) as draft:
+        for verdict in verdicts:
+            sheet = contact_sheet(model, verdict.motion, verdict.findings.trajectory)
+            _write(draft / f"{verdict.motion.name}.png", sheet)
+            sheets.append(sheet)
+        _write(draft / f"{OVERVIEW}.png", np.vstack(sheets))
 
 
 def _write(file: Path, picture: np.ndarray) -> None:
     file.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
-
-
-def _fail(message: str) -> int:
-    print(f"motion-check: {' '.join(message.split())}", file=sys.stderr)
-    return 2
 
 
 if __name__ == "__main__":

@@ -404,6 +404,11 @@ class Mover:
             return None
         return self._tell(self._follower.stop(self._state(now)), now)
 
+    def hold(self) -> None:
+        """Leaves a robot alone that somebody else has stopped, until `release`."""
+        self._playback, self.held = None, True
+        self._forget()
+
     def release(self) -> None:
         """Ends the stop: the robot may move again, and goes softly to where it would be."""
         self.held = False

@@ -8,7 +8,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from robot_behavior.body.robot_model import JointLimits
-from robot_behavior.motion.trajectory import BRAKE_S, Approach, Spline
+from robot_behavior.motion.trajectory import (
+    BRAKE_S,
+    Approach,
+    CourseState,
+    JointFollower,
+    Spline,
+)
 
 HOME_S = 3.0
 """The way home takes no longer than this, unless the limits ask for more."""
@@ -124,6 +130,13 @@ class Simulation:
         duration = approach.allowed_duration(min(comfortable, HOME_S))
         times = np.linspace(0.0, duration, math.ceil(duration / HOME_STEP_S) + 1)[1:]
         self.follow(self.joints, times, *approach.at(times, duration))
+
+    def brake(self) -> None:
+        """Brakes as hard as the joints may, all together, and stays."""
+        limits = dict(zip(self.joints, self._limits, strict=True))
+        state = CourseState(self.positions, self.velocities)
+        stop = JointFollower(self.joints, limits).stop(state)
+        self.follow(stop.joints, stop.times, stop.positions, stop.velocities)
 
     def step(self, seconds: float) -> None:
         """Lets time pass."""

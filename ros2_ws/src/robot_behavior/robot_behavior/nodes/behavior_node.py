@@ -12,11 +12,10 @@ from typing import Any
 
 from ament_index_python.packages import get_package_share_directory
 from fer_interfaces.action import PlayMotion, Say
-from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
+from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray, Supervision
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.time import Time
-from std_msgs.msg import String
+from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
 from visualization_msgs.msg import MarkerArray
 
@@ -26,6 +25,7 @@ from ec_rfernet.labels import LABELS, UNKNOWN
 from fer_common.actions import GoalClient
 from fer_common.diagnostics import Limits, Mishaps, Report, Statistics, age, error, figures, warn
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
+from fer_common.door import LONGEST_TEXT, seconds
 from fer_common.graph_watch import InputWatch, ServerWatch
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, LATCHED
@@ -45,8 +45,9 @@ from robot_behavior.dialogue.response import (
     rest,
 )
 from robot_behavior.motion.library import REST, motion_names
-from robot_behavior.nodes.behavior_markers import BehaviorMarkers
+from robot_behavior.nodes.markers import BehaviorMarkers
 from robot_behavior.prosody import PLAIN
+from robot_behavior.robots.sign_of_life import CAN_MOVE, SignOfLife
 from robot_behavior.yaml_file import ConfigError
 
 SHUT_DOWN = Reason("shut_down", "shut down")
@@ -55,8 +56,15 @@ SWITCHED_OFF = Reason("switched_off", "switched off by ~/enable")
 STOPPED = Reason("stopped", "stopped by ~/stop")
 """Why it rests, beside the reasons of `Conductor`."""
 
+SUPERVISION = "supervision"
+"""Topic on which the robot's supervisor tells once a second who is missing."""
+
+NODE_MISSING = "node_missing"
+"""Code of the reasons that name who is missing."""
+
 _TICK_S = 0.05
 _DRAW_S = 0.1
+_SUPERVISION_S = 3.0  # what a supervisor has told holds for so long; then it is missing itself
 _MOST_MODELS = 8  # whose labels are told about: nobody shall fill the log
 
 
@@ -145,6 +153,7 @@ class BehaviorNode(ClosingNode, LifecycleNode):
         self._markers = self.create_publisher(MarkerArray, "~/markers", EVENTS)
         self._said: str | None = None
         self._status: BehaviorStatus | None = None
+        self._supervisor = SignOfLife(round(_SUPERVISION_S / _TICK_S))
         self._mishaps, self._seen = Mishaps(time.monotonic), Statistics()
         self._responses = 0
         self._last: tuple[str, float] | None = None  # response, and when it began
@@ -157,6 +166,8 @@ class BehaviorNode(ClosingNode, LifecycleNode):
             ServerWatch(self, SPEECH, "is speech_node running?"),
         )
         self.create_subscription(String, "speech", self._on_speech, EVENTS)
+        self.create_subscription(Bool, CAN_MOVE, self._on_can_move, LATCHED)
+        self.create_subscription(Supervision, SUPERVISION, self._on_supervision, LATCHED)
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.create_service(Trigger, "~/stop", self._on_stop)
         # Steady: the robot has to come to rest even where simulated time stands still.
@@ -241,8 +252,8 @@ class BehaviorNode(ClosingNode, LifecycleNode):
             self._conductor.observe(msg.face_id, msg.label, msg.confidence)
 
     def _on_emotions(self, msg: EmotionArray) -> None:
-        late = self.get_clock().now() - Time.from_msg(msg.header.stamp)
-        latency_s = late.nanoseconds * 1e-9 if msg.header.stamp.sec else 0.0
+        late_s = self.get_clock().now().nanoseconds * 1e-9 - seconds(msg.header.stamp)
+        latency_s = late_s if msg.header.stamp.sec > 0 else 0.0
         self._seen.add(latency_s, time.monotonic())
         if self._conductor is None or self._behaviors is None:
             return
@@ -299,14 +310,25 @@ class BehaviorNode(ClosingNode, LifecycleNode):
         if self._conductor is None:
             self._arbiter.update()
             return
+        if self._supervisor.has_ended():
+            self._conductor.miss(None, Reason(NODE_MISSING, "the supervisor is missing"))
         status = self._conductor.tick()
         self._log_servers()
         self._status = status
         if self._filter.is_news(status):
             self._publish(status)
 
+    def _on_can_move(self, msg: Bool) -> None:
+        if msg.data and self._conductor is not None:
+            self._conductor.robot_is_back()
+
+    def _on_supervision(self, msg: Supervision) -> None:
+        self._supervisor.heard()
+        if self._conductor is not None:
+            self._conductor.miss(_missing(msg.rests_without), _missing(msg.goes_on_without))
+
     def _on_speech(self, msg: String) -> None:
-        self._said = msg.data or None
+        self._said = msg.data[:LONGEST_TEXT] or None
 
     def _draw(self) -> None:
         """Shows what the robot says and why, while someone looks."""
@@ -404,3 +426,8 @@ class BehaviorNode(ClosingNode, LifecycleNode):
         for name in [name for name in self._missing if self._actions[name].available]:
             self.get_logger().info(f"{name} is available")
             self._missing.remove(name)
+
+
+def _missing(names: Sequence[str]) -> Reason | None:
+    verb = "is" if len(names) == 1 else "are"
+    return Reason(NODE_MISSING, f"{' and '.join(names)} {verb} missing") if names else None

@@ -12,14 +12,14 @@ from typing import Any
 
 from builtin_interfaces.msg import Duration
 from fer_interfaces.action import PlayMotion
-from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
+from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray, HoldState
 from rclpy.clock import Clock, ClockType
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.subscription import Subscription
-from rclpy.time import Time
+from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo, JointState
 from std_msgs.msg import ColorRGBA, Header
-from std_srvs.srv import Trigger
+from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from visualization_msgs.msg import MarkerArray
 
@@ -37,6 +37,7 @@ from fer_common.diagnostics import (
     warn,
 )
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
+from fer_common.door import seconds
 from fer_common.graph_watch import InputWatch, OutputWatch
 from fer_common.parameters import declare, on_change
 from fer_common.qos import EVENTS, LATCHED, STREAM
@@ -46,14 +47,22 @@ from fer_common.settings import part, setting
 from robot_behavior.body.eyes import light
 from robot_behavior.motion.mover import Mover, MoverSettings, bearing
 from robot_behavior.motion.trajectory import Trajectory
+from robot_behavior.nodes.markers import markers
 from robot_behavior.nodes.robot_files import read_model, read_motions
-from robot_behavior.nodes.robot_markers import markers
-from robot_behavior.nodes.sign_of_life import BEAT_S, EYES
+from robot_behavior.robots.sign_of_life import BEAT_S, EYES, HELD, HOLD, Presence
 
 RATE_HZ = 20.0
 
 STOP_S = 2.8
 """The way to the rest pose takes no longer when the node stops, if the limits allow it."""
+
+_LONGEST_NAME = 100  # characters of a motion that somebody asks for
+
+ABSENT = ("no_robot", "unknown", "silent", "held", "unheard")
+"""Codes of the reasons why the robot cannot be moved that say nothing of how it moves."""
+
+ANSWER_S = 0.5
+"""What moves the robot is asked again to hold it when it has not answered after so long."""
 
 OLDEST_S = 1.0
 """An image that says to be older, or to be of the future, has no useful stamp."""
@@ -66,6 +75,10 @@ class PlayerParams:
     motions_file: str = setting("", "Path of the motions; empty: the installed file.")
     urdf: str = setting("", "Path of the robot's URDF; empty: the installed humanoid.")
     mover: MoverSettings = part(MoverSettings)
+    begin_held: bool = setting(
+        True,
+        "Whether nothing moves before the robot has said that it was not stopped, or ~/release.",
+    )
     warn_rate: float = setting(
         10.0, "Diagnostics warns of fewer joint states per second.", low=0.0, high=1000.0
     )
@@ -73,6 +86,9 @@ class PlayerParams:
 
 class MotionPlayer(ClosingNode):
     """Serves ``play_motion``; looks at faces and idles in between; can be stopped.
+
+    A stop is kept by what moves the robot, see `robot_behavior.robots.sign_of_life.StopKeeper`;
+    it ends by ``~/release``, of this node or of that one.
 
     Args:
         clock: monotonic seconds.
@@ -91,6 +107,10 @@ class MotionPlayer(ClosingNode):
         for name, reason in self._library.refused.items():
             self.get_logger().error(f"cannot play '{name}': {reason}")
         self._mover = Mover(self._library.rest, model.limits, params.mover)
+        self._mover.held = self._unheard = params.begin_held
+        self._stopped = False  # by ~/stop of this node
+        self._wish: bool | None = None  # whether the robot shall be held, until it has answered
+        self._asked = -math.inf
         self._camera_info: CameraInfo | None = None
         self._light: ColorRGBA | None = None
         self._shone = -math.inf
@@ -102,6 +122,9 @@ class MotionPlayer(ClosingNode):
         self._heard, self._told = Statistics(), Statistics()
         self._input = InputWatch(self, states, "joint states", "is the robot running?", clock=clock)
         self._output = OutputWatch(self, self._trajectory)
+        self._presence = Presence(self)
+        self._body = self.create_client(SetBool, HOLD)
+        self.create_subscription(HoldState, HELD, self._on_held, LATCHED)
         self.create_service(Trigger, "~/list_motions", self._list_motions)
         self.create_service(Trigger, "~/stop", self._stop)
         self.create_service(Trigger, "~/release", self._release)
@@ -139,13 +162,21 @@ class MotionPlayer(ClosingNode):
     def problem(self) -> Reason | None:
         """Why the robot cannot be moved; None if it can."""
         refusal = self._mover.refusal(self._monotonic())
+        if refusal is not None and refusal.code == "held" and self._unheard:
+            text = "nobody has said yet whether the robot was stopped: ~/release lets it move"
+            return Reason("unheard", text)
         if refusal is None and not self._trajectory.get_subscription_count():
             return Reason("no_robot", "no robot listens to joint_trajectory")
         return refusal
 
+    @property
+    def _can_move(self) -> bool:
+        reasons = (self.problem, self._mover.fault)
+        return not any(reason.code in ABSENT for reason in reasons if reason is not None)
+
     def _refusal(self, goal: PlayMotion.Goal) -> Reason | None:
         """Why a goal cannot be carried out; None if it can."""
-        name, known = goal.motion, self._library.motions
+        name, known = goal.motion[:_LONGEST_NAME], self._library.motions
         if name in self._library.refused:
             return Reason("refused", f"cannot play '{name}': {self._library.refused[name]}")
         if name not in known:
@@ -173,6 +204,8 @@ class MotionPlayer(ClosingNode):
         now = self._monotonic()
         if self._mover.playing:
             self._action.report(self._mover.progress(now))
+        self._tell_wish()
+        self._presence.look(self._can_move)
         turn = self._mover.tick(now)
         self._tell(turn.trajectory)
         if turn.failure:
@@ -204,6 +237,8 @@ class MotionPlayer(ClosingNode):
     def _stop(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         trajectory = self._mover.stop(self._monotonic())
         self._tell(trajectory)
+        self._stopped, self._unheard = True, False
+        self._ask_to_hold(True)
         self._action.finish(False, "stopped by ~/stop")
         response.success = True
         response.message = (
@@ -215,10 +250,42 @@ class MotionPlayer(ClosingNode):
         return response
 
     def _release(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._stopped = self._unheard = False
+        self._ask_to_hold(False)
         self._mover.release()
         response.success, response.message = True, "may move again"
         self.get_logger().warning(f"~/release: {response.message}")
         return response
+
+    def _ask_to_hold(self, held: bool) -> None:
+        self._wish, self._asked = held, -math.inf
+        self._tell_wish()
+
+    def _tell_wish(self) -> None:
+        """Asks what moves the robot until it answers: it may start only now, or be a ghost."""
+        wish, now = self._wish, self._monotonic()
+        if wish is None or now - self._asked < ANSWER_S or not self._body.service_is_ready():
+            return
+
+        def answered(_future: Future) -> None:
+            if self._wish is wish:
+                self._wish = None
+
+        self._asked = now
+        self._body.call_async(SetBool.Request(data=wish)).add_done_callback(answered)
+
+    def _on_held(self, message: HoldState) -> None:
+        """What moves the robot tells whether it was stopped."""
+        self._unheard = False
+        if message.state == HoldState.HELD:
+            if not self._mover.held or self._mover.playing:
+                self._mover.hold()
+                self._action.finish(False, "the robot was stopped")
+        elif self._stopped and (self._wish or message.state == HoldState.NEVER):
+            self._ask_to_hold(True)  # it has started anew, and has forgotten it
+        else:
+            self._stopped = False
+            self._mover.release()
 
     def _on_parameters(self, values: dict[str, Any]) -> None:
         self._mover.settings = replace(self._mover.settings, **values)
@@ -258,7 +325,7 @@ class MotionPlayer(ClosingNode):
 
     def _age(self, header: Header) -> float:
         """Of a message, seconds; 0 where its stamp is of no use."""
-        old = (self.get_clock().now() - Time.from_msg(header.stamp)).nanoseconds * 1e-9
+        old = self.get_clock().now().nanoseconds * 1e-9 - seconds(header.stamp)
         return old if 0.0 <= old <= OLDEST_S else 0.0
 
     def _on_behavior(self, message: BehaviorState) -> None:
@@ -305,8 +372,8 @@ def to_message(trajectory: Trajectory) -> JointTrajectory:
     """The message of a trajectory that starts upon receipt (its stamp is zero)."""
     message = JointTrajectory(joint_names=list(trajectory.joints))
     rows = zip(trajectory.times, trajectory.positions, trajectory.velocities, strict=True)
-    for seconds, positions, velocities in rows:
-        nanoseconds = round(seconds * 1e9)
+    for time_s, positions, velocities in rows:
+        nanoseconds = round(time_s * 1e9)
         start = Duration(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
         message.points.append(
             JointTrajectoryPoint(

@@ -10,7 +10,6 @@ from typing import Any
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import JointState
-from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from ec_rfernet.errors import InputError
@@ -26,9 +25,9 @@ from fer_common.settings import fields, setting
 from robot_behavior.body.robot_model import RobotModel
 from robot_behavior.motion.simulation import TrajectoryError
 from robot_behavior.nodes.robot_files import read_model
-from robot_behavior.nodes.sign_of_life import watch_motion_player
 from robot_behavior.robots import find_robot
 from robot_behavior.robots.backend import JointDriver, JointStream, LinkHealth, TrajectoryDriver
+from robot_behavior.robots.sign_of_life import StopKeeper, watch_motion_player
 from robot_behavior.yaml_file import ConfigError
 
 RATE_HZ = 50.0
@@ -90,8 +89,8 @@ class RobotBridge(ClosingNode):
         self._output = OutputWatch(self, self._states)
         DiagnosticsPublisher(self, "robot", self._report)
         watch_motion_player(self, self._left_alone)
-        self.create_service(Trigger, "~/stop", self._on_stop)
-        self.create_service(Trigger, "~/release", self._on_release)
+        driver = self.driver
+        self._keeper = StopKeeper(self, driver.hold, driver.stop, driver.release)
         self.create_timer(1.0 / RATE_HZ, self._step, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     @property
@@ -151,6 +150,8 @@ class RobotBridge(ClosingNode):
         try:
             unknown = self.driver.follow(message)
         except TrajectoryError as error:
+            if self.driver.held:
+                return  # as it should be
             self._mishaps.note(f"refused a trajectory: {error}")
             # The idle layer sends several a second.
             self.get_logger().error(f"refused a trajectory: {error}", throttle_duration_sec=2.0)
@@ -170,6 +171,7 @@ class RobotBridge(ClosingNode):
         finally:
             self._last = now
         self._log(self.problem)
+        self._keeper.look(self.driver.held)
         if states is None:
             return
         message = JointState(
@@ -191,19 +193,6 @@ class RobotBridge(ClosingNode):
             self.get_logger().warning(str(problem))
         else:
             self.get_logger().info("the robot is ready")
-
-    def _on_stop(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        self.driver.stop()
-        self.get_logger().warning("stopped; ~/release lets the robot obey again")
-        response.success, response.message = True, "stopped"
-        return response
-
-    def _on_release(
-        self, _request: Trigger.Request, response: Trigger.Response
-    ) -> Trigger.Response:
-        self.driver.release()
-        response.success, response.message = True, "released"
-        return response
 
     def _report(self) -> Report:
         now, link, problem = self._monotonic(), self.driver.health, self.problem

@@ -21,10 +21,10 @@ from fer_common.parameters import declare
 from fer_common.qos import EVENTS, LATCHED, STREAM
 from fer_common.settings import setting
 from robot_behavior.motion.simulation import Simulation, TrajectoryError
+from robot_behavior.nodes.markers import markers
 from robot_behavior.nodes.robot_files import read_model
-from robot_behavior.nodes.robot_markers import markers
-from robot_behavior.nodes.sign_of_life import watch_motion_player
 from robot_behavior.robots.backend import follow
+from robot_behavior.robots.sign_of_life import StopKeeper, watch_motion_player
 
 RATE_HZ = 50.0
 MARKERS_EVERY = 4
@@ -47,6 +47,8 @@ class SimParams:
 class SimRobot(Node):
     """Follows ``joint_trajectory`` and ``eyes``; publishes ``joint_states`` and ``~/markers``.
 
+    ``~/stop`` holds it where it is; it obeys again after ``~/release``, see `StopKeeper`.
+
     Args:
         clock: monotonic seconds.
         options: of `rclpy.node.Node`.
@@ -62,7 +64,8 @@ class SimRobot(Node):
         self._simulation = Simulation(self._model.limits)
         self._monotonic, self._last, self._steps = clock, clock(), 0
         self._eyes: ColorRGBA | None = None
-        self._ending = False
+        self._ending = self._held = False
+        self._keeper = StopKeeper(self, self._hold, self._hold, self._release)
         self._states = self.create_publisher(JointState, "joint_states", STREAM)
         self._markers = self.create_publisher(MarkerArray, "~/markers", STREAM)
         told = self.create_subscription(JointTrajectory, "joint_trajectory", self._follow, EVENTS)
@@ -81,9 +84,9 @@ class SimRobot(Node):
         )
 
     def begin_stop(self) -> None:
-        """Goes home, unless it is there."""
+        """Goes home, unless it is there, or was stopped."""
         self._ending = True
-        if not self._simulation.is_home:
+        if not self._held and not self._simulation.is_home:
             self.get_logger().info("goes to its rest pose before it stops")
             self._simulation.go_home()
 
@@ -91,7 +94,17 @@ class SimRobot(Node):
         """Whether it has arrived."""
         return self._simulation.is_still
 
+    def _hold(self) -> None:
+        self._step()
+        self._held = True
+        self._simulation.brake()
+
+    def _release(self) -> None:
+        self._held = False
+
     def _follow(self, message: JointTrajectory) -> None:
+        if self._held:
+            return
         self._step()  # so that the trajectory starts from here and now
         self._told.add(0.0, self._monotonic())
         try:
@@ -104,7 +117,7 @@ class SimRobot(Node):
             self.get_logger().warning(f"ignores joints that it lacks: {', '.join(unknown)}")
 
     def _left_alone(self) -> None:
-        if self._simulation.is_under_way and not self._ending:
+        if self._simulation.is_under_way and not self._ending and not self._held:
             self.get_logger().error("the motion player is gone: goes to its rest pose")
             self._simulation.go_home()
 
@@ -127,13 +140,14 @@ class SimRobot(Node):
         if self._steps % MARKERS_EVERY == 0 and self._markers.get_subscription_count():
             positions = dict(zip(state.name, state.position, strict=True))
             self._markers.publish(markers(self._model, positions, stamp, self._eyes))
+        self._keeper.look(self._held)
         self._done.add(self._monotonic() - now, now)
 
     def _report(self) -> Report:
         now, simulation = self._monotonic(), self._simulation
         steps, told = self._done.summary(now), self._told.summary(now)
         values = {
-            "state": "still" if simulation.is_still else "moving",
+            "state": "held" if self._held else "still" if simulation.is_still else "moving",
             "robot": self._model.name or "unnamed",
             "joints": len(simulation.joints),
             **figures(steps),

@@ -47,11 +47,13 @@ class RobotNode:
         executable: its name, which is also the node's name.
         target: its class, as ``module:name``.
         package: where its executable is.
+        keeps_stop: whether it tells on ``held`` that the robot was stopped.
     """
 
     executable: str
     target: str
     package: str = "robot_behavior"
+    keeps_stop: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,11 @@ class Robot:
     def __post_init__(self) -> None:
         if not is_dataclass(self.settings):
             raise TypeError(f"settings are {self.settings!r}, expected a dataclass")
+
+    @property
+    def keeps_stop(self) -> bool:
+        """Whether what moves it keeps a stop, and tells so: ours do."""
+        return self.driver is not None or (self.node is not None and self.node.keeps_stop)
 
     def make_driver(self, node: Node, model: RobotModel, settings: Any) -> RobotDriver:
         """Imports the driver and makes it.

@@ -121,6 +121,18 @@ class JointDriver(RobotDriver):
 class TrajectoryDriver(RobotDriver):
     """A robot that follows trajectories."""
 
+    def hold(self) -> None:
+        """Brakes softly, where the robot can, and stops it then; see `RobotDriver.stop`."""
+        self.stop()
+
+    @property
+    def held(self) -> bool | None:
+        """Whether the robot was stopped and waits for `release`; None while that is not known."""
+        problem = self.problem
+        if problem is None:
+            return False
+        return True if problem.code == STOPPED else None
+
     @abstractmethod
     def follow(self, message: JointTrajectory) -> list[str]:
         """Follows a trajectory from now on; one without points stops the robot.
@@ -181,7 +193,7 @@ class JointStream(TrajectoryDriver):
         self._columns = [self._simulation.joints.index(joint) for joint in own]
         self._lower = np.array([limit.lower for limit in own.values()])
         self._upper = np.array([limit.upper for limit in own.values()])
-        self._known = self._sending = False
+        self._known = self._sending = self._braking = False
 
     @property
     def simulated(self) -> tuple[str, ...]:
@@ -190,8 +202,9 @@ class JointStream(TrajectoryDriver):
 
     @property
     def problem(self) -> Reason | None:
-        """That of the robot."""
-        return self._driver.problem
+        """That of the robot, or that it brakes for a stop."""
+        braking = Reason(STOPPED, "brakes, and is stopped then") if self._braking else None
+        return self._driver.problem or braking
 
     @property
     def health(self) -> LinkHealth:
@@ -212,7 +225,10 @@ class JointStream(TrajectoryDriver):
         """See `TrajectoryDriver`."""
         report = self._driver.update()
         self._known = report is not None
-        if report is None or report.interrupted or self._driver.problem:
+        lost = report is None or report.interrupted or self._driver.problem is not None
+        if self._braking and (lost or self._simulation.is_still):
+            self.stop()
+        if lost:
             self._drop()
         if report is None:
             return None
@@ -236,7 +252,7 @@ class JointStream(TrajectoryDriver):
 
     def begin_rest(self) -> None:
         """See `TrajectoryDriver`."""
-        if self._sending and not self._simulation.is_home:
+        if self._sending and not self._braking and not self._simulation.is_home:
             self._simulation.go_home()
 
     def is_at_rest(self) -> bool:
@@ -245,10 +261,18 @@ class JointStream(TrajectoryDriver):
 
     def calm_down(self) -> bool:
         """See `TrajectoryDriver`."""
-        moves = self._sending and self._simulation.is_under_way
+        moves = self._sending and not self._braking and self._simulation.is_under_way
         if moves:
             self._simulation.go_home()
         return moves
+
+    def hold(self) -> None:
+        """See `TrajectoryDriver`."""
+        if not self._sending or self._driver.problem:
+            self.stop()
+            return
+        self._braking = True
+        self._simulation.brake()
 
     def stop(self) -> None:
         """See `RobotDriver`."""
@@ -257,6 +281,7 @@ class JointStream(TrajectoryDriver):
 
     def release(self) -> None:
         """See `RobotDriver`."""
+        self._braking = False
         self._driver.release()
 
     def close(self) -> None:
@@ -264,7 +289,7 @@ class JointStream(TrajectoryDriver):
         self._driver.close()
 
     def _drop(self) -> None:
-        self._sending = False
+        self._sending = self._braking = False
         self._simulation.follow((), np.zeros(0), np.zeros((0, 0)))
         self._simulation.velocities = np.zeros(len(self._simulation.joints))
 

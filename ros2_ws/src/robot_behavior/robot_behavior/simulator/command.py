@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 
-from ec_rfernet.cli import Parser, write_any_text
+from ec_rfernet.cli import Parser, exit_code
 from fer_common.bag import BAG_FILES
 from robot_behavior.body import urdf
 from robot_behavior.body.urdf import UrdfError
@@ -34,18 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0; 2 after one clear line when something cannot be used; 130 on Ctrl-C.
     """
     given = _parser().parse_args(arguments)
-    write_any_text()
-    try:
-        _play(given)
-    except (ConfigError, UrdfError) as error:
-        print(f"behavior-sim: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # `behavior-sim ... | head`
-        sys.stderr.close()
-    except KeyboardInterrupt:
-        print(file=sys.stderr)
-        return 130
-    return 0
+    return exit_code("behavior-sim", lambda: _play(given), (ConfigError, UrdfError))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -94,14 +83,18 @@ def _play(given: argparse.Namespace) -> None:
     stage = Stage(known, Body(model, library), given.seed, settings)
     film = Film(given.video, model) if given.video else None
     timeline = Timeline()
-    print(timeline.title)
-    for moment in stage.play(views):
-        for line in timeline.lines(moment):
-            print(line)
+    try:
+        print(timeline.title)
+        for moment in stage.play(views):
+            for line in timeline.lines(moment):
+                print(line)
+            if film is not None:
+                film.show(moment)
         if film is not None:
-            film.show(moment)
-    if film is not None:
-        film.close()
+            film.complete()
+    finally:
+        if film is not None:
+            film.discard()
 
 
 def read(path: Path, labels: Collection[str] = ()) -> list[View]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -65,12 +67,8 @@ class EspeakVoice(Voice):
     name = "espeak"
 
     def __init__(self, settings: VoiceSettings | None = None) -> None:
-        self._library, data = _load()
-        folder = data.encode() if data else None
         with _TURN:
-            self.rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, folder, _DONT_EXIT)
-            if self.rate <= 0:
-                raise SpeechError(f"espeak-ng finds no voices in {data or 'its own folder'}")
+            self._library, self.rate = _initialised(*_find())
             self._voices = dict(self._list_voices())
         settings = settings or VoiceSettings()
         self._words_per_minute, self._volume = settings.rate_wpm, settings.volume
@@ -138,6 +136,26 @@ class EspeakVoice(Voice):
         return ((language, identifier) for language, (_, identifier) in found.items())
 
 
+_ROOM = 90  # of eSpeak's 160 bytes for the path of a file; the rest is for what is below
+_open_folders: dict[str, int] = {}  # eSpeak reads voices as long as this process lives
+
+
+def short_path(data: str) -> bytes:
+    """A path of a folder of voices that eSpeak has room for: it cuts off longer ones.
+
+    Raises:
+        SpeechError: there is no such folder.
+    """
+    if len(os.fsencode(data)) <= _ROOM:
+        return os.fsencode(data)
+    try:
+        if data not in _open_folders:
+            _open_folders[data] = os.open(data, os.O_PATH | os.O_DIRECTORY)
+    except OSError as error:
+        raise SpeechError(f"espeak-ng finds no voices in {data} ({error.strerror})") from error
+    return f"/proc/self/fd/{_open_folders[data]}".encode()
+
+
 def _languages(text: Any) -> Iterator[tuple[int, str]]:
     """Priority (small is good) and tag of each language: byte, tag, zero; in the end zero."""
     position = 0
@@ -150,19 +168,34 @@ def _languages(text: Any) -> Iterator[tuple[int, str]]:
         position += 1
 
 
-def _load() -> tuple[ctypes.CDLL, str | None]:
-    """The library, and the folder of its data; None: the one it was built with."""
+@cache
+def _initialised(path: str, data: str | None) -> tuple[ctypes.CDLL, int]:
+    """The library and its samples per second; once per process, whoever asks.
+
+    A second ``espeak_Initialize`` loads the phonemes anew while the library still points to
+    the old ones: it then speaks from freed memory, and may crash.
+    """
+    try:
+        library = ctypes.CDLL(path)
+    except OSError as error:
+        raise SpeechError(f"espeak-ng cannot be loaded: {error}") from error
+    folder = None if data is None else short_path(data)
+    rate = library.espeak_Initialize(_SYNCHRONOUS, 0, folder, _DONT_EXIT)
+    if rate <= 0:
+        raise SpeechError(f"espeak-ng finds no voices in {data or 'its own folder'}")
+    return library, rate
+
+
+def _find() -> tuple[str, str | None]:
+    """Where the library is, and the folder of its data; None: the one it was built with."""
     try:
         import espeakng_loader
     except ImportError:
         path, data = ctypes.util.find_library("espeak-ng"), None
     else:
         path, data = espeakng_loader.get_library_path(), espeakng_loader.get_data_path()
-    try:
-        if path:
-            return ctypes.CDLL(str(path)), None if data is None else str(data)
-    except OSError as error:
-        raise SpeechError(f"espeak-ng cannot be loaded: {error}") from error
+    if path:
+        return str(path), None if data is None else str(data)
     raise SpeechError(
         "espeak-ng is missing: install it with `pip install espeakng-loader` or "
         "`apt install libespeak-ng1`, or start with speech:=log (parameter backend:=log)"

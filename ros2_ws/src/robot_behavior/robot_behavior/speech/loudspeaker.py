@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ec_rfernet.files import open_private
 from robot_behavior.speech.voice import Sound, SpeechError
 
 _PLAYBACK, _NONBLOCKING = 0, 1  # snd_pcm_stream_t, mode
@@ -192,10 +193,10 @@ class Recorder:
     def __init__(self, file: Path, rate: int) -> None:
         self._rate, self._written = rate, 0
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            self._file = file.open("wb")
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = open_private(file)
         except OSError as error:
-            raise SpeechError(f"cannot record to {file}: {error}") from error
+            raise SpeechError(f"cannot record to {file}: {error.strerror}") from error
         self._wave = wave.open(self._file, "wb")  # noqa: SIM115  (open as long as this is)
         self._wave.setnchannels(1)
         self._wave.setsampwidth(2)

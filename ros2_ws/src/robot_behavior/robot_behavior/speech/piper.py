@@ -7,7 +7,6 @@ of the prosody, rate and volume count.
 from __future__ import annotations
 
 import importlib
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ec_rfernet.files import user_path
+from ec_rfernet.errors import InputError
+from ec_rfernet.files import read_json, user_path
 from robot_behavior.prosody import Prosody
+from robot_behavior.speech.espeak import short_path
 from robot_behavior.speech.voice import Sound, SpeechError, Voice, VoiceSettings, best_language
 
 NORMAL_WPM = 160
@@ -90,9 +91,15 @@ class NeuralVoice(Voice):
 
     def _load(self, file: Path) -> Any:
         try:
-            return self._piper.PiperVoice.load(file)
+            return self._piper.PiperVoice.load(file, **self._phonemes())
         except Exception as error:  # whatever ONNX Runtime finds wrong with somebody's file
             raise SpeechError(f"{file}: is not a piper voice ({_line(error)})") from error
+
+    def _phonemes(self) -> dict[str, str]:
+        """Where its eSpeak finds its data, which may be too far away for it."""
+        package = Path(getattr(self._piper, "__file__", None) or "")
+        data = package.parent.resolve() / "espeak-ng-data"
+        return {"espeak_data_dir": short_path(str(data)).decode()} if data.is_dir() else {}
 
 
 def _imported(module: str) -> Any:
@@ -112,13 +119,13 @@ def _description(file: Path) -> dict[str, Any]:
         if not needed.is_file():
             raise SpeechError(f"{needed} is missing (parameter piper_voice)")
     try:
-        values = json.loads(description.read_text(encoding="utf-8"))
+        values = read_json(description)
         phonemes = values.get("phoneme_type", "espeak")
         tag = values.get("language", {}).get("code") or values["espeak"]["voice"]
         scale = float(values.get("inference", {}).get("length_scale", 1.0))
         rate = int(values["audio"]["sample_rate"])
         language = str(tag).lower().replace("_", "-").replace("cmn", "zh")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (InputError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise SpeechError(
             f"{description}: is not the description of a piper voice ({_line(error)})"
         ) from error

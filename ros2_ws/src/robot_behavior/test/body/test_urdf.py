@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from robot_behavior.body.robot_model import RobotModel
-from robot_behavior.body.urdf import FULL_SPEED_S, UrdfError, load
+from robot_behavior.body.urdf import FULL_SPEED_S, LARGEST, UrdfError, load
 
 HUMANOID = Path(__file__).parents[3] / "fer_bringup" / "urdf" / "humanoid.urdf"
 
@@ -159,6 +160,16 @@ def test_acceleration_collision_and_mass_are_read(tmp_path: Path) -> None:
         ('xyz="0 1 0"', 'xyz="0 0 0"', "expected a direction"),
         ('size="1 2 3"', 'size="1 2"', "expected 3 numbers"),
         ("<robot", "<machine", "is not XML"),
+        ('size="1 2 3"', 'size="1 2 1e308"', "size='1 2 1e308', expected at most 1e.06"),
+        ('xyz="0 0 1"', 'xyz="0 0 1e308"', "expected at most 1e.06"),
+        ('size="1 2 3"', f'size="{"1" * 5000}"', r"size='1+\.\.\.1+', expected 3 numbers"),
+        ('name="bend"', f'name="{"b" * 5000}"', r"name='b+\.\.\.'> has too long a name"),
+        ("<robot", '<?xml version="1.0" encoding="utf-99"?><robot', "is not XML that can be read"),
+        ("<robot", '<?xml version="1.0" encoding="gbk"?><robot', "is not XML that can be read"),
+        ("<robot", '<!DOCTYPE x [<!ENTITY a "b">]><robot', "has a <!DOCTYPE>"),
+        ("</robot>", "<a>" * 500 + "</a>" * 500 + "</robot>", "elements, or 64 in each other"),
+        ("</robot>", "<a/>" * 100_001 + "</robot>", "has more than 100000 elements"),
+        ("</robot>", '<joint name="x"/>' * 1001 + "</robot>", "has 1002 joints, expected at most"),
     ],
 )
 def test_broken_urdf_is_named(tmp_path: Path, old: str, new: str, complaint: str) -> None:
@@ -167,6 +178,20 @@ def test_broken_urdf_is_named(tmp_path: Path, old: str, new: str, complaint: str
     with pytest.raises(UrdfError, match=complaint) as caught:
         load(file)
     assert str(file) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_limits_beyond_what_any_robot_does_are_none(tmp_path: Path) -> None:
+    text = ARM.replace('upper="2"', 'upper="1e308"').replace('effort="4"', 'effort="1e300"')
+    limits = load(arm(tmp_path, text)).limits["bend"]
+    assert limits.upper == limits.effort == LARGEST
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.urdf")
+    with pytest.raises(UrdfError, match="is not a file but a device or a pipe"):
+        load(tmp_path / "pipe.urdf")
+    with pytest.raises(UrdfError, match="is not a file but a device or a pipe"):
+        load(Path("/dev/zero"))
 
 
 def test_other_files_are_no_urdf(tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from fer_common.reason import Reason
+from fer_common.testing import FakeClock
 from robot_behavior.dialogue.arbiter import MOTION, SPEECH
 from robot_behavior.dialogue.behaviors import NOTICE, Behavior, Behaviors, Variant
+from robot_behavior.dialogue.conductor import MotionFaults
 from robot_behavior.dialogue.response import Activity, BehaviorStatus, StatusFilter
 from robot_behavior.testing.dialogue import SimulatedTalk
 
@@ -198,3 +200,35 @@ def test_reasons_alone_are_published_now_and_then() -> None:
     assert news.is_news(replace(first, reason=why("an answer"), activity=Activity.RESPONDING))
     now = 0.6
     assert news.is_news(replace(first, reason=why("another"), activity=Activity.RESPONDING))
+
+
+# What failed because the robot was away.
+
+
+def test_a_pause_ends_when_the_robot_is_back() -> None:
+    clock = FakeClock()
+    faults = MotionFaults(clock)
+    for _ in range(5):
+        faults.began()
+        clock.now += 1.0
+        faults.failed(Reason("failed", "play_motion fell silent"))
+    assert faults.pause is not None
+    assert "no motion for 60 s" in str(faults.pause)
+    faults.returned()
+    assert faults.pause is None
+    clock.now += 1.0
+    faults.began()
+    clock.now += 1.0
+    faults.failed(Reason("failed", "the arm is stuck"))
+    assert "no motion for 5 s" in str(faults.pause)
+
+
+def test_what_began_before_the_robot_was_back_does_not_pause_it() -> None:
+    clock = FakeClock()
+    faults = MotionFaults(clock)
+    faults.began()
+    clock.now += 1.0
+    faults.returned()
+    clock.now += 1.0
+    faults.failed(Reason("failed", "play_motion fell silent"))
+    assert faults.pause is None

@@ -6,7 +6,7 @@ from visualization_msgs.msg import Marker
 
 from fer_common.reason import Reason
 from robot_behavior.dialogue.response import Activity, BehaviorStatus
-from robot_behavior.nodes.behavior_markers import (
+from robot_behavior.nodes.markers import (
     FOREIGN,
     REASON_LINES,
     REASON_WIDTH,

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_behavior.nodes.behavior_markers import FOREIGN, plain, wrapped
+from robot_behavior.nodes.markers import FOREIGN, plain, wrapped
 
 
 @pytest.mark.parametrize(

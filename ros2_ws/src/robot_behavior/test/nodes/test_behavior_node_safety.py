@@ -11,8 +11,10 @@ import pytest
 rclpy = pytest.importorskip("rclpy")
 
 from fer_interfaces.action import PlayMotion  # noqa: E402
+from fer_interfaces.msg import Supervision  # noqa: E402
 from rclpy.action import ActionClient  # noqa: E402
 
+from fer_common.qos import LATCHED  # noqa: E402
 from fer_common.testing import spin_until, spinning  # noqa: E402
 from robot_behavior.testing.mocks import MockPerson, MockServer  # noqa: E402
 from robot_behavior.testing.world import BehaviorWorld, make_node, world  # noqa: E402
@@ -144,6 +146,30 @@ def test_silent_perception_brings_the_robot_to_rest(files: Files) -> None:
         scene.wait_until(lambda: any(s.reason == reason for s in scene.person.states))
         state = next(s for s in scene.person.states if s.reason == reason)
         assert state.state == "idle"
+
+
+def test_who_is_missing_brings_the_robot_to_rest_until_it_is_back(files: Files) -> None:
+    with world(files, motion={"duration_s": 1.4}) as scene:
+        publisher = scene.person.create_publisher(Supervision, "supervision", LATCHED)
+        publisher.publish(Supervision())
+        start_answering(scene)
+        publisher.publish(Supervision(rests_without=["fer_node"]))
+        scene.wait_until(lambda: scene.motion.texts == ["nod", "rest"])
+        scene.wait_until(lambda: scene.person.seen.state == "idle")
+        assert scene.person.seen.reason == "fer_node is missing"
+        publisher.publish(Supervision(goes_on_without=["camera_node", "viewer_node"]))
+        seen = scene.person
+        scene.wait_until(lambda: (seen.seen.state, seen.seen.motion) == ("responding", "nod"))
+        assert "camera_node and viewer_node are missing" in scene.person.seen.reason
+
+
+def test_what_a_supervisor_has_told_ends_with_it(files: Files) -> None:
+    with world(files) as scene:
+        publisher = scene.person.create_publisher(Supervision, "supervision", LATCHED)
+        publisher.publish(Supervision(rests_without=["motion_player"]))
+        scene.wait_until(lambda: scene.person.seen.reason == "motion_player is missing")
+        scene.wait_until(lambda: "the supervisor is missing" in scene.person.seen.reason)
+        start_answering(scene)
 
 
 def test_a_robot_driven_by_hand_is_not_watched(files: Files) -> None:

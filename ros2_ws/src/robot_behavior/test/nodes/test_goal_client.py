@@ -113,3 +113,19 @@ def test_a_goal_that_is_replaced_before_its_acceptance_is_cancelled_then() -> No
         s.goals.cancel()
         s.wait_until(lambda: not s.goals.busy)
         assert s.player.ends == 1
+
+
+def test_two_servers_of_one_action_end_no_client() -> None:
+    with scene() as s:
+        twin = MockServer()
+        s.executor.add_node(twin)
+        try:
+            s.wait_until(lambda: s.player.count_services("/play_motion/_action/send_goal") == 2)
+            for name in ("nod", "wave", "bow"):
+                s.goals.start(name, name)
+                s.wait_until(lambda: not s.goals.busy)
+                assert s.goals.end is not None and s.goals.end.succeeded
+            s.wait_until(lambda: len(twin.goals) == len(s.server.goals) == 3)
+        finally:
+            s.executor.remove_node(twin)
+            twin.destroy_node()

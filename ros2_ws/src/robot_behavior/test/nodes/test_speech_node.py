@@ -235,12 +235,11 @@ def test_markup_is_spoken_as_it_stands(speaking: Speaking) -> None:
     ],
 )
 def test_any_text_begins_and_can_be_stopped(world: World, text: str) -> None:
-    began = time.monotonic()
     goal = world.ask(text)
     world.wait_until(lambda: world.listener.heard)
-    assert time.monotonic() - began < 2.0 and world.listener.heard == [text.strip()]
+    assert not goal.over and world.listener.heard == [text.strip()]
     goal.handle.cancel_goal_async()
-    world.wait_until(lambda: goal.over and world.speech.is_stopped(), 2.0)
+    world.wait_until(lambda: goal.over and world.speech.is_stopped())
 
 
 def test_without_a_sound_device_the_robot_goes_on(

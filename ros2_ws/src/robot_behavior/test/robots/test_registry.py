@@ -31,7 +31,7 @@ from robot_behavior.nodes.robot_bridge import RobotBridge
 
 config = Path(sys.argv[1]); config.touch()
 values = {argument.name: argument.default for argument in ARGUMENTS} | {"robot": "my_robot"}
-first, second, *_ = parts(RobotSettings.read(values, config), Path("clip.mp4"))
+_, first, second, *_ = parts(RobotSettings.read(values, config), Path("clip.mp4"))
 assert (first.executable, first.parameters) == ("robot_bridge", {"robot": "my_robot"})
 assert second.executable == "motion_player"
 assert "my_robot: my robot" in next(a for a in ARGUMENTS if a.name == "robot").description

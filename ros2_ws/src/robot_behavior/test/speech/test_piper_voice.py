@@ -63,6 +63,24 @@ def test_the_voice_that_speaks_the_language_is_used(make: Make) -> None:
     assert voice.synthesise("Hello there.", "en-us", PLAIN, wanted).duration > 0.3
 
 
+def test_its_espeak_finds_its_data_far_down_in_a_project(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / ("x" * 150) / "far_away_piper"
+    (package / "espeak-ng-data").mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        f"from {MOCK} import *\nfrom {MOCK} import PiperVoice as Mock\nfrom pathlib import Path\n"
+        "class PiperVoice:\n"
+        "    @staticmethod\n"
+        "    def load(file, espeak_data_dir):\n"
+        "        assert len(espeak_data_dir) < 90 and Path(espeak_data_dir).is_dir()\n"
+        "        return Mock.load(file)\n"
+    )
+    monkeypatch.syspath_prepend(str(package.parent))
+    voice = neural((make("en_US"),), package.name)
+    assert voice.synthesise("Hello there.", "en-us", PLAIN, wanted).duration > 0.3
+
+
 def test_an_older_description_names_its_language_for_espeak(make: Make) -> None:
     file = make("en_GB", language={}, espeak={"voice": "cmn"})
     assert neural((file,), MOCK).language("zh-TW") == "zh"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -22,6 +25,33 @@ LANGUAGES = {
     "es": "Se le ve un poco triste. Aquí me tiene, si quiere hablar.",
     "zh": "您看起来有点难过。想聊聊的话，我在这里。",
 }
+
+
+LONG_PATH = """
+import sys, espeakng_loader
+espeakng_loader.get_data_path = lambda: sys.argv[1]
+from robot_behavior.prosody import PLAIN
+from robot_behavior.speech.espeak import EspeakVoice
+for _ in range(2):  # a second voice shares the library
+    voice = EspeakVoice()
+for language in ("en", "de", "zh"):
+    print(len(voice.synthesise("Hello.", voice.language(language), PLAIN, lambda: False).samples))
+"""
+
+
+@pytest.mark.parametrize("folder", ["x" * 80, f"{'x' * 120}/{'ü' * 100}"])
+def test_voices_far_down_in_a_project_speak(folder: str, tmp_path: Path) -> None:
+    espeakng_loader = pytest.importorskip("espeakng_loader")
+    place = tmp_path / folder
+    place.mkdir(parents=True)
+    data = place / "espeak-ng-data"
+    shutil.copytree(espeakng_loader.get_data_path(), data)
+    done = subprocess.run(
+        [sys.executable, "-c", LONG_PATH, str(data)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert all(int(count) > 5000 for count in done.stdout.split())
+    assert len(done.stdout.split()) == 3
 
 
 def wanted() -> bool:

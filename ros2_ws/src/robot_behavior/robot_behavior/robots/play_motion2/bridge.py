@@ -19,7 +19,8 @@ from fer_common.parameters import declare
 from fer_common.reason import Reason
 from fer_common.runner import ClosingNode
 from fer_common.settings import setting
-from robot_behavior.robots.backend import message_type
+from robot_behavior.robots.backend import STOPPED, message_type
+from robot_behavior.robots.sign_of_life import Presence, StopKeeper
 
 RATE_HZ = 20.0
 
@@ -46,6 +47,8 @@ class PlayMotion2Params:
 
 class PlayMotion2Bridge(ClosingNode):
     """Serves ``play_motion`` in place of the motion player.
+
+    ``~/stop`` cancels what is under way, and nothing is played before ``~/release``.
 
     play_motion2 plays one motion at a time and rejects another: so a goal that preempts
     cancels what is under way, and is sent once that has ended.
@@ -85,13 +88,16 @@ class PlayMotion2Bridge(ClosingNode):
         self.closing.callback(self._goal.cancel)
         self._mishaps = Mishaps(clock)
         self._watch = ServerWatch(self, self._params.action, "is play_motion2 running?", clock)
+        self._held = False
+        self._keeper = StopKeeper(self, self._hold, self._hold, self._release)
+        self._presence = Presence(self)
         DiagnosticsPublisher(self, "motions", self._report)
         self.create_timer(1.0 / RATE_HZ, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def begin_stop(self) -> None:
         """Ends what is under way and plays the rest motion."""
         self._stopping = True
-        busy = self._goal.busy and not self._resting
+        busy = self._goal.busy and not self._resting and not self._held
         self._action.finish(False, "the bridge to play_motion2 stops")
         if busy:
             self._stop()
@@ -106,9 +112,19 @@ class PlayMotion2Bridge(ClosingNode):
             return Reason(NO_NAME, "the motion has no name")
         if self._stopping:
             return Reason(STOPPING, "the bridge to play_motion2 stops")
+        if self._held:
+            return Reason(STOPPED, "the robot is stopped until ~/release is called")
         if not self._goal.available:
             return Reason(NO_SERVER, f"nobody serves {self._params.action}")
         return None
+
+    def _hold(self) -> None:
+        """Cancels what is under way; play_motion2 leaves the robot where it is."""
+        self._held, self._next, self._cut_short = True, None, False
+        self._goal.cancel()
+
+    def _release(self) -> None:
+        self._held = False
 
     def _begin(self, goal: PlayMotion.Goal) -> None:
         self._next, self._cut_short = goal.motion, False
@@ -134,6 +150,8 @@ class PlayMotion2Bridge(ClosingNode):
         return self._type.Goal(motion_name=name, skip_planning=self._params.skip_planning)
 
     def _tick(self) -> None:
+        self._keeper.look(self._held)
+        self._presence.look(self._goal.available and not self._held)
         if self._goal.update():
             self._next = None  # who does not stop, or is gone, plays nothing else
             self._on_end()

@@ -12,7 +12,7 @@ from fer_common.goals import CANCELLED_BY_OTHERS
 from fer_common.reason import Reason
 from robot_behavior.body.robot_model import RobotModel
 from robot_behavior.motion.simulation import MOMENT_S, TrajectoryError
-from robot_behavior.motion.trajectory import JointStates
+from robot_behavior.motion.trajectory import BRAKE_S, JointStates
 from robot_behavior.robots.backend import STOPPED, LinkHealth, TrajectoryDriver, message_type
 from robot_behavior.robots.ros2_control import ControllerSettings
 
@@ -93,6 +93,12 @@ class ControllerDriver(TrajectoryDriver):
         if moves:
             self._goal.cancel()
         return moves
+
+    def hold(self) -> None:
+        """See `TrajectoryDriver`; what ends so soon is the braking that was told just before."""
+        self._stopped = True
+        if self._left_s > BRAKE_S:
+            self._goal.cancel()
 
     def stop(self) -> None:
         """See `TrajectoryDriver`."""

@@ -6,6 +6,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -132,6 +133,8 @@ ANSWER_S = 0.2
 SILENCE_S = 0.5
 """A board that is silent for so long is lost; it tells its status every 20 ms."""
 
+_MOST_READS = 64
+
 REOPEN_S = 3.0
 """After such a silence the port is opened anew; a reset UNO needs less to start."""
 
@@ -178,13 +181,14 @@ class ServoBoard(JointDriver):
         self._reader = FrameReader()
         self._failure: Reason | None = self._because("closed", "is not open yet")
         self._retry_at = clock()
-        self._heard = -math.inf
+        self._heard, self._updated = -math.inf, clock()
         self._sent = self._received = 0
         self._setup: deque[SerialFrame] = deque()
         self._refusal: Reason | None = None
         self._sent_at: float | None = None  # when the first frame of the setup was sent
         self._sequence = 0
         self._wanted: Type | None = None  # STOP or RELEASE, until the status shows it
+        self._stopped = False  # and not released since, whatever the board has been through
         self._moving = False  # poses have been sent, and the board obeys them
 
     @property
@@ -200,7 +204,7 @@ class ServoBoard(JointDriver):
         if self._setup:
             return self._because("setup", "is being set up")
         stopped = self.status is not None and self.status.state is BoardState.STOPPED
-        if stopped or self._wanted is Type.STOP:
+        if stopped or self._stopped:
             return self._because(STOPPED, "is stopped until ~/release is called")
         return None
 
@@ -217,9 +221,12 @@ class ServoBoard(JointDriver):
 
     def update(self) -> JointReport | None:
         """See `JointDriver`."""
-        now = self._clock()
+        now, slept = self._clock(), self._clock() - self._updated
+        self._updated = now
         if self._port is None and not self._opened(now):
             return None
+        if slept > WATCHDOG_S:
+            self._wake_up(now, slept)
         interrupted = False
         try:
             for frame in self._reader.feed(self._read()):
@@ -232,7 +239,7 @@ class ServoBoard(JointDriver):
                     self._lose(self._failure)
                 return None
             self._send_setup(now)
-            if self._wanted is not None:
+            if self._wanted is not None and self._may_stop:
                 self._send(SerialFrame(self._wanted))
         except OSError as error:
             self._lose(self._gone(error))
@@ -257,12 +264,13 @@ class ServoBoard(JointDriver):
 
     def stop(self) -> None:
         """See `JointDriver`."""
-        self._wanted = Type.STOP
-        self._try_to_send(SerialFrame(Type.STOP))
+        self._wanted, self._stopped = Type.STOP, True
+        if self._may_stop:
+            self._try_to_send(SerialFrame(Type.STOP))
 
     def release(self) -> None:
         """See `JointDriver`."""
-        self._wanted = Type.RELEASE
+        self._wanted, self._stopped = Type.RELEASE, False
 
     def close(self) -> None:
         """Closes the port, after which the board's watchdog takes the robot to rest."""
@@ -271,6 +279,24 @@ class ServoBoard(JointDriver):
             self._port.close()
         self._port, self.status = None, None
         self._failure = self._because("closed", "is closed")
+
+    def _wake_up(self, now: float, slept: float) -> None:
+        """Forgets what has arrived meanwhile: where the robot was, not where it is.
+
+        The board has gone to rest by itself, and must not be told to go back.
+        """
+        with suppress(OSError):  # of a port that is gone, which is found out in a moment
+            for _ in range(_MOST_READS):
+                if not self._read():
+                    break
+        self._reader, self._heard = FrameReader(), now
+        self._failure = self._because("overslept", f"was not listened to for {slept:.1f} s")
+
+    @property
+    def _may_stop(self) -> bool:
+        """A board that was stopped before it is set up could not be set up any more."""
+        off = self.status is None or self.status.state is BoardState.OFF
+        return not (self._setup and off)
 
     def _opened(self, now: float) -> bool:
         if now < self._retry_at:
@@ -348,6 +374,10 @@ class ServoBoard(JointDriver):
         if self._wanted is not None:
             reached = (status.state is BoardState.STOPPED) == (self._wanted is Type.STOP)
             self._wanted = None if reached else self._wanted
+        elif status.state is BoardState.STOPPED:
+            self._stopped = True  # from before this program
+        elif self._stopped:
+            self._wanted = Type.STOP  # it has started anew, and has forgotten it
         if not self._setup and status.servos != len(self._servos):
             was_moving = self._moving
             self._begin_setup()  # it has started anew and knows nothing

@@ -6,6 +6,6 @@ from robot_behavior.robots import Robot, RobotNode
 
 ROBOT = Robot(
     description="the simulated humanoid",
-    node=RobotNode("sim_robot", "robot_behavior.nodes.sim_robot:SimRobot"),
+    node=RobotNode("sim_robot", "robot_behavior.nodes.sim_robot:SimRobot", keeps_stop=True),
     humanoid=True,
 )

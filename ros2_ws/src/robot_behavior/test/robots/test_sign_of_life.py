@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_behavior.nodes.sign_of_life import SignOfLife
+from robot_behavior.robots.sign_of_life import SignOfLife
 
 LOOKS = st.lists(st.booleans(), max_size=60)
 """What happens: it is heard (true), or somebody looks."""

@@ -1,0 +1,166 @@
+"""Who is missing is told, and brought back to the state in which it was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+pytest.importorskip("rclpy")
+
+from fer_interfaces.action import PlayMotion
+from fer_interfaces.msg import Supervision
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from fer_bringup.supervisor import MOST, WITHIN_S, Restarts, Supervisor
+from fer_common.actions import ExclusiveAction
+from fer_common.diagnostics import Report
+from fer_common.diagnostics_publisher import DiagnosticsPublisher
+from fer_common.qos import LATCHED
+from fer_common.reason import Level
+from fer_common.runner import start
+from fer_common.testing import DiagnosticsListener, FakeClock, spin_until, spinning
+
+pytestmark = pytest.mark.filterwarnings("ignore:coroutine 'ActionServer:RuntimeWarning")
+
+
+def test_a_node_is_started_again_so_often_and_not_more() -> None:
+    clock = FakeClock()
+    restarts = Restarts(clock)
+    assert [restarts.allowed() for _ in range(MOST + 1)] == [True] * MOST + [False]
+    assert restarts.count == MOST
+    clock.now += WITHIN_S
+    assert restarts.allowed()
+
+
+def test_one_that_ends_now_and_then_is_started_again_for_ever() -> None:
+    clock = FakeClock()
+    restarts = Restarts(clock)
+    for _ in range(10 * MOST):
+        clock.now += WITHIN_S / MOST
+        assert restarts.allowed()
+
+
+class Listener(DiagnosticsListener):
+    """Hears what the supervisor tells."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told = Supervision()
+        self.create_subscription(Supervision, "supervision", self._hear_supervision, LATCHED)
+
+    def _hear_supervision(self, message: Supervision) -> None:
+        self.told = message
+
+
+class Patient(LifecycleNode):
+    """A node whose heart beats for as long as it is spun."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.phase = "unconfigured"
+        DiagnosticsPublisher(self, "work", lambda: Report("fine", {"state": self.phase}))
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.phase = "inactive"
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.phase = "active"
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.phase = "inactive"
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.phase = "unconfigured"
+        return TransitionCallbackReturn.SUCCESS
+
+
+class Body(Node):
+    """Plays any motion at once, and remembers it."""
+
+    def __init__(self) -> None:
+        super().__init__("body")
+        self.played: list[str] = []
+        self.action = ExclusiveAction(
+            self, PlayMotion, "play_motion", lambda goal: None, self._begin, lambda: None
+        )
+
+    def _begin(self, goal: PlayMotion.Goal) -> None:
+        self.played.append(goal.motion)
+        self.action.finish(True)
+
+    def destroy_node(self) -> None:
+        self.action.destroy()
+        super().destroy_node()
+
+
+def supervisor(needed: str, other: str = "") -> Callable[[], Supervisor]:
+    overrides = [
+        Parameter("rests_without", value=needed),
+        Parameter("goes_on_without", value=other),
+        Parameter("patience_s", value=2.0),
+    ]
+    return lambda: Supervisor(parameter_overrides=overrides)
+
+
+def test_who_falls_silent_is_missing_until_it_is_heard_again() -> None:
+    made = Listener, supervisor("eye", "mouth"), lambda: Patient("eye"), lambda: Patient("mouth")
+    with spinning(*made) as (executor, (listener, _, eye, mouth)):
+        assert spin_until(executor, lambda: listener.values("/supervisor").get("eye") == "there")
+        assert listener.level("/supervisor") == Level.OK
+        executor.remove_node(mouth)
+        assert spin_until(executor, lambda: listener.told.goes_on_without == ["mouth"])
+        assert spin_until(executor, lambda: listener.level("/supervisor") == Level.WARN)
+        executor.remove_node(eye)
+        assert spin_until(executor, lambda: listener.told.rests_without == ["eye"])
+        assert spin_until(executor, lambda: listener.level("/supervisor") == Level.ERROR)
+        assert "eye is missing" in listener.message("/supervisor")
+        executor.add_node(eye)
+        executor.add_node(mouth)
+        assert spin_until(
+            executor, lambda: not (listener.told.rests_without or listener.told.goes_on_without)
+        )
+        assert spin_until(
+            executor, lambda: listener.values("/supervisor")["eye"] == "there, lost once"
+        )
+
+
+def test_who_has_not_come_yet_is_not_missing() -> None:
+    with spinning(Listener, supervisor("eye")) as (executor, (listener, _)):
+        assert spin_until(
+            executor, lambda: listener.values("/supervisor").get("eye") == "not yet there"
+        )
+        assert listener.told.rests_without == []
+
+
+def test_without_the_behaviours_the_supervisor_asks_for_rest() -> None:
+    made = supervisor("behavior_node"), Body, lambda: Patient("behavior_node")
+    with spinning(Listener, *made) as (executor, (listener, _, body, behaviour)):
+        assert spin_until(
+            executor, lambda: listener.values("/supervisor").get("behavior_node") == "there"
+        )
+        assert body.played == []
+        executor.remove_node(behaviour)
+        assert spin_until(executor, lambda: body.played == ["rest"])
+
+
+def test_who_was_active_and_returns_unconfigured_is_made_active() -> None:
+    made = Listener, supervisor("ear,eye"), lambda: Patient("eye"), lambda: Patient("ear")
+    with spinning(*made) as (executor, (listener, _, eye, ear)):
+        start(eye)
+        seen = {"eye": "there", "ear": "there"}
+        assert spin_until(executor, lambda: seen.items() <= listener.values("/supervisor").items())
+        for node in (eye, ear):
+            executor.remove_node(node)
+        assert spin_until(executor, lambda: listener.told.rests_without == ["ear", "eye"])
+        eye.trigger_deactivate()
+        eye.trigger_cleanup()
+        for node in (eye, ear):
+            executor.add_node(node)
+        assert spin_until(executor, lambda: eye.phase == "active")
+        assert ear.phase == "unconfigured"  # as it was
