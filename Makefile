@@ -6,7 +6,7 @@ ENV := . scripts/env.sh &&
 BENCH := bench_output
 ROBOT := ros2_ws/install/fer_bringup/lib/fer_bringup/robot
 
-.PHONY: help setup setup-dev demo run test bench bench-against lock docs fuzz doctor size lint format clean
+.PHONY: help setup setup-dev demo run test bench bench-against lock docs fuzz soak doctor size lint format clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -25,7 +25,7 @@ run: setup       ## the robot with options of your own: make run ARGS="--camera 
 	@$(ENV) $(ROBOT) $(ARGS)
 
 test: setup-dev lint  ## linters and all tests
-	@$(ENV) OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile
+	@$(ENV) OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 bench: setup-dev  ## speed of the networks beside others, in five minutes; leaves bench_output/
 	@$(ENV) ec-rfernet benchmark --json $(BENCH)/benchmark.json \
@@ -38,11 +38,15 @@ bench-against: setup-dev  ## make bench-against BASE=/path: compares this checko
 fuzz: setup-dev  ## hostile files and messages for every reader: make fuzz SECONDS=300; findings in fuzz_output/
 	@$(ENV) python -m tests.fuzz --seconds $(or $(SECONDS),300) $(ARGS)
 
+soak: setup-dev  ## does anything grow? make soak HOURS=8, or MINUTES=10 SPEED=8; plot and verdict in soak_output/
+	@$(ENV) OMP_NUM_THREADS=1 python -m tests.soak --hours $(or $(HOURS),0) --minutes $(or $(MINUTES),0) --speed $(or $(SPEED),1) $(ARGS)
+
 doctor:          ## what is wrong with this machine, and how to mend it
 	@if [ -f .venv/bin/activate ]; then $(ENV) true; fi; \
-		PYTHONPATH=ros2_ws/src/fer_monitor$${PYTHONPATH:+:$$PYTHONPATH} python3 -m fer_monitor.doctor $(ARGS)
+		PYTHONPATH=ros2_ws/src/fer_monitor:ros2_ws/src/ec_rfernet$${PYTHONPATH:+:$$PYTHONPATH} python3 -m fer_monitor.doctor $(ARGS)
 
 size:            ## what the robot has installed, how large it is, and why
+	@[ -f .venv/bin/activate ] || { echo "size: nothing is installed yet: run make setup first" >&2; exit 2; }
 	@$(ENV) python scripts/size.py $(ARGS)
 
 lock: setup      ## requirements/lock/ anew: the newest versions within the ranges
@@ -58,4 +62,4 @@ format: setup-dev  ## let ruff rewrite the sources
 	@$(ENV) ruff check --fix . && ruff format .
 
 clean:           ## remove everything that was installed, built or recorded here
-	rm -rf .venv ros2_ws/build ros2_ws/install ros2_ws/log demo_output bench_output fuzz_output
+	rm -rf .venv ros2_ws/build ros2_ws/install ros2_ws/log demo_output bench_output fuzz_output soak_output

@@ -9,8 +9,16 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.domains import claimed_domain
+
 settings.register_profile("patient", deadline=None)  # other programs may run beside the tests
 settings.load_profile("patient")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """More than there are processors: a test often waits, for a program to start or to end."""
+    return len(os.sched_getaffinity(0)) + 2
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -20,14 +28,8 @@ def ros_domain() -> Iterator[None]:
     Child processes inherit both.
     """
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    try:
-        from domain_coordinator import domain_id
-    except ImportError:  # not part of every ROS installation
-        os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
-        yield
-        return
-    with domain_id() as number:
-        os.environ["ROS_DOMAIN_ID"] = str(number)
+    with claimed_domain() as domain:
+        os.environ["ROS_DOMAIN_ID"] = str(domain)
         yield
 
 

@@ -66,7 +66,7 @@ check_machine() {
         robot | viewer | dev) ;;
         *) fail "'$WHAT' is not known, expected robot, viewer or dev" ;;
     esac
-    missing="$(PYTHONPATH="$PWD/ros2_ws/src/fer_monitor" "$PYTHON" -m fer_monitor.doctor --before-setup "$WHAT")" ||
+    missing="$(PYTHONPATH="$PWD/ros2_ws/src/fer_monitor:$PWD/ros2_ws/src/ec_rfernet" "$PYTHON" -m fer_monitor.doctor --before-setup "$WHAT")" ||
         fail "${missing:-could not look for what is missing, see above}"
 }
 
@@ -139,7 +139,7 @@ PYTHON
 }
 
 install_robot() {
-    say "What the robot needs (OpenCV, ONNX Runtime, eSpeak NG)"
+    say "What the robot needs (OpenCV, eSpeak NG)"
     install --require-hashes -r requirements/lock/robot.txt
     command -v cmake >/dev/null || install -c requirements/lock/dev.txt -r requirements/cmake.txt
     install_alone requirements/faces.txt

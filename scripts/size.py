@@ -15,8 +15,12 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
+try:
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
+except ImportError:
+    print("size: nothing is installed yet: run make setup first", file=sys.stderr)
+    sys.exit(2)
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = ("runtime.txt", "faces.txt", "ros-{ros}.txt", "build.txt", "cmake.txt")
@@ -182,7 +186,11 @@ def _first_sentence(text: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the table."""
+    """Prints the table.
+
+    Returns:
+        Exit code: 2 where the robot is not installed.
+    """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--all", action="store_true", help="also the smallest, one by one")
     values = parser.parse_args(arguments)
@@ -192,6 +200,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = [folder / name.format(ros=ros) for name in FILES if ros or "{ros}" not in name]
     wanted = [pin for file in files for pin in pins(file.read_text(), file.name)]
     entries = installed(wanted, distributions())
+    there = {entry.name for entry in entries}
+    absent = [pin.name for pin in wanted if pin.file == FILES[0] and pin.name not in there]
+    if absent:
+        names = ", ".join(absent[:_NAMED])
+        print(f"size: {names} are not installed: run make setup first", file=sys.stderr)
+        return 2
     print("\n".join(report(entries, ROOT / "models", 0.0 if values.all else _SMALL_MB)))
     return 0
 

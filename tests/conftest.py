@@ -73,10 +73,20 @@ def smile() -> np.ndarray:
 @pytest.fixture(scope="session")
 def video(smile: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The smile for four seconds."""
-    path = tmp_path_factory.mktemp("video") / "smile.mp4"
+    return film(smile, 60, tmp_path_factory.mktemp("video"))
+
+
+@pytest.fixture(scope="session")
+def glimpse(smile: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The smile for one second."""
+    return film(smile, 15, tmp_path_factory.mktemp("video"))
+
+
+def film(picture: np.ndarray, count: int, folder: Path) -> Path:
+    path = folder / "smile.mp4"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 15, (WIDTH, HEIGHT))
-    for _ in range(60):
-        writer.write(smile)
+    for _ in range(count):
+        writer.write(picture)
     writer.release()
     return path
 

@@ -76,6 +76,11 @@ def closed_terminal() -> list[int]:
 def stopped_terminal() -> list[int]:
     master, slave = pty.openpty()
     termios.tcflow(slave, termios.TCOOFF)  # Ctrl-S
+    os.set_blocking(slave, False)
+    with suppress(BlockingIOError):
+        while True:  # until nothing more fits in
+            os.write(slave, bytes(1024))
+    os.set_blocking(slave, True)
     return [slave, master]
 
 
@@ -88,13 +93,13 @@ def full_disk() -> list[int]:
     "output", [closed_pipe, slow_reader, closed_terminal, stopped_terminal, full_disk]
 )
 def test_the_robot_goes_on_without_its_output(
-    output: Callable[[], list[int]], view: str, start, video: Path, tmp_path: Path
+    output: Callable[[], list[int]], view: str, start, glimpse: Path, tmp_path: Path
 ) -> None:
     descriptors = output()
-    options = ("--camera", str(video), "--view", view, "--log_level", "info")
+    options = ("--camera", str(glimpse), "--view", view, "--log_level", "info")
     process = start(descriptors[0], *options, "--video", str(tmp_path))
     assert process.wait(DEADLINE_S) == 0
-    assert json.loads((tmp_path / "summary.json").read_text())["frames"] >= 20
+    assert json.loads((tmp_path / "summary.json").read_text())["frames"] > 0
     for descriptor in descriptors:
         os.close(descriptor)
 

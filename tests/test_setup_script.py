@@ -20,7 +20,8 @@ TOOLS = "bash env cat cp rm mkdir find sort sha256sum cut tail head dirname grep
 @pytest.fixture
 def machine(tmp_path):
     """A copy of the script and of the doctor, where only basic tools and g++ are installed."""
-    for part in (Path("scripts"), SOURCES / "fer_monitor", SOURCES / "fer_common"):
+    packages = (SOURCES / name for name in ("fer_monitor", "fer_common", "ec_rfernet"))
+    for part in (Path("scripts"), *packages):
         ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "test")
         shutil.copytree(ROOT / part, tmp_path / part, ignore=ignored)
     for tool in TOOLS.split():

@@ -97,6 +97,27 @@ def test_without_a_perception_that_hangs_the_robot_rests(launch, observer, wait_
     assert process.end() == 0, process.output
 
 
+@pytest.mark.parametrize("node", ["fer_node", "motion_player"])
+def test_a_process_that_hangs_for_long_is_killed_and_comes_back(
+    run, observer, wait_for, tmp_path: Path, node: str
+) -> None:
+    process = run(launch_command(*stage(tmp_path, hang_s=6.0)))
+    told = Told(observer)
+    wait_for(lambda: gestured(observer), "the first gesture")
+    pid = pid_of(node, process)
+    os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: node in told.missing, "it to be missed")
+    wait_for(lambda: observer.distance_from_rest < 0.3, "rest")
+    assert pid_of(node, process) == pid  # it is given time, and the robot rests by then
+    wait_for(lambda: pid_of(node, process) not in (None, pid), "another process")
+    wait_for(lambda: not told.missing, "its return")
+    since = len(observer.states), len(observer.poses)
+    wait_for(lambda: gestured(observer, *since), "a gesture")
+    assert f"{node} (process {pid}) has told nothing for 6 s" in process.output
+    process.interrupt()
+    assert process.end() == 0, process.output
+
+
 @pytest.mark.parametrize("node", OTHERS)
 def test_without_voice_or_camera_the_robot_goes_on_and_says_so(
     launch, observer, wait_for, node: str

@@ -1,11 +1,17 @@
-"""How soon the robot does what is decided, and stops when it is told to."""
+"""How soon the robot does what is decided, and stops when it is told to.
+
+python -m tests.benchmarks.behaviour --busy 4    # all on one core, beside four endless loops
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from statistics import median
 from typing import Any
 
@@ -34,11 +40,12 @@ _PATIENCE_S = 90.0
 _STILL_RAD_S = 1e-6
 
 
-def measure(domain: int) -> dict[str, list[float]]:
+def measure(domain: int, busy: int = 0) -> dict[str, list[float]]:
     """Latencies of the robot's body and voice, each in a process of its own.
 
     Args:
         domain: ROS domain.
+        busy: endless loops beside it; with any, all of them share this machine's last core.
 
     Returns:
         Median and longest of each, milliseconds, by name.
@@ -46,12 +53,26 @@ def measure(domain: int) -> dict[str, list[float]]:
     Raises:
         MeasurementError: a program did not work.
     """
-    with crew(domain) as running:
+    with crew(domain) as running, one_core(busy > 0):
+        for _ in range(busy):
+            running.start([sys.executable, "-c", "while True: pass"])
         running.program("robot_behavior", "sim_robot", ready="simulates")
         still = ["-p", "idle:=0.0", "-p", "gaze:=false"]
         running.program("robot_behavior", "motion_player", *still, ready="can play")
         running.program("robot_behavior", "speech_node", "-p", "audio_device:=null")
-        return running.answer(running.module("behaviour"), _PATIENCE_S)
+        return running.answer(running.module("behaviour", "--client"), _PATIENCE_S)
+
+
+@contextmanager
+def one_core(bound: bool) -> Iterator[None]:
+    """Binds what is started meanwhile to the last core."""
+    cores = os.sched_getaffinity(0)
+    if bound:
+        os.sched_setaffinity(0, {max(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 class _Client(Node):
@@ -133,15 +154,29 @@ class _Session:
             raise SystemExit(f"waited in vain for {what}")
 
 
-def main() -> int:
-    """Prints the latencies as JSON; the nodes are running already."""
+def client() -> dict[str, list[float]]:
+    """Median and longest of the latencies, ms; the nodes are running already."""
+    with suppress(OSError):  # what is measured is the robot, not who measures
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(2))
     rclpy.init()
-    client, executor = _Client(), SingleThreadedExecutor()
-    executor.add_node(client)
-    session = _Session(client, executor)
+    node, executor = _Client(), SingleThreadedExecutor()
+    executor.add_node(node)
+    session = _Session(node, executor)
     session.run()
-    result = {name: [median(all_), max(all_)] for name, all_ in session.found.items()}
-    print(json.dumps(result), flush=True)
+    return {name: [median(all_), max(all_)] for name, all_ in session.found.items()}
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Measures, and prints a line for each latency; the client prints JSON."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.behaviour")
+    parser.add_argument("--busy", type=int, default=0, help="endless loops, all on one core")
+    parser.add_argument("--client", action="store_true", help=argparse.SUPPRESS)
+    values = parser.parse_args(given)
+    if values.client:
+        print(json.dumps(client()), flush=True)
+        return 0
+    for name, (usual, longest) in measure(100 + os.getpid() % 100, values.busy).items():
+        print(f"{name:34} {usual:6.0f} ms median, {longest:6.0f} ms longest")
     return 0
 
 

@@ -78,14 +78,20 @@ class _Watcher(Node):
             rclpy.spin_once(self, timeout_sec=0.05)
 
 
-def stage(folder: Path) -> list[str]:
-    """Launch arguments of a robot that looks at a smile, and raises its arms again and again."""
+def stage(folder: Path, hang_s: float = 60.0) -> list[str]:
+    """Launch arguments of a robot that looks at a smile, and raises its arms again and again.
+
+    Args:
+        folder: for its files.
+        hang_s: a process that is silent for so long is killed.
+    """
     picture, file, behaviors = (folder / n for n in ("smile.png", "nodes.yaml", "eager.yaml"))
     cv2.imwrite(str(picture), Scene().frame(240))
     behaviors.write_text(EAGER)
     settings = {
         "/**/behavior_node": {"behaviors_file": str(behaviors)},
         "/**/camera_node": {"loop": True},
+        "/**/supervisor": {"hang_s": hang_s},
         "/**/bag_recorder": {"folder": str(folder / "bags")},
     }
     file.write_text(yaml.safe_dump({n: {"ros__parameters": v} for n, v in settings.items()}))

@@ -58,13 +58,14 @@ setup(
     install_requires=[
         "numpy>=1.26,<3",
         "opencv-python-headless>=4.11,<5",
-        "onnxruntime>=1.23,<2",
+        "onnxruntime>=1.23,<2; platform_machine != 'x86_64'",
         "pyyaml>=6",
     ],
     extras_require={
         "mediapipe": ["mediapipe>=0.10.18,<0.10.30; python_version < '3.13'"],
+        "onnxruntime": ["onnxruntime>=1.23,<2"],
         "openvino": ["openvino"],
-        "train": ["torch", "onnx", "safetensors", "matplotlib", "tqdm"],
+        "train": ["torch", "onnxruntime>=1.23,<2", "onnx", "safetensors", "matplotlib", "tqdm"],
     },
     zip_safe=False,
     cmdclass={"build_py": BuildWithBundles},

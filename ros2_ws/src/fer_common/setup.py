@@ -1,3 +1,5 @@
+from glob import glob
+
 from setuptools import find_packages, setup
 
 setup(
@@ -9,7 +11,7 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/fer_common"]),
         ("share/fer_common", ["package.xml"]),
-        ("share/fer_common/config", ["config/fast_dds.xml", "config/fast_dds_network.xml"]),
+        ("share/fer_common/config", sorted(glob("config/fast_dds*.xml"))),
     ],
     install_requires=["setuptools"],
     zip_safe=False,

@@ -33,6 +33,7 @@ setup(
             "play_motion2_bridge = robot_behavior.nodes.executables:play_motion2_bridge",
             "robot_bridge = robot_behavior.nodes.executables:robot_bridge",
             "sim_robot = robot_behavior.nodes.executables:sim_robot",
+            "stop_keeper = robot_behavior.nodes.executables:stop_keeper",
             "speech_node = robot_behavior.nodes.executables:speech_node",
         ],
     },

@@ -22,7 +22,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from ec_rfernet.errors import InputError
+from ec_rfernet.errors import InputError, writable
 
 
 class Parser(argparse.ArgumentParser):
@@ -54,15 +54,28 @@ class _Lossy(io.FileIO):
         return size
 
 
-def write_any_text() -> None:
-    """Lets stdout write a question mark for what its encoding does not have, as ``ls`` does.
+class _Shown(io.TextIOWrapper):
+    """A text stream to a terminal, which shows all that is written, and obeys nothing of it."""
 
-    An 8-bit locale has few letters, and the name of a file may be no text at all. What stderr
-    cannot write is lost: a complaint must not become another one.
+    def write(self, text: str) -> int:
+        super().write(writable(text))
+        return len(text)
+
+
+def write_any_text() -> None:
+    """Lets the standard streams write any text: see `ec_rfernet.errors.writable`.
+
+    Stdout writes a question mark for what its encoding does not have, as ``ls`` does: an 8-bit
+    locale has few letters. What stderr cannot write is lost: a complaint must not become another
+    one. Programs of the project print no colours through them, and Python shall not either.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
-    if sys.stderr is sys.__stderr__:  # which a test may have replaced
+    os.environ["PYTHON_COLORS"] = "0"  # of its tracebacks and of argparse
+    out = sys.stdout
+    if out is sys.__stdout__ and type(out) is io.TextIOWrapper:  # a test may have replaced it
+        sys.stdout = _Shown(out.buffer, out.encoding, "replace", line_buffering=out.line_buffering)
+    elif isinstance(out, io.TextIOWrapper):
+        out.reconfigure(errors="replace")
+    if sys.stderr is sys.__stderr__:
         sys.stderr = lossy(2, sys.stderr)
 
 
@@ -79,23 +92,26 @@ def outlive_terminal() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
     for number in (1, 2):
         _never_wait(number)
+    replaceable = sys.stdout is sys.__stdout__
     write_any_text()
-    if sys.stdout is sys.__stdout__:
+    if replaceable:
         sys.stdout = lossy(1, sys.stdout)
 
 
-def lossy(number: int, stream: TextIO | None, owned: bool = False) -> TextIO:
+def lossy(number: int, stream: TextIO | None, owned: bool = False, obeyed: bool = False) -> TextIO:
     """A text stream that never complains of what cannot be written, and never waits for long.
 
     Args:
         number: file descriptor.
         stream: whose encoding it has.
         owned: whether the descriptor is closed with it.
+        obeyed: whether a terminal may obey what is written; else it shows it.
     """
     buffer = io.BufferedWriter(_Lossy(number, "wb", closefd=owned))
     encoding = getattr(stream, "encoding", None) or "utf-8"
     errors = "backslashreplace" if number == 2 else "replace"
-    return io.TextIOWrapper(buffer, encoding, errors, line_buffering=True)
+    kind = io.TextIOWrapper if obeyed else _Shown
+    return kind(buffer, encoding, errors, line_buffering=True)
 
 
 def _never_wait(number: int) -> None:
@@ -130,6 +146,7 @@ def exit_code(
         130 on Ctrl-C.
     """
     write_any_text()
+    keep_private()
     try:
         if sys.stdout is None:
             raise OSError(errno.EBADF, "is closed")
@@ -172,6 +189,24 @@ def _abandon_output() -> None:
     if sys.stdout is not None:
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+CORE_DUMPS = "FER_CORE_DUMPS"
+"""Variable of the environment: ``1`` leaves the core dumps of a crash to the system."""
+
+
+def keep_private() -> None:
+    """Lets a crash of this process, or of one that it starts, leave no pictures on the disk.
+
+    A core dump holds all of a process's memory. None is written any more; and where the system
+    hands it to a program nevertheless, it is empty: `core(5)`. For developers: `CORE_DUMPS`.
+    """
+    if os.environ.get(CORE_DUMPS) == "1":
+        return
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    with suppress(OSError):  # of a kernel without core dumps
+        Path("/proc/self/coredump_filter").write_text("0")
 
 
 # What this process is given.
@@ -272,7 +307,10 @@ def shortage(error: BaseException | None) -> str | None:
 def tell(text: str) -> None:
     """Shows what is being done to somebody who watches, on one line; ``""`` takes it away."""
     if sys.stderr is not None and sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+        line = f"\r\033[K{writable(text)}".encode(sys.stderr.encoding, "replace")
+        sys.stderr.flush()
+        sys.stderr.buffer.write(line)  # the terminal shall obey it
+        sys.stderr.buffer.flush()
 
 
 COMMANDS = {

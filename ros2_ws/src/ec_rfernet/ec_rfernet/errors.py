@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 class InputError(Exception):
     """Something the user gave is unusable: a file, a folder, an option.
@@ -14,9 +16,18 @@ class InputError(Exception):
         super().__init__(writable(message))
 
 
-def writable(text: str) -> str:
-    """A text with backslashes for what is none: the name of a file may be any bytes.
+# Control characters but for tab and newline, line and paragraph separators, those that turn the
+# direction of writing (Unicode Annex 9), invisible tags, and bytes that are no text.
+_OBEYED = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]"
+)
 
-    Neither ROS's log nor its messages take such a name.
+
+def writable(text: str) -> str:
+    """A text that can be written everywhere, and that a terminal shows instead of obeying it.
+
+    Names of files, labels and sentences may come from strangers and be any bytes. A terminal would
+    take some of them for orders: to clear its screen, or to fill the clipboard. They become
+    backslashes and letters, such as ``\\x1b``. Tab and newline stay.
     """
-    return text.encode(errors="backslashreplace").decode()
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

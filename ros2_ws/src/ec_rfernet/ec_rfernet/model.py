@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from numbers import Integral, Real
 from pathlib import Path
 from types import TracebackType
 
@@ -147,8 +148,11 @@ def load(
         InputError: there is no such bundle, detector, runtime or precision here, or one is
             damaged; the message says what to do.
     """
-    if not isinstance(min_score, int | float) or not 0 <= min_score <= 1:
+    if not isinstance(min_score, Real) or not 0 <= min_score <= 1:  # also numpy's
         raise InputError(f"min_score is {min_score}, expected 0..1")
+    if not isinstance(threads, Integral) or threads < 0:
+        raise InputError(f"threads is {threads}, expected a whole number, 0 or more")
+    min_score, threads = float(min_score), int(threads)
     bundle = bundles.load(bundles.find(str(model), bundles.places()))
     classifier = open_classifier(bundle, threads, runtime, precision)
     return Model(classifier, MultiScaleDetector(partial(DETECTORS.make, detector), min_score))

@@ -303,6 +303,29 @@ def _is_whole_jpeg(data: bytes) -> bool:
 
 # Decoding.
 
+COLOUR = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+"""Flags that decode a JPEG at a part of its size, by how many of its pixels become one in a row;
+that takes less time."""
+
+
+def reduction(data: bytes, enough: float) -> int:
+    """How far a picture may be reduced while it is decoded, a key of `COLOUR`.
+
+    Args:
+        data: the file.
+        enough: pixels that shall be left; there may be more.
+    """
+    found = header(data)
+    if found is None or found.kind != "JPEG":
+        return 1
+    pixels = found.width * found.height
+    return max((k for k in COLOUR if pixels >= enough * k * k), default=1)
+
 
 def decode(data: bytes, flags: int, most: int = MOST_PIXELS) -> np.ndarray:
     """The upright picture in the bytes of a file.
@@ -336,8 +359,18 @@ def decode(data: bytes, flags: int, most: int = MOST_PIXELS) -> np.ndarray:
         image = None
     if image is None:
         raise InputError(_undecoded(found, len(data)))
-    turned = found.kind != "TIFF"  # which OpenCV turns, whatever it is told
-    return _TURNS[found.turn](image) if turned and found.turn in _TURNS else image
+    # OpenCV turns a TIFF, whatever it is told.
+    return image if found.kind == "TIFF" else upright(image, found.turn)
+
+
+def upright(image: np.ndarray, turn: int) -> np.ndarray:
+    """A picture as it is to be seen.
+
+    Args:
+        image: [H, W] or [H, W, 3], as it is stored.
+        turn: Exif's orientation 1..8.
+    """
+    return _TURNS[turn](image) if turn in _TURNS else image
 
 
 def read_picture(path: Path, flags: int) -> np.ndarray:

@@ -18,7 +18,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from ec_rfernet.errors import InputError
+from ec_rfernet.errors import InputError, writable
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -123,7 +123,7 @@ class Registry(Generic[T]):
 
 def in_one_line(problem: object) -> str:
     """What a stranger's code has raised or returned, for a message."""
-    return " ".join(f"{type(problem).__name__}: {problem}".split()).rstrip(": ")
+    return writable(" ".join(f"{type(problem).__name__}: {problem}".split()).rstrip(": "))
 
 
 @lru_cache(maxsize=1)

@@ -111,11 +111,22 @@ def test_what_is_no_image(model, image, message):
         ({"detector": "eyes"}, "detector is 'eyes', expected one of: blazeface, mediapipe"),
         ({"runtime": "abacus"}, "runtime is 'abacus', expected auto or one of"),
         ({"min_score": 2}, "min_score is 2, expected 0..1"),
+        ({"min_score": np.float32(2)}, "min_score is 2.0, expected 0..1"),
+        ({"min_score": np.nan}, "min_score is nan, expected 0..1"),
+        ({"min_score": "0.5"}, "min_score is 0.5, expected 0..1"),
+        ({"threads": -1}, "threads is -1, expected a whole number, 0 or more"),
+        ({"threads": 1.5}, "threads is 1.5, expected a whole number, 0 or more"),
     ],
 )
 def test_what_cannot_be_loaded(arguments, message):
     with pytest.raises(InputError, match=message):
         ec_rfernet.load(**{"model": MODEL, **arguments})
+
+
+@pytest.mark.parametrize("number", [np.float16, np.float32, np.float64, np.int64, np.uint8, int])
+def test_numbers_may_be_numpys(number):
+    with ec_rfernet.load(MODEL, min_score=number(1), threads=np.int32(1)) as model:
+        assert model.predict(np.zeros((64, 64), np.uint8)) == []
 
 
 @pytest.fixture(scope="module")

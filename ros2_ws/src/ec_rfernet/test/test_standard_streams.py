@@ -6,9 +6,12 @@ import errno
 import math
 import os
 import pty
+import resource
+import signal
 import subprocess
 import sys
 import termios
+from pathlib import Path
 
 import pytest
 
@@ -166,3 +169,37 @@ def test_too_little_is_told_before_anything_is_tried(limit, unit):
     )  # fmt: skip
     assert done.returncode == 2
     assert unit in done.stderr and done.stderr.count("\n") == 1
+
+
+CRASH = """
+import os, pathlib, resource, sys
+from ec_rfernet.cli import exit_code
+def work():
+    print(resource.getrlimit(resource.RLIMIT_CORE)[0])
+    print(int(pathlib.Path("/proc/self/coredump_filter").read_text(), 16), flush=True)
+    os.abort()
+exit_code("x", work)
+"""
+
+
+@pytest.mark.parametrize("wanted", ["", "1"])
+def test_a_crash_leaves_no_memory_on_the_disk_unless_that_is_wanted(tmp_path, wanted):
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+
+    def as_the_system_has_it():  # whatever another test has done to this process
+        resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+        Path("/proc/self/coredump_filter").write_text("0x33")
+
+    done = run(
+        CRASH,
+        stdout=subprocess.PIPE,
+        cwd=tmp_path,
+        env={**os.environ, "FER_CORE_DUMPS": wanted},
+        preexec_fn=as_the_system_has_it,
+    )
+    limit, kinds = map(int, done.stdout.split())
+    assert done.returncode == -signal.SIGABRT
+    if wanted:
+        assert (limit, kinds > 0) == (hard, True)
+    else:
+        assert (limit, kinds, list(tmp_path.iterdir())) == (0, 0, [])

@@ -24,7 +24,14 @@ from ec_rfernet.errors import InputError
 from ec_rfernet.files import temporary_folder
 from fer_bringup import arguments as command_line
 from fer_bringup.arguments import RobotOptions, RobotSettings
-from fer_bringup.assembly import Part, check_parameter_file, default_file, parameter_file, parts
+from fer_bringup.assembly import (
+    Part,
+    check_parameter_file,
+    default_file,
+    enclave,
+    parameter_file,
+    parts,
+)
 from fer_bringup.clip.make_clip import clip_path, ensure_clip_for
 from fer_bringup.film import VOICE
 from fer_bringup.journal import Journal, Screen
@@ -128,6 +135,7 @@ def command(part: Part, settings: RobotSettings) -> list[str]:
     # The little that they say is for the user: where to look, and what is written where.
     level = "DEBUG" if settings.log_level == "debug" else "INFO"
     arguments = [str(folder / part.executable), "--ros-args", "--log-level", level]
+    arguments += ["--enclave", enclave(part.executable)]
     if settings.namespace:
         arguments += ["-r", f"__ns:=/{settings.namespace.strip('/')}"]
     for source, target in part.remappings:
@@ -225,7 +233,7 @@ def _ros(settings: RobotSettings, robot: Sequence[Part]) -> Iterator[tuple[Execu
         StartError: ROS does not accept the namespace or the parameter file.
     """
     # Capitals: rcl makes them as the locale does, and in Turkish an i is no I then.
-    arguments = ["--ros-args", "--log-level", settings.log_level.upper()]
+    arguments = ["--ros-args", "--log-level", settings.log_level.upper(), "--enclave", enclave()]
     if settings.namespace:
         arguments += ["-r", f"__ns:=/{settings.namespace.strip('/')}"]
     for part in robot:

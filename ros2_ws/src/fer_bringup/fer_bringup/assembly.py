@@ -48,6 +48,15 @@ class Part:
     needed: bool = False
 
 
+def enclave(node: str = "") -> str:
+    """Where SROS 2 keeps the keys of a node's process, in ``config/security/policy.xml``.
+
+    Args:
+        node: its name; empty for the process of all nodes together.
+    """
+    return f"/robot/{node}" if node else "/robot"
+
+
 @dataclass(frozen=True)
 class CameraPose:
     """Where the camera is.
@@ -100,7 +109,7 @@ def parts(settings: RobotSettings, clip: Path, voice: Path | None = None) -> lis
     nodes += [_speech(settings, voice), _behaviour(settings), _perception(settings)]
     if settings.camera != "none":
         nodes.append(_camera(settings, clip))
-    return [_supervisor(nodes), *nodes]
+    return [_supervisor(nodes, settings.respawn), *nodes]
 
 
 def parameter_file(nodes: Iterable[Part]) -> str:
@@ -197,11 +206,13 @@ def _check_block(
             raise InputError(f"{where}{owner} {verb} parameter '{name}'; {hint}")
 
 
-def _supervisor(nodes: Sequence[Part]) -> Part:
-    parameters = {
+def _supervisor(nodes: Sequence[Part], respawn: bool) -> Part:
+    parameters: dict[str, Any] = {
         "rests_without": ",".join(part.executable for part in nodes if part.needed),
         "goes_on_without": ",".join(part.executable for part in nodes if not part.needed),
     }
+    if not respawn:
+        parameters["hang_s"] = 0.0  # nobody would start it again
     return Part("fer_bringup", "supervisor", "fer_bringup.supervisor:Supervisor", parameters)
 
 
@@ -267,6 +278,7 @@ def _perception(settings: RobotSettings) -> Part:
         lifecycle=True,
         needed=True,
         defaults={
+            "expect_images": settings.camera != "none",
             "markers_frame": camera.frame,
             "camera_x": camera.x,
             "camera_y": camera.y,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter, defaultdict
+import math
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,7 +14,42 @@ import numpy as np
 from ec_rfernet.labels import LABELS, UNKNOWN
 from fer_common.diagnostics import Statistics
 
-# The account that the robot gives at the end.
+# The account that the robot gives at the end. It does not grow with the run.
+
+REMEMBERED = 500
+"""So many answers and sentences are told, the latest."""
+
+_MOST_LABELS = 100  # of models; who invents more is not counted
+
+
+class LatencyHistogram:
+    """Percentiles of all latencies so far, each known to 1 %, in 22 kB.
+
+    Attributes:
+        count: of latencies.
+    """
+
+    _FIRST_S, _STEP, _BINS = 1e-4, math.log(1.01), 1400  # up to 100 s
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._counts, self._sums = np.zeros(self._BINS, np.int64), np.zeros(self._BINS)
+
+    def add(self, latency_s: float) -> None:
+        """Counts one, seconds; those below 0.1 ms, and those above 100 s, are one bin each."""
+        steps = math.log(max(latency_s, self._FIRST_S) / self._FIRST_S) / self._STEP
+        place = min(round(steps), self._BINS - 1)
+        self._counts[place] += 1
+        self._sums[place] += latency_s
+        self.count += 1
+
+    def percentile(self, percent: float) -> float:
+        """The latency that so many of a hundred do not exceed, seconds; 0 without any."""
+        if not self.count:
+            return 0.0
+        wanted = max(1, math.ceil(self.count * percent / 100))
+        place = int(np.searchsorted(np.cumsum(self._counts), wanted))
+        return float(self._sums[place] / self._counts[place])
 
 
 @dataclass(frozen=True)
@@ -53,8 +89,9 @@ class RunSummary:
         p99_s: 99th percentile of it, seconds.
         seconds: for how long the attended face showed each label.
         images: in how many images it did.
-        answers: in their order.
-        said: every sentence that was begun, in their order.
+        answers: the last `REMEMBERED`, in their order.
+        said: the last `REMEMBERED` sentences that were begun, in their order.
+        emotions_answered: the different expressions, in the order of their first answer.
     """
 
     duration_s: float
@@ -66,11 +103,7 @@ class RunSummary:
     images: Mapping[str, int]
     answers: tuple[Answered, ...]
     said: tuple[str, ...]
-
-    @property
-    def emotions_answered(self) -> tuple[str, ...]:
-        """The different expressions that were answered, in the order of their first answer."""
-        return tuple(dict.fromkeys(answer.emotion for answer in self.answers if answer.emotion))
+    emotions_answered: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; numbers rounded to what they are worth."""
@@ -168,6 +201,8 @@ class _Attended:
     at: float = 0.0
 
     def add(self, label: str, now: float) -> None:
+        if label not in self.images and len(self.images) >= _MOST_LABELS:
+            label = UNKNOWN
         if self.label and now - self.at < _CURRENT_S:
             self.seconds[self.label] += now - self.at
         self.images[label] += 1
@@ -187,12 +222,13 @@ class Journal:
         self._screen = screen
         self._began = clock()
         self._moment = JournalMoment()
-        self._latencies: list[float] = []
+        self._latencies = LatencyHistogram()
         self._lately = Statistics()
         self._first_image = self._last_image = 0.0
         self._attended = _Attended()
-        self._answers: list[Answered] = []
-        self._said: list[str] = []
+        self._answers: deque[Answered] = deque(maxlen=REMEMBERED)
+        self._answered: dict[str, None] = {}
+        self._said: deque[str] = deque(maxlen=REMEMBERED)
         self._response: tuple[str | None, str | None] = (None, None)
         self._line: str | None = None
 
@@ -217,7 +253,7 @@ class Journal:
 
     @property
     def answers(self) -> Sequence[Answered]:
-        """The responses so far."""
+        """The responses so far, the last `REMEMBERED`."""
         return self._answers
 
     def image(self, faces: int, latency_s: float, labels: Sequence[str] = ()) -> None:
@@ -229,10 +265,10 @@ class Journal:
             labels: that the model knows; empty when they are not told.
         """
         now = self._clock()
-        if not self._latencies:
+        if not self._latencies.count:
             self._first_image = now
         self._last_image = now
-        self._latencies.append(latency_s)
+        self._latencies.add(latency_s)
         self._lately.add(latency_s, now)
         if faces == 0:
             self._forget_the_face()
@@ -287,6 +323,8 @@ class Journal:
         if begins and state == "responding" and motion != "rest":
             answer = Answered(self.elapsed, emotion, motion, speech, reason)
             self._answers.append(answer)
+            if emotion and len(self._answered) < _MOST_LABELS:
+                self._answered.setdefault(emotion)
             self._screen.answered(answer)
 
     def said(self, text: str) -> None:
@@ -300,18 +338,18 @@ class Journal:
     def summary(self) -> RunSummary:
         """The account of everything so far."""
         latencies = self._latencies
-        median, p99 = np.percentile(latencies, (50, 99)) if latencies else (0.0, 0.0)
         span = self._last_image - self._first_image
         return RunSummary(
             duration_s=self.elapsed,
-            frames=len(latencies),
-            rate=(len(latencies) - 1) / span if span > 0 else 0.0,
-            median_s=float(median),
-            p99_s=float(p99),
+            frames=latencies.count,
+            rate=(latencies.count - 1) / span if span > 0 else 0.0,
+            median_s=latencies.percentile(50),
+            p99_s=latencies.percentile(99),
             seconds=dict(self._attended.seconds),
             images=dict(self._attended.images),
             answers=tuple(self._answers),
             said=tuple(self._said),
+            emotions_answered=tuple(self._answered),
         )
 
     def _forget_the_face(self) -> None:

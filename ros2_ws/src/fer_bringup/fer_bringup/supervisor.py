@@ -6,10 +6,14 @@ killed, or hangs, tells nothing more. DDS would notice after 20 s, and of a hang
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -23,6 +27,7 @@ from rclpy.clock import Clock, ClockType
 from fer_common.actions import GoalClient
 from fer_common.diagnostics import Report, error, node_of, warn
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
+from fer_common.entry import ENDS_WITH
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, LATCHED
 from fer_common.reason import Reason
@@ -32,7 +37,7 @@ from robot_behavior.dialogue.arbiter import MOTION
 from robot_behavior.dialogue.response import rest
 from robot_behavior.motion.library import REST
 from robot_behavior.nodes.behavior_node import SUPERVISION, motion_goal
-from robot_behavior.robots.sign_of_life import SignOfLife
+from robot_behavior.robots.sign_of_life import SignOfLife, StopMemory
 
 # Who has ended is started again.
 
@@ -67,6 +72,45 @@ class Restarts:
         return True
 
 
+# Who hangs is ended: a signal that asks is not heard by it.
+
+
+def process_of(node: str, namespace: str, older_than_s: float) -> int | None:
+    """The process of a node that this one has started, or that was started together with it.
+
+    Nobody else's process is found, whatever it calls itself: its parent is this process, or the
+    launch file that has started both.
+
+    Args:
+        node: its name, which is that of its program.
+        namespace: of the node, such as ``/`` or ``/robot``.
+        older_than_s: it runs for so long: one that has just been started may not be heard yet.
+    """
+    parents = {os.getpid()}
+    if os.environ.get(ENDS_WITH) == str(os.getppid()):
+        parents.add(os.getppid())
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError, IndexError):  # it has just ended
+            # The name, in parentheses, may itself hold spaces and parentheses.
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            words = (folder / "cmdline").read_text().split("\0")
+            own = [word.partition(":=")[2] for word in words if word.startswith("__ns:=")]
+            if (
+                int(fields[1]) in parents  # fields 4 and 22 of proc(5)
+                and any(word.endswith(f"/{node}") for word in words[:2])
+                and (own[-1] if own else "").strip("/") == namespace.strip("/")
+                and _age_s(int(fields[19])) > older_than_s
+            ):
+                return int(folder.name)
+    return None
+
+
+def _age_s(started: int) -> float:
+    """Of a process, from the field 22 of proc(5)."""
+    up_s = float(Path("/proc/uptime").read_text().split()[0])
+    return up_s - started / os.sysconf("SC_CLK_TCK")
+
+
 # Who is there.
 
 LOOK_S = 0.25
@@ -94,6 +138,13 @@ class SupervisorParams:
         low=2.0,
         high=60.0,
     )
+    hang_s: float = setting(
+        15.0,
+        "A process of the robot that has been silent for so long is killed, so that it is started "
+        "again, in seconds; 0: never, such as beside a debugger.",
+        low=0.0,
+        high=3600.0,
+    )
 
 
 class Member:
@@ -103,6 +154,7 @@ class Member:
         name: of it, without a namespace.
         needed: whether the robot rests without it.
         looks: so many looks in a row without a heartbeat are too many.
+        hanging: after so many it hangs; 0: nobody ever says so.
 
     Attributes:
         is_missing: whether it was heard, and is not any more.
@@ -111,11 +163,11 @@ class Member:
         losses: how often it was lost.
     """
 
-    def __init__(self, name: str, needed: bool, looks: int) -> None:
+    def __init__(self, name: str, needed: bool, looks: int, hanging: int) -> None:
         self.name, self.needed = name, needed
         self.is_missing = self.is_known = False
         self.state, self.losses = "", 0
-        self._sign = SignOfLife(looks)
+        self._sign, self._last_sign = SignOfLife(looks), SignOfLife(hanging)
         self._steps, self._left = 0, set[str]()
 
     def heard(self, state: str) -> bool:
@@ -132,6 +184,7 @@ class Member:
         if state not in _TRANSITIONS:
             self._steps = 0
         self._sign.heard()
+        self._last_sign.heard()
         return returned
 
     def look(self) -> bool:
@@ -141,6 +194,10 @@ class Member:
             self.is_missing = True
             self.losses += 1
         return lost
+
+    def hangs(self) -> bool:
+        """A look; true once, when it has been silent for so long that nobody waits any more."""
+        return self._last_sign.has_ended()
 
     @property
     def is_restored(self) -> bool:
@@ -160,8 +217,10 @@ class Supervisor(ClosingNode):
     """Watches all nodes of the robot, and tells the behaviours who is missing.
 
     They rest until all are back that the robot needs. Where they are missing themselves, the
-    supervisor asks for the rest pose. A lifecycle node that was active when it was lost, and
-    returns unconfigured, is configured and activated: one after the other, in the order given.
+    supervisor asks for the rest pose. A process that hangs for long is killed; the launch file, or
+    the one-process robot, starts it again. A lifecycle node that was active when it was lost, and
+    returns unconfigured, is configured and activated: one after the other, in the order given. A
+    robot that was stopped stays so where what moves it starts anew.
 
     Args:
         options: passed on to the node, such as ``parameter_overrides``.
@@ -170,12 +229,16 @@ class Supervisor(ClosingNode):
     def __init__(self, **options: Any) -> None:
         super().__init__("supervisor", **options)
         params = declare(self, SupervisorParams)
+        self._hang_s = params.hang_s
+        hanging_s = max(params.hang_s, params.patience_s) if params.hang_s else 0.0
+        looks = round(params.patience_s / LOOK_S), round(hanging_s / LOOK_S)
         self._members = {
-            self._full(name): Member(name, needed, round(params.patience_s / LOOK_S))
+            self._full(name): Member(name, needed, *looks)
             for names, needed in ((params.rests_without, True), (params.goes_on_without, False))
             for name in _names(names)
         }
         self._looks = 0
+        self._stop = StopMemory(self)
         self._motion = GoalClient(self, PlayMotion, MOTION, motion_goal, self._update)
         self.closing.callback(self._motion.destroy)
         self._changes: dict[str, Client] = {}
@@ -207,12 +270,27 @@ class Supervisor(ClosingNode):
         for member in lost:
             follows = "the robot rests until it is back" if member.needed else "the robot goes on"
             self.get_logger().error(f"{member.name} has ended or hangs: {follows}")
+        for member in self._members.values():
+            if member.hangs():
+                self._end(member)
         if any(member.name == "behavior_node" for member in lost):
             self._bring_to_rest()
         self._update()
+        self._stop.look()
         self._looks += 1
         if lost or not self._looks % _TELL_LOOKS:
             self._tell()
+
+    def _end(self, member: Member) -> None:
+        """Kills a process that hangs: by now the robot rests without it."""
+        process = process_of(member.name, self.get_namespace(), self._hang_s)
+        if process is not None:
+            self.get_logger().error(
+                f"{member.name} (process {process}) has told nothing for {self._hang_s:g} s: it is "
+                "killed, and started again"
+            )
+            with suppress(OSError):
+                os.kill(process, signal.SIGKILL)
 
     def _tell(self) -> None:
         message = Supervision(

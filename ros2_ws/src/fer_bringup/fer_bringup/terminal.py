@@ -5,13 +5,14 @@ Imported only when something is to be shown: rich takes 50 ms and 3 MB.
 
 from __future__ import annotations
 
+import fcntl
 import math
 import os
 import re
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import zip_longest
 from threading import Lock, Thread
 
@@ -27,6 +28,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ec_rfernet.cli import lossy
+from ec_rfernet.errors import writable
 from ec_rfernet.labels import UNKNOWN
 from fer_bringup.journal import Answered, Journal, JournalMoment, Screen
 from fer_node.show.palette import colour_of
@@ -35,6 +37,12 @@ from fer_node.show.palette import colour_of
 _CHATTER = re.compile(
     r"^([IW]\d{4} \d\d:\d\d:|INFO: Created TensorFlow Lite|WARNING: All log messages before absl)"
 )
+
+_AT_ONCE = 1 << 16  # bytes
+_ROOM = 1 << 20  # bytes
+
+_COLOUR = re.compile(r"(\x1b\[[\d;]*m)")
+"""What ROS's log writes around a line."""
 
 NARROWEST = 48
 """Columns below which a panel is not drawn."""
@@ -92,14 +100,16 @@ class PanelBelowLines(Screen):
         self._shown = (0, 0)  # columns and lines of the panel
 
     def line(self, text: str) -> None:
-        """Writes a line that stays; the panel moves down."""
+        """Writes a line that stays; the panel moves down. It may have colours."""
+        parts = _COLOUR.split(text)
+        parts[::2] = [writable(part) for part in parts[::2]]
         with self._lock:
             self._measure()
-            self._console.print(Text.from_ansi(text), soft_wrap=True)
+            self._console.print(Text.from_ansi("".join(parts)), soft_wrap=True)
 
     def answered(self, answer: Answered) -> None:
         """See `Screen`; cut off where the terminal's line ends."""
-        line = Text(f" {clock(answer.at_s)}  {answer.what}")
+        line = Text(f" {clock(answer.at_s)}  {_one_line(answer.what)}")
         with self._lock:
             self._measure()
             self._console.print(line, no_wrap=True, overflow="ellipsis")
@@ -152,7 +162,12 @@ def above_panel() -> Iterator[PanelBelowLines]:
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)
     receiver, sender = os.pipe()
-    with lossy(os.dup(saved[0]), sys.stdout, owned=True) as out:
+    # ROS logs in C while it keeps Python from running: who waited here would wait for ever for
+    # the thread that reads. What has no room is lost.
+    os.set_blocking(sender, False)
+    with suppress(OSError):  # a user may have only so much
+        fcntl.fcntl(sender, fcntl.F_SETPIPE_SZ, _ROOM)
+    with lossy(os.dup(saved[0]), sys.stdout, owned=True, obeyed=True) as out:
         panel = PanelBelowLines(Console(file=out, highlight=False, markup=False, emoji=False))
         thread = Thread(target=_forward, args=(receiver, panel), name="messages", daemon=True)
         thread.start()
@@ -172,11 +187,20 @@ def above_panel() -> Iterator[PanelBelowLines]:
 
 
 def _forward(receiver: int, screen: Screen) -> None:
-    with os.fdopen(receiver, encoding="utf-8", errors="replace") as messages:
-        for message in messages:
-            text = message.rstrip()
-            if text and not _CHATTER.match(text):
-                screen.line(text)
+    """Shows what comes, as many lines at once as there are: each time the panel is drawn anew."""
+    rest = b""
+    with os.fdopen(receiver, "rb", buffering=0) as messages:
+        while piece := messages.read(_AT_ONCE):
+            whole, newline, rest = (rest + piece).rpartition(b"\n")
+            if newline:
+                _show(whole, screen)
+    _show(rest, screen)
+
+
+def _show(messages: bytes, screen: Screen) -> None:
+    lines = (line.rstrip() for line in messages.decode(errors="replace").split("\n"))
+    if shown := [line for line in lines if line and not _CHATTER.match(line)]:
+        screen.line("\n".join(shown))
 
 
 # Who is seen, what they show, what the robot does and why.
@@ -210,7 +234,7 @@ def draw(moment: JournalMoment, elapsed: float, width: int) -> Panel:
     return Panel(
         table,
         box.HORIZONTALS,
-        title=Text(_who(moment), _BOLD, no_wrap=True, overflow="ellipsis"),
+        title=Text(_one_line(_who(moment)), _BOLD, no_wrap=True, overflow="ellipsis"),
         subtitle=Text(f"{clock(elapsed)} · {_rate(moment)}", _BOLD),
         title_align="left",
         subtitle_align="left",
@@ -224,6 +248,10 @@ def draw(moment: JournalMoment, elapsed: float, width: int) -> Panel:
 def clock(elapsed: float) -> str:
     """Minutes and seconds of a time in seconds."""
     return f"{int(elapsed) // 60}:{int(elapsed) % 60:02d}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(writable(text).split())
 
 
 def _who(moment: JournalMoment) -> str:
@@ -248,7 +276,8 @@ def _labels(moment: JournalMoment, columns: int, width: int) -> Iterator[Text]:
     for label, share in zip(moment.labels, probabilities, strict=True):
         is_shown = label == moment.label
         style = _BOLD if is_shown else _DIM
-        line = Text().append(f"{'▸' if is_shown else ' '} {label[:columns]:<{columns}} ", style)
+        name = _one_line(label)[:columns]
+        line = Text().append(f"{'▸' if is_shown else ' '} {name:<{columns}} ", style)
         if share is not None:
             line.append(f"{_bar(share, width):<{width}}", style + _colour(label))
             line.append(f" {share:4.0%}", style)
@@ -272,7 +301,8 @@ def _robot(moment: JournalMoment, width: int) -> Iterator[Text]:
         ("says", moment.speech and f"“{moment.speech}”", _BOLD, 2),
         ("why", moment.reason, _PLAIN, 2),
     ):
-        shown = (text or "–")[: width * (height + 1)]  # wrapping takes long for a long text
+        # Wrapping takes long for a long text.
+        shown = writable((text or "–")[: width * (height + 1)])
         lines = textwrap.wrap(shown, width - _NAME)
         lines[height - 1 :] = [" ".join(lines[height - 1 :])]  # what is too long is cut off
         for number in range(height):

@@ -20,7 +20,14 @@ from launch_ros.actions import LifecycleNode, Node
 
 from fer_bringup.application import COULD_NOT_START
 from fer_bringup.arguments import ARGUMENTS, RobotSettings
-from fer_bringup.assembly import CAMERA_FRAME, Part, camera_pose, check_parameter_file, parts
+from fer_bringup.assembly import (
+    CAMERA_FRAME,
+    Part,
+    camera_pose,
+    check_parameter_file,
+    enclave,
+    parts,
+)
 from fer_bringup.clip.make_clip import clip_path, ensure_clip_for
 from fer_bringup.supervisor import DELAY_S, MOST, WITHIN_S, Restarts
 from fer_common.entry import ENDS_WITH
@@ -79,7 +86,11 @@ def node(part: Part, settings: RobotSettings) -> Node:
         namespace=settings.namespace,
         parameters=[part.defaults, str(settings.params_file), part.parameters],
         remappings=list(part.remappings),
-        arguments=["--ros-args", "--log-level", settings.log_level.upper()],
+        arguments=[
+            "--ros-args",
+            *("--log-level", settings.log_level.upper()),
+            *("--enclave", enclave(part.executable)),
+        ],
         output="both",
         respawn=settings.respawn,
         respawn_delay=DELAY_S,

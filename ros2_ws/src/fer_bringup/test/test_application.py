@@ -90,6 +90,6 @@ def test_the_command_line_carries_the_settings(tmp_path: Path) -> None:
     program, *arguments = command(part, settings)
     assert program.endswith("lib/fer_bringup/x")
     assert " ".join(arguments) == (
-        f"--ros-args --log-level INFO -r __ns:=/lab -r image:=eye --params-file {file} "
-        "-p images:=true -p port:=3"
+        "--ros-args --log-level INFO --enclave /robot/x -r __ns:=/lab -r image:=eye "
+        f"--params-file {file} -p images:=true -p port:=3"
     )

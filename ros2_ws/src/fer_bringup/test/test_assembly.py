@@ -64,6 +64,7 @@ def test_what_leads_to_a_real_robot(settings: RobotSettings, robot: str, expecte
 def test_the_camera_is_where_the_urdf_says(settings: RobotSettings) -> None:
     perception = next(part for part in parts(settings, CLIP) if part.executable == "fer_node")
     assert perception.defaults == {
+        "expect_images": True,
         "markers_frame": "base_link",
         "camera_x": 0.14,
         "camera_y": 0.0,
@@ -79,6 +80,7 @@ def test_another_driver_replaces_the_camera(settings: RobotSettings) -> None:
     robot = parts(replace(settings, camera="none", image_topic="/usb/image"), CLIP)
     assert robot[-1].executable == "fer_node"
     assert robot[-1].remappings == (("image", "/usb/image"),)
+    assert robot[-1].defaults["expect_images"] is False  # somebody may say emotions by hand
 
 
 def test_camera_and_perception_meet_on_the_topic(settings: RobotSettings) -> None:

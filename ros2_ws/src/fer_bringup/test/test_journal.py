@@ -1,6 +1,9 @@
+import tracemalloc
+
+import numpy as np
 import pytest
 
-from fer_bringup.journal import Answered, Journal, Screen
+from fer_bringup.journal import Answered, Journal, LatencyHistogram, Screen
 
 HAPPY = (0.0, 0.0, 0.0, 0.9, 0.0, 0.0, 0.1)
 
@@ -160,3 +163,45 @@ def test_the_summary_is_plain_data(journal: Journal, clock: Clock) -> None:
     assert values["answers"][0]["motion"] == "nod"
     assert values["said"] == ("Hi!",)
     assert values["emotions_answered"] == ["happy"]
+
+
+def test_a_long_run_takes_no_more_memory(clock: Clock) -> None:
+    journal = Journal(clock, Screen())
+
+    def answers(count: int) -> int:
+        for number in range(count):
+            clock.now += 1.0
+            journal.image(1, 0.005 + 0.0001 * (number % 200))
+            journal.expression(f"made up {number}" if number % 2 else "happy", 0.9)
+            journal.behaviour("responding", "happy", "nod", f"sentence {number}", "because")
+            journal.behaviour("cooldown", "happy", None, None, f"answer {number}")
+            journal.said(f"sentence {number}")
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before = answers(1200)
+        assert answers(4000) - before < 10_000
+    finally:
+        tracemalloc.stop()
+    summary = journal.summary()
+    assert summary.frames == 5200
+    assert summary.answers[-1].speech == summary.said[-1] == "sentence 3999"
+    assert summary.emotions_answered == ("happy",)
+
+
+def test_percentiles_are_those_of_all_latencies_to_one_percent() -> None:
+    rng = np.random.default_rng(0)
+    latencies = rng.lognormal(-5, 1, 20_000)
+    histogram = LatencyHistogram()
+    for latency in latencies:
+        histogram.add(latency)
+    for percent in (1, 50, 99):
+        expected = np.percentile(latencies, percent)
+        assert histogram.percentile(percent) == pytest.approx(expected, rel=0.011)
+
+
+@pytest.mark.parametrize("latency", [-0.5, 0.0, 1e-6, 500.0])
+def test_a_latency_out_of_the_ordinary_is_told_as_it_is(journal: Journal, latency: float) -> None:
+    journal.image(1, latency)
+    assert journal.summary().p99_s == pytest.approx(latency)

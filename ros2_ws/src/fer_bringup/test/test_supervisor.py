@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -14,14 +19,14 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from fer_bringup.supervisor import MOST, WITHIN_S, Restarts, Supervisor
+from fer_bringup.supervisor import MOST, WITHIN_S, Restarts, Supervisor, process_of
 from fer_common.actions import ExclusiveAction
 from fer_common.diagnostics import Report
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.qos import LATCHED
 from fer_common.reason import Level
 from fer_common.runner import start
-from fer_common.testing import DiagnosticsListener, FakeClock, spin_until, spinning
+from fer_common.testing import DiagnosticsListener, FakeClock, spin_until, spinning, until
 
 pytestmark = pytest.mark.filterwarnings("ignore:coroutine 'ActionServer:RuntimeWarning")
 
@@ -99,8 +104,9 @@ class Body(Node):
         super().destroy_node()
 
 
-def supervisor(needed: str, other: str = "") -> Callable[[], Supervisor]:
+def supervisor(needed: str, other: str = "", hang_s: float = 0.0) -> Callable[[], Supervisor]:
     overrides = [
+        Parameter("hang_s", value=hang_s),
         Parameter("rests_without", value=needed),
         Parameter("goes_on_without", value=other),
         Parameter("patience_s", value=2.0),
@@ -164,3 +170,44 @@ def test_who_was_active_and_returns_unconfigured_is_made_active() -> None:
             executor.add_node(node)
         assert spin_until(executor, lambda: eye.phase == "active")
         assert ear.phase == "unconfigured"  # as it was
+
+
+WAITS = "import sys\nprint('ready', flush=True)\nsys.stdin.read()"
+
+
+@contextmanager
+def program(folder: Path, *arguments: str, parent: str = "") -> Iterator[subprocess.Popen]:
+    """A program called ``eye`` that does nothing, of this process or of another parent."""
+    path = folder / "eye"
+    path.write_text(WAITS)
+    command = [sys.executable, str(path), *arguments]
+    if parent:
+        call = f"import subprocess; subprocess.run({command!r})"
+        command = [sys.executable, "-c", call, parent]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout.readline() == "ready\n"
+        yield child
+    finally:
+        child.communicate(timeout=20)
+
+
+def test_a_process_that_hangs_is_killed_and_one_that_lives_is_not(tmp_path: Path) -> None:
+    made = Listener, supervisor("eye", "mouth", 3.0), lambda: Patient("eye")
+    with program(tmp_path) as child, spinning(*made) as (executor, (listener, _, eye)):
+        assert spin_until(executor, lambda: listener.values("/supervisor").get("eye") == "there")
+        assert until(lambda: process_of("eye", "/", 3.0) == child.pid)
+        assert child.poll() is None
+        executor.remove_node(eye)
+        assert spin_until(executor, lambda: listener.told.rests_without == ["eye"])
+        assert spin_until(executor, lambda: child.poll() == -signal.SIGKILL)
+
+
+def test_only_a_process_of_this_robot_is_found(tmp_path: Path) -> None:
+    with program(tmp_path, "--ros-args", "-r", "__ns:=/robot") as child:
+        assert until(lambda: process_of("eye", "/robot", 0.0) == child.pid)
+        assert process_of("eye", "/", 0.0) is None
+        assert process_of("eye", "/robot", 3600.0) is None  # it has just been started
+        assert process_of("ye", "/robot", 0.0) is None
+    with program(tmp_path, parent="another"):
+        assert process_of("eye", "/", -1.0) is None

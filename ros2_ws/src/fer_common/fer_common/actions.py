@@ -21,6 +21,7 @@ from rclpy.task import Future
 
 from fer_common.door import door_of, refusal
 from fer_common.goals import Goal, GoalSlot, Patience
+from fer_common.qos import REQUESTS
 from fer_common.reason import Reason
 
 T = TypeVar("T")
@@ -127,6 +128,9 @@ class ExclusiveAction:
             cancel_callback=self._door.guarded(
                 self._cancel, name, lambda *_: CancelResponse.ACCEPT
             ),
+            goal_service_qos_profile=REQUESTS,
+            result_service_qos_profile=REQUESTS,
+            cancel_service_qos_profile=REQUESTS,
         )
 
     @property

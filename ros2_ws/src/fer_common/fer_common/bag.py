@@ -1,19 +1,23 @@
 """Reading of recordings of ROS, without ROS: MCAP, SQLite, and the bags of ROS 1.
 
 A recording that was cut off, because its writer was killed or its robot switched off, is read as
-far as it goes: what was completely written is there, and `Bag.flaw` says what is missing.
+far as it goes: what was completely written is there, and `Bag.flaw` says what is missing. So it is
+with a file that is missing or cannot be read where there are others, and without metadata.yaml.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import sqlite3
 import struct
+import tempfile
+import weakref
 import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from io import SEEK_CUR, BytesIO
@@ -114,13 +118,85 @@ def open_bag(path: Path) -> Bag:
         check_file(path, MOST_BYTES)
     if path.is_file() and path.suffix not in BAG_FILES:
         raise InputError(f"{path}: is no bag, expected a folder or a file {' '.join(BAG_FILES)}")
-    if path.is_dir():
-        files = sorted(path.glob("*.mcap"), key=lambda file: (len(file.name), file.name))
-        if not files and not (path / "metadata.yaml").is_file():
-            raise InputError(f"{path}: is no bag, expected .mcap files or metadata.yaml inside")
-    else:
-        files = [path] if path.suffix == ".mcap" else []
-    return _McapBag(files) if files else _OtherBag(path)
+    if path.suffix == ".bag" and path.is_file():
+        return _Ros1Bag(path)
+    files, flaws = _parts(path) if path.is_dir() else ([path], [])
+    return _FilesBag(files, flaws)
+
+
+def _parts(folder: Path) -> tuple[list[Path], list[str]]:
+    """The files of a recording, and what is wrong with it as far as its folder tells.
+
+    Raises:
+        InputError: there are none, or metadata.yaml names some of other folders.
+    """
+    flaws, named = [], []
+    try:
+        named = _named(folder)
+    except _OutsideError as error:
+        raise InputError(str(error)) from error
+    except InputError as error:
+        flaws.append(_shorter(folder, str(error)))
+    with os.scandir(folder) as entries:
+        names = {entry.name for entry in entries if _part(entry.name)}
+    # While a file is being packed there are two, of which the packed one may be cut off.
+    found = sorted(
+        (name for name in names if name.removesuffix(_PACKED) == name or _part(name) not in names),
+        key=lambda name: (len(_part(name)), name),
+    )
+    if not found:
+        if not (folder / "metadata.yaml").exists():
+            raise InputError(
+                f"{folder}: is no bag, expected .mcap or .db3 files or metadata.yaml inside"
+            )
+        missing = f"{named[0]}: cannot be read (No such file or directory)" if named else flaws[0]
+        raise InputError(f"{folder}: {missing}")
+    flaws += [f"{name} is missing" for name in named if name not in names and name not in found]
+    if not (folder / "metadata.yaml").exists():
+        # An MCAP file tells itself where it is cut off.
+        flaws = [] if all(".mcap" in name for name in found) else [_NOT_CLOSED]
+    return [folder / name for name in found], flaws
+
+
+_PACKED = ".zstd"
+_NOT_CLOSED = "metadata.yaml is missing: the recording was not closed"
+
+
+class _OutsideError(InputError):
+    """metadata.yaml names files of other folders."""
+
+
+def _part(name: str) -> str:
+    """The name of a file of a recording when it is unpacked; empty for other files."""
+    plain = name.removesuffix(_PACKED)
+    return plain if plain.endswith((".mcap", ".db3")) and not name.startswith(".") else ""
+
+
+def _named(folder: Path) -> list[str]:
+    """The files that metadata.yaml names.
+
+    Raises:
+        InputError: it is missing or damaged, or names files of other folders.
+    """
+    description = read_yaml(folder / "metadata.yaml")
+    try:
+        paths = [Path(name) for name in description["rosbag2_bagfile_information"][_FILES]]
+    except (KeyError, TypeError) as error:
+        raise InputError("metadata.yaml names no files, is no bag") from error
+    for path in paths:
+        # Before version 4 of the format they began with the name of the folder.
+        if path.parent not in (Path(), Path(folder.name)):
+            raise _OutsideError(
+                f"{folder}: metadata.yaml names {path}, expected files of this folder"
+            )
+    return [path.name for path in paths]
+
+
+_FILES = "relative_file_paths"
+
+
+def _shorter(folder: Path, text: str) -> str:
+    return text.removeprefix(f"{folder}/")
 
 
 # What is compressed.
@@ -392,19 +468,214 @@ class _McapScan:
             self.flaw = self.flaw or f"{self._name}: a record is damaged ({error})"
 
 
+# SQLite, as rosbag2_storage_sqlite3 writes it.
+
+
+class SqliteFile:
+    """One SQLite file of a recording, also one whose end is missing.
+
+    Args:
+        path: the file.
+
+    Attributes:
+        flaw: what is wrong with the part that was read; None when nothing is.
+
+    Raises:
+        InputError: it cannot be read, is no such file, or its database computes what it holds.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.flaw: str | None = None
+        check_file(path, MOST_BYTES)
+        try:
+            self._database = _connected(path)
+            weakref.finalize(self, self._database.close)
+            rows = self._rows("SELECT type, sql FROM sqlite_master LIMIT 1000")
+            if any(kind not in ("table", "index") or _computes(text) for kind, text in rows):
+                raise InputError(f"{path}: is no bag: its database computes what it holds")
+            self._channels = self._read_channels()
+        except sqlite3.Error as error:
+            raise InputError(f"{path}: cannot be read as a bag ({error})") from error
+
+    def channels(self) -> Counter[McapChannel]:
+        """What is in the file, and how many messages of it."""
+        counts: Counter[McapChannel] = Counter(dict.fromkeys(self._channels.values(), 0))
+        counted = "SELECT topic_id, count(*) FROM messages GROUP BY topic_id"
+        try:
+            for key, count in self._rows(counted):
+                if key in self._channels and isinstance(count, int):
+                    counts[self._channels[key]] += count
+        except sqlite3.Error:  # damaged: what can be read is counted
+            counts.update(channel for channel, _, _ in self.messages())
+        return counts
+
+    def messages(self, topics: Collection[str] = ()) -> Iterator[tuple[McapChannel, int, bytes]]:
+        """Goes through the file, see `McapFile.messages`; in the order of the times.
+
+        Where this order is damaged, too, it goes on in that of the file.
+        """
+        chosen = {k: c for k, c in self._channels.items() if not topics or c.topic in topics}
+        last = (-1, -1)
+        for order in ("timestamp, id", "id"):
+            try:
+                for number, key, time, data in self._rows(f"{_ROWS} ORDER BY {order}"):
+                    if not isinstance(time, int) or not isinstance(data, bytes):
+                        self._note("a row is no message")
+                    elif (time, number) > last and key in chosen:
+                        last = time, number
+                        if (message := self._plain(data)) is not None:
+                            yield chosen[key], time, message
+                return
+            except sqlite3.Error as error:
+                self._note(str(error))
+
+    def _plain(self, data: bytes) -> bytes | None:
+        """A message, unpacked where it is packed; None where that fails."""
+        try:
+            return unpacked(data, "zstd") if data.startswith(_ZSTD) else data
+        except UnpackError as error:
+            self._note(f"a message {error}")
+            return None
+
+    def _note(self, text: str) -> None:
+        self.flaw = self.flaw or f"{self._path.name} is damaged ({text})"
+
+    def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
+        # Not "yield from", which closes what it delegates to; the database may be closed by then.
+        for row in self._database.execute(query):  # noqa: UP028
+            yield row
+
+    def _read_channels(self) -> dict[int, McapChannel]:
+        definitions: dict[str, tuple[str, str]] = {}
+        with suppress(sqlite3.Error):  # older ones have none
+            for kind, dialect, text in self._rows(_DEFINITIONS):
+                definitions[str(kind)] = str(text), str(dialect)
+        return {
+            key: McapChannel(str(name), str(kind), *definitions.get(str(kind), ("", "")))
+            for key, name, kind in self._rows("SELECT id, name, type FROM topics")
+        }
+
+
+_ROWS = "SELECT id, topic_id, timestamp, data FROM messages"
+_DEFINITIONS = "SELECT topic_type, encoding, encoded_message_definition FROM message_definitions"
+_COMPUTES = re.compile(r"\b(virtual|generated|as)\b", re.IGNORECASE)
+_ZSTD = b"\x28\xb5\x2f\xfd"  # no message begins so
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    """A database for reading only; one that was cut off, too."""
+    place = f"file:{quote(os.fsencode(path.absolute()))}?immutable=1"
+    database = sqlite3.connect(place, uri=True, check_same_thread=False)
+    database.text_factory = lambda text: text.decode(errors="replace")
+    if hasattr(database, "setlimit"):  # from Python 3.11
+        database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_UNPACKED)
+    # Otherwise SQLite reads nothing of a file that is shorter than it says.
+    database.execute("PRAGMA writable_schema = ON")
+    return database
+
+
+def _computes(definition: object) -> bool:
+    """Whether a table is more than rows: a view, say, may compute without an end."""
+    return _COMPUTES.search(str(definition or "")) is not None
+
+
+def _unpacked_file(file: Path, target: Path) -> Path:
+    """Unpacks a file as a whole, as far as it goes.
+
+    Raises:
+        InputError: it is damaged from its beginning, or unpacks to far more than its size.
+    """
+    import zstandard
+
+    left = MOST_UNPACKED + MOST_RATIO * file.stat().st_size
+    with file.open("rb") as packed, target.open("wb") as plain:
+        stream = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
+        try:
+            while part := stream.read(1 << 20):
+                plain.write(part)
+                left -= len(part)
+                if left < 0:
+                    raise InputError(f"{file}: unpacks to far more than its size")
+        except zstandard.ZstdError as error:
+            if not plain.tell():
+                raise InputError(f"{file}: cannot be unpacked ({error})") from error
+        except OSError as error:
+            raise InputError(f"{file}: cannot be unpacked ({error.strerror})") from error
+    return target
+
+
+def _with_journals(file: Path, journals: list[Path], folder: Path) -> Path:
+    """A copy of a database that has in it what its journals hold.
+
+    Raises:
+        InputError: it cannot be copied.
+    """
+    copy = folder / file.name
+    try:
+        for source in (file, *journals):
+            if source.is_file():
+                shutil.copyfile(source, folder / source.name)
+        with closing(sqlite3.connect(copy)) as database, suppress(sqlite3.Error):
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read with its journal ({error.strerror})") from error
+    return copy
+
+
 # What is in the messages.
 
 
-class _McapBag:
-    """A recording of one or several MCAP files."""
+class _FilesBag:
+    """A recording of one or several files, MCAP or SQLite.
 
-    def __init__(self, files: list[Path]) -> None:
-        self._files = [McapFile(file) for file in files]
+    Args:
+        files: of it; packed ones are unpacked into a folder of their own.
+        flaws: that are known already.
+
+    Raises:
+        InputError: none of the files can be read.
+    """
+
+    def __init__(self, files: list[Path], flaws: list[str]) -> None:
+        self._flaws, self._files = list(flaws), list[McapFile | SqliteFile]()
         self._decoders: dict[McapChannel, _Decoder] = {}
+        problems = []
+        for file in files:
+            try:
+                self._files.append(self._open(file))
+            except InputError as error:
+                problems.append(error)
+                self._flaws.append(_shorter(file.parent, str(error)))
+        if not self._files:
+            raise problems[0]
+
+    def _open(self, file: Path) -> McapFile | SqliteFile:
+        check_file(file, MOST_BYTES)
+        if file.suffix == _PACKED:
+            file = _unpacked_file(file, self._room() / file.stem)
+        if file.suffix == ".mcap":
+            return McapFile(file)
+        journals = [Path(f"{file}{end}") for end in ("-wal", "-journal")]
+        if any(journal.is_file() and journal.stat().st_size for journal in journals):
+            # It was not closed. To read it with its journal, SQLite must write it.
+            file = _with_journals(file, journals, self._room())
+        return SqliteFile(file)
+
+    def _room(self) -> Path:
+        """A new folder for copies, which goes with this bag."""
+        folder = tempfile.mkdtemp(prefix="bag-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder)
 
     @property
     def flaw(self) -> str | None:
-        parts = (*(file.flaw for file in self._files), *(d.flaw for d in self._decoders.values()))
+        parts = (
+            *self._flaws,
+            *(file.flaw for file in self._files),
+            *(decoder.flaw for decoder in self._decoders.values()),
+        )
         return "; ".join(filter(None, parts)) or None
 
     def topics(self) -> list[BagTopic]:
@@ -436,6 +707,9 @@ class _Decoder:
         self._failed = 0
         self._reason = "their type is not defined"
         self._store = get_typestore(Stores.EMPTY)
+        if not channel.definition:  # before ROS 2 Iron SQLite held none
+            self._store = get_typestore(Stores.ROS2_JAZZY)
+            return
         try:
             if channel.dialect == "ros2msg":
                 types = get_types_from_msg(channel.definition, channel.type)
@@ -469,8 +743,8 @@ class _Decoder:
         return None
 
 
-class _OtherBag:
-    """A recording of which rosbags knows how it is stored."""
+class _Ros1Bag:
+    """A recording of ROS 1."""
 
     def __init__(self, path: Path) -> None:
         from rosbags.highlevel import AnyReader
@@ -478,13 +752,12 @@ class _OtherBag:
 
         self._path = path
         self.flaw: str | None = None
-        _check_storage(path)
         _bound_unpacking()
         try:
-            store = get_typestore(Stores.ROS2_JAZZY)
+            store = get_typestore(Stores.ROS1_NOETIC)
             self._reader = AnyReader([path], default_typestore=store)
             self._reader.open()
-        except Exception as error:  # SQLite's, YAML's and its own, and what damage provokes
+        except Exception as error:  # its own, and what damage provokes
             text = shortened(" ".join(str(error).split()), 200)
             raise InputError(f"{path}: cannot be read as a bag ({text})") from error
 
@@ -516,77 +789,10 @@ class _OtherBag:
         self.flaw = self.flaw or f"{self._path.name} is damaged ({' '.join(text.split())})"
 
 
-def _check_storage(path: Path) -> None:
-    """Looks at what rosbags would open without looking.
-
-    Raises:
-        InputError: a file leaves the folder, is no file, or is a database that computes.
-    """
-    files = [path]
-    if path.is_dir():
-        description = read_yaml(path / "metadata.yaml")
-        try:
-            names = list(description["rosbag2_bagfile_information"]["relative_file_paths"])
-            files = [path / name for name in names]
-        except (KeyError, TypeError) as error:
-            raise InputError(f"{path}: metadata.yaml names no files, is no bag") from error
-    for file in files:
-        if path.is_dir() and file.parent != path:
-            raise InputError(f"{path}: metadata.yaml names {file}, expected files of this folder")
-        check_file(file, MOST_BYTES)
-        if file.suffix == ".db3":
-            _check_database(file)
-
-
-def _check_database(file: Path) -> None:
-    """Sees that a database holds rows only: a view, say, may compute without an end."""
-    place = f"file:{quote(os.fsencode(file.absolute()))}?immutable=1"
-    try:
-        with closing(sqlite3.connect(place, uri=True)) as database:
-            rows = database.execute("SELECT type, sql FROM sqlite_master LIMIT 1000").fetchall()
-    except (sqlite3.Error, UnicodeError) as error:
-        raise InputError(f"{file}: cannot be read as a bag ({error})") from error
-    for kind, text in rows:
-        if kind not in ("table", "index") or _COMPUTES.search(str(text or "")):
-            raise InputError(f"{file}: is no bag: its database computes what it holds")
-
-
-_COMPUTES = re.compile(r"\b(virtual|generated|as)\b", re.IGNORECASE)
-
-
 @cache
 def _bound_unpacking() -> None:
     """Gives rosbags decompressors that stop, for it has none that do."""
     from rosbags.rosbag1 import reader as ros1
-    from rosbags.rosbag2 import reader as ros2
 
     for name in ("bz2", "lz4"):
         ros1.decompressors[name] = partial(unpacked, compression=name)
-    ros2.zstd = _BoundedZstd
-
-
-class _BoundedZstd:
-    """What rosbags uses of the module zstd."""
-
-    decompress = staticmethod(partial(unpacked, compression="zstd"))
-
-    @staticmethod
-    @contextmanager
-    def open(file: BinaryIO, mode: str) -> Iterator[_BoundedStream]:
-        import zstandard
-
-        most = MOST_UNPACKED + MOST_RATIO * os.fstat(file.fileno()).st_size
-        with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as stream:
-            yield _BoundedStream(stream, most)
-
-
-class _BoundedStream:
-    def __init__(self, stream: Any, most: int) -> None:
-        self._stream, self._left = stream, most
-
-    def read(self, size: int = 1 << 20) -> bytes:
-        part: bytes = self._stream.read(size)
-        self._left -= len(part)
-        if self._left < 0:
-            raise UnpackError("a file unpacks to far more than its size")
-        return part

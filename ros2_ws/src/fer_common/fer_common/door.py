@@ -10,6 +10,7 @@ import time
 import traceback
 from array import array
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache, wraps
 from inspect import iscoroutinefunction
 from typing import Any
@@ -181,15 +182,19 @@ class Door:
     Args:
         node: whose callbacks they are.
         clock: monotonic seconds.
+
+    Attributes:
+        turn: held while a callback runs; a lock, where more than one thread runs them.
     """
 
     def __init__(self, node: Node, clock: Callable[[], float] = time.monotonic) -> None:
         self._node, self._kinds = node, set[str]()
+        self.turn: AbstractContextManager[Any] = nullcontext()
         self._failed, self._refused = Mishaps(clock, SHOWN_S), Mishaps(clock, SHOWN_S)
         for entities, method, stand in (
             (node.subscriptions, "create_subscription", self._before_subscription),
             (node.timers, "create_timer", self._before_timer),
-            (node.services, "create_service", self._before_service),
+            (node.services, "create_service", self.before_service),
             (node.clients, "create_client", self._before_client),
         ):
             for entity in entities:
@@ -257,7 +262,8 @@ class Door:
         @wraps(callback)
         def call(*arguments: Any) -> Any:
             try:
-                return callback(*arguments)
+                with self.turn:
+                    return callback(*arguments)
             except (Exception, SystemExit) as error:  # of whatever kind: the node goes on
                 self.note(error, what)
                 return otherwise(error, *arguments)
@@ -315,7 +321,8 @@ class Door:
     def _before_timer(self, timer: Timer) -> None:
         timer.callback = self.guarded(timer.callback, f"timer of {_name(timer.callback)}")
 
-    def _before_service(self, service: Service) -> None:
+    def before_service(self, service: Service) -> None:
+        """Puts the door before a service; also before one of another node, on behalf of this."""
         service.callback = self.guarded(service.callback, service.service_name, _failed_answer)
 
     def _before_client(self, client: Client) -> None:

@@ -11,8 +11,9 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
-from ec_rfernet.cli import check_limits, outlive_terminal, shortage
+from ec_rfernet.cli import check_limits, keep_private, outlive_terminal, shortage
 from ec_rfernet.errors import InputError
+from fer_common.environment import wrong_variable
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """What ends a program in order: Ctrl-C, the system, a terminal that was closed, Ctrl-Backslash."""
@@ -49,11 +50,15 @@ def program(work: Callable[[], int], needs: tuple[int, int]) -> int:
         Exit code; 2, after one line, where memory or file descriptors do not suffice.
     """
     outlive_terminal()
+    keep_private()
+    os.umask(0o077)  # logs, too, tell who was seen, how they looked, and what was said
     quit_on_signal()
     hurry()
     _end_with_parent()
     try:
         check_limits(*needs)
+        if (wrong := wrong_variable(os.environ)) is not None:
+            raise InputError(wrong[1])
         return work()
     except Exception as error:
         if isinstance(error, InputError):
@@ -77,33 +82,66 @@ def _end_with_parent() -> None:
         os._exit(0)
 
 
+_NICE = -10
+
+
+def prefer(thread: int = 0) -> bool:
+    """Lets a thread run before others, as far as this user may; those that it starts, too.
+
+    In real time, as controllers of robots run (a group ``realtime`` with ``rtprio`` is the usual
+    way to be allowed to), or else with a better nice value.
+
+    Args:
+        thread: its number; 0 for this one.
+
+    Returns:
+        Whether it does.
+    """
+    try:
+        os.sched_setscheduler(thread, os.SCHED_RR, os.sched_param(1))
+    except (OSError, AttributeError):  # not allowed, or another system
+        try:
+            os.setpriority(os.PRIO_PROCESS, thread, _NICE)
+        except OSError:
+            return False
+    return True
+
+
 _OF_A_NODE = (1100, 150)  # with room to spare
+_GENERATOR = "rosidl_generator_py.generate_py_impl"
 
 
 def hurry() -> None:
-    """Keeps the garbage collector away until `fer_common.runner.settle_memory`.
+    """Keeps away what a start does not need.
 
-    Hardly anything of what a start makes is garbage; to look for it takes a tenth of the time.
+    That is the garbage collector, until `fer_common.runner.settle_memory`: hardly anything of what
+    a start makes is garbage; to look for it takes a tenth of the time. And ROS's generator of
+    messages, which it loads, with a parser, wherever a message is used; it goes on without.
     """
     gc.disable()
+    sys.modules.setdefault(_GENERATOR, None)  # type: ignore[arg-type]  # as if not installed
 
 
-def execute(target: str, fast: bool = False) -> int:
+def execute(target: str, fast: bool = False, moves: bool = False, images: bool = False) -> int:
     """Runs a node as a program.
 
     Args:
         target: its class, as ``module:name``.
         fast: whether it receives a lot, see `fer_common.runner.fast_executor`.
+        moves: whether it moves a robot, and must do so in time, see `prefer`.
+        images: whether it sends those of a camera, see `fer_common.runner.set_up_dds`.
 
     Returns:
         Exit code, see `fer_common.runner.run`.
     """
 
     def work() -> int:
+        if moves:
+            prefer()
         module, name = target.split(":")
         node = getattr(importlib.import_module(module), name)
         runner = importlib.import_module("fer_common.runner")
         executor = {"make_executor": runner.fast_executor} if fast else {}
-        return runner.run(node, **executor)  # type: ignore[no-any-return]
+        return runner.run(node, images=images, **executor)  # type: ignore[no-any-return]
 
     return program(work, _OF_A_NODE)

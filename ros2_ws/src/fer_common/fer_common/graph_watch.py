@@ -76,7 +76,8 @@ class InputWatch:
         topic = subscription.topic_name
         default = {self._kind: lambda other: f"remap with --ros-args -r {topic}:={other}"}
         self._expected = Expected(topic, self._kind, what, question, remedies or default)
-        self._lonely, self._log = _Patience(clock), _FindingLog(node)
+        self._lonely, self._rivals = _Patience(clock), _Patience(clock, GHOST_S)
+        self._log = _FindingLog(node)
 
     def findings(self, silent_s: float = 0.0) -> list[Finding]:
         """What is wrong with the topic now.
@@ -94,12 +95,14 @@ class InputWatch:
         level = self._silence.above if self._silence is not None and silent else _warn
         found = [level(silent_s, text) for text in unheard(self._expected, publishers)]
         heard = [p for p in publishers if p.kind == self._kind and not p.mismatch]
-        if self._single and len(heard) > 1:
+        if self._rivals.ends(self._single and len(heard) > 1):
             found.append(warn(rivals(topic, heard)))
         if self._silence is not None:
             if silent and not found:
-                why = silence(self._expected, silent_s, heard, {} if heard else self._elsewhere())
-                found.append(level(silent_s, why))
+                elsewhere = {} if heard else self._elsewhere()
+                if heard or elsewhere or self._expected.question:
+                    why = silence(self._expected, silent_s, heard, elsewhere)
+                    found.append(level(silent_s, why))
         elif self._expected.question and self._lonely.ends(not count):
             found.append(warn(absence(self._expected, self._elsewhere())))
         return self._log.write(found)
@@ -175,14 +178,15 @@ class ServerWatch:
     ) -> None:
         self._node, self._action, self._question = node, action, question
         self._service = node.resolve_service_name(f"{action}/_action/send_goal")
-        self._missing, self._log = _Patience(clock), _FindingLog(node)
+        self._missing, self._rivals = _Patience(clock), _Patience(clock, GHOST_S)
+        self._log = _FindingLog(node)
 
     def findings(self) -> list[Finding]:
-        """Whether nobody serves it, or several do."""
+        """Whether nobody serves it, or several do, of whom none is a ghost."""
         count, found = self._node.count_services(self._service), []
         if self._missing.ends(not count):
             found.append(warn(f"no action server {self._action}: {self._question}"))
-        if count > 1:
+        if self._rivals.ends(count > 1):
             found.append(warn(f"{count} nodes serve the action {self._action}: stop all but one"))
         return self._log.write(found)
 

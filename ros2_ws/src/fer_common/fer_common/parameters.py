@@ -8,7 +8,11 @@ See `fer_common.settings` for how they are written down.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import re
+import sys
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from rcl_interfaces.msg import (
@@ -46,6 +50,34 @@ def declare(node: Node, settings: type[T]) -> T:
         values[name] = checked(field, declared.value)
         node.set_descriptor(name, _descriptor(field))
     return read(settings, values)
+
+
+_GIVEN = re.compile(r"(?:(?P<node>[^:=]*):)?(?P<name>[^:=]+):=.*", re.DOTALL)
+_OF_ROS = ("use_sim_time", "start_type_description_service", "qos_overrides")
+
+
+def check_given(node: Node, arguments: Sequence[str] | None = None) -> None:
+    """Sees that a node has every parameter of its command line: ROS ignores those it lacks.
+
+    Args:
+        node: that has declared its own.
+        arguments: of the command line; None for those of this process.
+
+    Raises:
+        ParameterError: it has no such parameter; tells the nearest one.
+    """
+    given = list(sys.argv if arguments is None else arguments)
+    for option, text in pairwise(given):
+        match = _GIVEN.fullmatch(text) if option in ("-p", "--param") else None
+        if match is None or match["node"] not in (None, "", node.get_name()):
+            continue
+        name = match["name"].strip()
+        if node.has_parameter(name) or name.split(".")[0] in _OF_ROS:
+            continue
+        known = [each for each in node.get_parameters_by_prefix("") if each not in _OF_ROS]
+        near = get_close_matches(name, known, 1, 0.5)
+        hint = f"did you mean '{near[0]}'?" if near else "all of them are in robot.yaml"
+        raise ParameterError(f"{node.get_name()} has no parameter '{name}'; {hint}")
 
 
 def on_change(node: Node, settings: type[Any], changed: Callable[[dict[str, Any]], None]) -> None:

@@ -19,3 +19,6 @@ LATCHED = QoSProfile(
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
 """A state: whoever subscribes late gets the last sample."""
+
+REQUESTS = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
+"""Services of an action: of a flood of goals, each gets an answer. ROS's own keep the last ten."""

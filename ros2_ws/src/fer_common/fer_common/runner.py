@@ -19,15 +19,18 @@ from typing import Any
 import rclpy
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl import rcutils_logger
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
 from rclpy.utilities import get_rmw_implementation_identifier
 
-from ec_rfernet.errors import InputError
+from ec_rfernet.errors import InputError, writable
 from ec_rfernet.files import can_be_made, temporary_folder
 from fer_common.door import door_of
 from fer_common.entry import on_stop_signals
+from fer_common.parameters import check_given
 from fer_common.settings import ParameterError
 
 # Memory of a process through which images pass.
@@ -59,6 +62,11 @@ def settle_memory() -> None:
     """
     gc.freeze()
     gc.enable()
+    give_back_memory()
+
+
+def give_back_memory() -> None:
+    """Gives memory that was freed back to the system, which `keep_memory` keeps it from."""
     with suppress(AttributeError, OSError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
 
@@ -68,7 +76,7 @@ _YOUNG_S = 10.0  # a process that is starting may not have locked its files yet
 
 
 def remove_shared_memory_of_the_dead(folder: Path = Path("/dev/shm")) -> None:
-    """Gives back what processes that were killed have left: 18 MB each, until the machine restarts.
+    """Gives back what killed processes have left: up to 18 MB each, until the machine restarts.
 
     Fast DDS keeps a lock on a file beside each segment while its process lives.
 
@@ -85,6 +93,25 @@ def remove_shared_memory_of_the_dead(folder: Path = Path("/dev/shm")) -> None:
             for name in (segment, f"sem.{segment}_mutex", *locks):
                 with suppress(OSError):
                     (folder / name).unlink()
+
+
+_SEGMENT_OF_FAST_DDS = re.compile(r"fast(?:rtps|dds)_[0-9a-f]{16}")
+
+
+def close_shared_memory(folder: Path = Path("/dev/shm")) -> None:
+    """Lets nobody but this user read the images that Fast DDS hands from program to program.
+
+    It makes its segments readable for everybody, whatever the umask. Programs of other users could
+    not use them anyway, because for that they have to write there.
+
+    Args:
+        folder: where the system has its shared memory.
+    """
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if _SEGMENT_OF_FAST_DDS.fullmatch(path.name):
+                with suppress(OSError):  # another user's, or it has just gone
+                    path.chmod(0o600)
 
 
 def _is_of_the_dead(lock: Path) -> bool:
@@ -118,13 +145,14 @@ _WITH_FAST_DDS_3 = 9  # major version of rmw_fastrtps_cpp, in ROS 2 Kilted
 _LISTENING = "0A"  # state of a TCP socket in /proc/net/tcp
 
 
-def profile(network: bool = False) -> Path:
+def profile(network: bool = False, images: bool = True) -> Path:
     """Our profile for Fast DDS, see there.
 
     Args:
         network: the one that lets other machines take part.
+        images: the one with room for the images of any camera.
     """
-    name = "fast_dds_network.xml" if network else "fast_dds.xml"
+    name = f"fast_dds{'_network' if network else ''}{'' if images else '_small'}.xml"
     return Path(get_package_share_directory("fer_common"), "config", name)
 
 
@@ -139,7 +167,10 @@ def profile_variable() -> str:
 
 
 def _chosen_profiles() -> set[str]:
-    return {path for name in PROFILE_VARIABLES if (path := os.environ.get(name))}
+    """Of the environment; for one of ours without room for images stands the one with it."""
+    ours = {str(profile(each, images=False)): str(profile(each)) for each in (False, True)}
+    chosen = filter(None, map(os.environ.get, PROFILE_VARIABLES))
+    return {ours.get(path, path) for path in chosen}
 
 
 def dds_variables(network: bool = False) -> dict[str, str]:
@@ -164,8 +195,13 @@ def dds_variables(network: bool = False) -> dict[str, str]:
     return found
 
 
-def set_up_dds(network: bool = False) -> None:
+def set_up_dds(network: bool = False, images: bool = True) -> None:
     """Sets `dds_variables` for this process and its children, before ``rclpy.init``.
+
+    Args:
+        network: see there.
+        images: whether this process sends images of a camera. What others need less room for
+            is not taken; of a profile that the user has chosen it is left as it is.
 
     Raises:
         InputError: a profile that the user has chosen cannot be read. Fast DDS would go on
@@ -177,11 +213,15 @@ def set_up_dds(network: bool = False) -> None:
         try:
             ElementTree.parse(path)
         except (OSError, ElementTree.ParseError) as error:
+            name = next(n for n in PROFILE_VARIABLES if os.environ.get(n) == path)
             raise InputError(
-                f"{profile_variable()} is {path}, which cannot be read ({error}); "
+                f"{name} is {path}, which cannot be read ({error}); "
                 "unset it, or name a profile of Fast DDS"
             ) from error
     os.environ.update(dds_variables(network))
+    for each in (False, True):
+        if not images and os.environ.get(profile_variable()) == str(profile(each)):
+            os.environ[profile_variable()] = str(profile(each, images))
 
 
 def open_ports() -> list[str]:
@@ -247,10 +287,14 @@ def make_room_for_logs() -> None:
     may not write it, has the log in a temporary folder. A place that the user has chosen stays.
 
     Raises:
-        InputError: there is no such folder either.
+        InputError: there is no such folder either, or the chosen one cannot be written.
     """
-    if os.environ.get("ROS_LOG_DIR") or os.environ.get("ROS_HOME"):
-        return
+    for name, below in (("ROS_LOG_DIR", ""), ("ROS_HOME", "log")):
+        if chosen := os.environ.get(name):
+            if not can_be_made(Path(chosen, below, "x.log").expanduser()):
+                text = f"{name} is '{chosen}', where no log can be written"
+                raise InputError(f"{text}; unset it, or name a folder of your own")
+            return
     home = os.environ.get("HOME")  # the only one that ROS knows
     if not home or not can_be_made(Path(home, ".ros", "log", "x.log")):
         os.environ["ROS_LOG_DIR"] = str(temporary_folder() / "ros_log")
@@ -263,6 +307,27 @@ def ros_distro() -> str:
     return os.environ.get("ROS_DISTRO") or next(
         (path.name.split("_")[1] for path in wheels), "jazzy"
     )
+
+
+# What is logged.
+
+
+def log_plainly() -> None:
+    """Lets ROS log in this process what a terminal shows and does not obey.
+
+    Names, labels and reasons come from other programs: see `ec_rfernet.errors.writable`.
+    """
+    here = os.path.realpath(__file__)
+    if here in rcutils_logger._internal_callers:
+        return
+    # The place in a log, by which a message is throttled, stays that of whoever logs it.
+    rcutils_logger._internal_callers.append(here)
+    log = rcutils_logger.RcutilsLogger.log
+
+    def log_shown(logger: Any, message: object, severity: int, **options: Any) -> bool:
+        return bool(log(logger, writable(str(message)), severity, **options))
+
+    setattr(rcutils_logger.RcutilsLogger, "log", log_shown)  # noqa: B010, rclpy has no other way
 
 
 # Start and stop.
@@ -310,10 +375,15 @@ class StopRequest:
     ROS's own signal handlers shut the context down at once, after which a robot can
     no longer be told to rest; these leave the time to do so. A second signal ends
     the grace.
+
+    Attributes:
+        count: how often it was asked for.
+        signal: the last that asked for it; None when none has.
     """
 
     def __init__(self) -> None:
         self.count = 0
+        self.signal: int | None = None
         self._wake: Callable[[], object] = lambda: None
 
     def __bool__(self) -> bool:
@@ -327,28 +397,41 @@ class StopRequest:
     def install(self, executor: Executor) -> None:
         """Handles the signals from now on, and wakes ``executor``."""
         self._wake = executor.wake
-        on_stop_signals(lambda _number, _frame: self.set())
+        on_stop_signals(self._on_signal)
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        self.signal = number
+        self.set()
 
 
-def initialise(args: Sequence[str] | None = None, network: bool = False) -> None:
+def initialise(
+    args: Sequence[str] | None = None, network: bool = False, images: bool = True
+) -> None:
     """``rclpy.init`` without ROS's own signal handlers, for whom `StopRequest` stands in.
 
     Args:
         args: of the command line; None for those of this process.
         network: see `set_up_dds`.
+        images: see there.
 
     Raises:
         StartError: ROS cannot parse them, or cannot write its log; or see `set_up_dds`.
     """
     remove_shared_memory_of_the_dead()
     keep_memory()
+    log_plainly()
     given = list(args) if args is not None else None
     try:
-        set_up_dds(network)
+        set_up_dds(network, images)
         make_room_for_logs()
         rclpy.init(args=given, signal_handler_options=SignalHandlerOptions.NO)
+    except PackageNotFoundError as error:
+        found = str(error.args[0]) if error.args else "a package"
+        raise StartError(f"{found}: source scripts/env.sh, or install/setup.bash") from error
     except (InputError, RuntimeError) as error:
-        raise StartError(" ".join(str(error).split())) from error
+        keys = os.environ.get("ROS_SECURITY_ENABLE") == "true"
+        hint = "; ROS_SECURITY_ENABLE is true: are its keys there?" if keys else ""
+        raise StartError(writable(" ".join(str(error).split())) + hint) from error
 
 
 def start(node: Node) -> None:
@@ -406,22 +489,27 @@ def _given_up(_error: BaseException) -> bool:
 
 def add(executor: Executor, node: Node) -> None:
     """Has a node spun, with its door put in: see `fer_common.door`."""
+    close_shared_memory()  # that of its context has come with the first node
     door_of(node)
     executor.add_node(node)
 
 
-def spin_once(executor: Executor, timeout_s: float) -> None:
+def spin_once(executor: Executor, timeout_s: float, end: Future | None = None) -> None:
     """Does what is due; what goes wrong even before the doors of the nodes ends nothing.
 
     Args:
         executor: has at least one node.
         timeout_s: waits for so long, seconds.
+        end: when it is done and the executor is woken, the waiting is over.
 
     Raises:
         ExternalShutdownException: ROS was shut down.
     """
     try:
-        executor.spin_once(timeout_sec=timeout_s)
+        if end is None:
+            executor.spin_once(timeout_sec=timeout_s)
+        else:
+            executor.spin_once_until_future_complete(end, timeout_sec=timeout_s)
     except ExternalShutdownException:
         raise
     except (Exception, SystemExit) as error:  # such as a message that cannot be read
@@ -449,6 +537,7 @@ def run(
     create: Callable[[], Node],
     args: Sequence[str] | None = None,
     make_executor: Callable[[], Executor] = SingleThreadedExecutor,
+    images: bool = False,
 ) -> int:
     """The ``main`` of a node's executable.
 
@@ -458,12 +547,14 @@ def run(
         create: the node.
         args: of the command line; None for those of this process.
         make_executor: what spins the node.
+        images: whether it sends those of a camera, see `set_up_dds`.
 
     Returns:
-        Exit code: 0 after a normal stop, 2 when the node could not start.
+        Exit code: 0 after a normal stop, 2 when the node could not start. A node may have a
+        method ``exit_code`` that makes it of the signal that ended it, None for none.
     """
     try:
-        initialise(args)
+        initialise(args, images=images)
     except StartError as error:
         print(error, file=sys.stderr)
         return 2
@@ -472,6 +563,7 @@ def run(
     node: Node | None = None
     try:
         node = create()
+        check_given(node, args)
         add(executor, node)
         if (reason := why_open()) not in (None, ASKED_FOR):
             node.get_logger().warning(f"{OPEN}: {reason}")
@@ -479,7 +571,8 @@ def run(
             start(node)
         settle_memory()
         spin(executor, [node], stop, getattr(node, "has_ended", lambda: False))
-        return 0
+        code: int = node.exit_code(stop.signal) if hasattr(node, "exit_code") else 0
+        return code
     except (InputError, ParameterError, StartError) as error:
         print(error, file=sys.stderr)
         return 2

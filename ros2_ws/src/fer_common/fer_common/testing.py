@@ -10,6 +10,7 @@ from threading import Event
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.node import Node
 
@@ -101,6 +102,45 @@ class FakeClock:
         return self.now
 
 
+class PacedClock(FakeClock):
+    """A clock that goes on step by step, with the timers of an executor.
+
+    It shows the time of a machine that has nothing else to do. A busy one slows it down,
+    together with all that reads it: nothing comes too late.
+
+    Attributes:
+        stands: whether it stands still; what happens meanwhile has taken no time.
+    """
+
+    STEP_S, LONGEST_S = 0.02, 900.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stands = False
+
+    def goes_with(self, node: Node) -> None:
+        """Takes its pace from the executor of a node."""
+        node.create_timer(self.STEP_S, self._step, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def spin_until(
+        self, executor: Executor, condition: Callable[[], object], timeout_s: float = 20.0
+    ) -> bool:
+        """`spin_until`, with a deadline that this clock shows, or `LONGEST_S` where it stands."""
+        end, holds = self.now + timeout_s, False
+
+        def is_over() -> bool:
+            nonlocal holds
+            holds = bool(condition())
+            return holds or self.now > end
+
+        spin_until(executor, is_over, self.LONGEST_S)
+        return holds
+
+    def _step(self) -> None:
+        if not self.stands:
+            self.now += self.STEP_S
+
+
 class DiagnosticsListener(Node):
     """Listens to ``/diagnostics``.
 
@@ -131,3 +171,23 @@ class DiagnosticsListener(Node):
     def _hear(self, message: DiagnosticArray) -> None:
         for status in message.status:
             self.statuses[node_of(status.name)] = status
+
+
+FIRST_VERSION = {
+    "Emotion": """
+std_msgs/Header header
+string face_id
+string label
+float32 confidence
+float32[7] probabilities
+float32 valence
+float32 arousal
+sensor_msgs/RegionOfInterest roi
+""",
+    "EmotionArray": """
+std_msgs/Header header
+Emotion[] emotions
+""",
+}
+"""The messages in recordings of the first version: without labels, without the size of the image,
+and without a word about who is attended to."""

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from fer_interfaces.action import Say
 from hypothesis import given
 from hypothesis import strategies as st
+from rclpy.action import ActionClient
+from rclpy.node import Node
 
-from fer_common.actions import PrioritySlot
+from fer_common.actions import ExclusiveAction, PrioritySlot
+from fer_common.qos import REQUESTS
+from fer_common.testing import spin_until, spinning
 
 
 def test_equal_or_higher_preempts_and_lower_waits() -> None:
@@ -41,3 +46,42 @@ def test_every_goal_ends_exactly_once(events: list) -> None:
     if slot.goal is not None:
         ended.append(id(slot.goal))
     assert sorted(ended) == sorted(map(id, goals))
+
+
+class Server(Node):
+    """Takes a goal, and the next one instead."""
+
+    def __init__(self) -> None:
+        super().__init__("server")
+        self.action = ExclusiveAction(
+            self, Say, "say", lambda goal: None, lambda goal: None, lambda: None
+        )
+
+    def destroy_node(self) -> None:
+        self.action.destroy()
+        super().destroy_node()
+
+
+def test_each_goal_of_a_flood_is_answered() -> None:
+    with spinning(Server, lambda: Node("stranger")) as (executor, (server, stranger)):
+        client = ActionClient(
+            stranger,
+            Say,
+            "say",
+            goal_service_qos_profile=REQUESTS,
+            result_service_qos_profile=REQUESTS,
+        )
+        try:
+            assert spin_until(executor, client.server_is_ready)
+            # Nobody takes them in meanwhile.
+            sent = [client.send_goal_async(Say.Goal(text=str(number))) for number in range(60)]
+            assert spin_until(executor, lambda: all(future.done() for future in sent), 120.0)
+            handles = [future.result() for future in sent]
+            assert all(handle.accepted for handle in handles)
+            ended = [handle.get_result_async() for handle in handles[:-1]]
+            assert spin_until(executor, lambda: all(future.done() for future in ended), 120.0)
+            messages = {future.result().result.message for future in ended}
+            assert messages == {"preempted by a goal of priority 128"}
+            server.action.finish(True)
+        finally:
+            client.destroy()

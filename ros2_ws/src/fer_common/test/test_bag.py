@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import gc
+import json
 import os
+import signal
 import sqlite3
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -182,6 +187,191 @@ def test_a_damaged_compressed_chunk_is_left_out_and_told(tmp_path):
     assert "a chunk is damaged" in flaw
 
 
+# Recordings that were not closed, or of which something was lost.
+
+
+SQLITE = StoragePlugin.SQLITE3
+STORED = [
+    pytest.param(storage, mode, id=f"{storage.name}-{mode.name}")
+    for storage in StoragePlugin
+    for mode in CompressionMode
+    if (storage, mode) != (StoragePlugin.MCAP, CompressionMode.MESSAGE)
+    and (storage, mode) != (SQLITE, CompressionMode.STORAGE)
+]
+
+
+def _without(path: Path) -> None:
+    path.unlink()
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _torn(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:60])
+
+
+def _nonsense(path: Path) -> None:
+    path.write_text("{")
+
+
+@pytest.mark.parametrize(("storage", "mode"), STORED)
+@pytest.mark.parametrize("harm", [_without, _empty, _torn, _nonsense])
+def test_a_folder_whose_metadata_are_lost_plays(tmp_path, storage, mode, harm):
+    path = write(tmp_path / "bag", storage=storage, compression=mode)
+    harm(path / "metadata.yaml")
+    found, flaw = words(path)
+    assert found == WHOLE
+    if harm is not _without or storage is SQLITE:
+        assert flaw.count("metadata.yaml") == 1 and "\n" not in flaw
+    assert [topic.count for topic in open_bag(path).topics()] == [20, 20]
+
+
+def split(folder: Path, storage: StoragePlugin, mode=CompressionMode.NONE) -> Path:
+    """A recording of three files with three messages each."""
+    for index in range(3):
+        part = write(folder.with_name(f"bag_{index}"), 3, storage, mode)
+        folder.mkdir(exist_ok=True)
+        for file in part.iterdir():
+            if file.name != "metadata.yaml":
+                file.rename(folder / file.name)
+    names = sorted(path.name for path in folder.iterdir())
+    about = {"rosbag2_bagfile_information": {"version": 9, "relative_file_paths": names}}
+    (folder / "metadata.yaml").write_text(json.dumps(about))
+    return folder
+
+
+@pytest.mark.parametrize(("storage", "mode"), STORED)
+def test_a_recording_in_several_files_plays_them_in_order(tmp_path, storage, mode):
+    assert words(split(tmp_path / "bag", storage, mode)) == (WHOLE[:3] * 3, None)
+
+
+@pytest.mark.parametrize(("storage", "mode"), STORED)
+@pytest.mark.parametrize("harm", [_without, _empty, _nonsense])
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_file_that_is_lost_leaves_the_others(tmp_path, storage, mode, harm, number):
+    path = split(tmp_path / "bag", storage, mode)
+    (file,) = path.glob(f"bag_{number}.*")
+    harm(file)
+    found, flaw = words(path)
+    assert found == WHOLE[:3] * 2
+    assert file.name.removesuffix(".zstd") in flaw and "\n" not in flaw
+
+
+def test_a_file_that_metadata_do_not_name_is_played(tmp_path):
+    path = split(tmp_path / "bag", SQLITE)
+    about = {"rosbag2_bagfile_information": {"relative_file_paths": ["bag_0.db3"]}}
+    (path / "metadata.yaml").write_text(json.dumps(about))
+    assert words(path) == (WHOLE[:3] * 3, None)
+
+
+def test_names_of_files_may_begin_with_the_folder_as_they_once_did(tmp_path):
+    path = split(tmp_path / "bag", SQLITE)
+    about = {"rosbag2_bagfile_information": {"relative_file_paths": ["bag/bag_0.db3"]}}
+    (path / "metadata.yaml").write_text(json.dumps(about))
+    assert words(path) == (WHOLE[:3] * 3, None)
+
+
+def test_a_file_that_was_just_being_packed_is_played_once(tmp_path):
+    path = write(tmp_path / "bag", storage=SQLITE)
+    (path / "bag.db3.zstd").write_bytes(b"\x28\xb5\x2f\xfd torn")
+    (path / "metadata.yaml").unlink()
+    assert words(path)[0] == WHOLE
+
+
+def test_a_packed_file_that_is_cut_off_plays_what_it_holds(tmp_path):
+    path = write(tmp_path / "bag", 5000, storage=SQLITE, compression=CompressionMode.FILE)
+    file = next(path.glob("*.zstd"))
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    found, flaw = words(path)
+    assert 500 < len(found) < 5000 and "is damaged" in flaw
+
+
+@pytest.fixture(params=["WAL", "DELETE"])
+def killed(tmp_path, request) -> Path:
+    """A recording into SQLite whose writer was killed: much of it is in a journal only."""
+    path = write(tmp_path / "bag", 3, SQLITE)
+    (path / "metadata.yaml").unlink()
+    code = f"""
+import os, signal, sqlite3
+database = sqlite3.connect({str(path / "bag.db3")!r}, isolation_level=None)
+database.execute("PRAGMA journal_mode = {request.param}")
+database.execute("PRAGMA wal_autocheckpoint = 0")
+last = database.execute("SELECT max(timestamp) FROM messages").fetchone()[0]
+copy = "INSERT INTO messages(topic_id, timestamp, data) SELECT topic_id, ?, data FROM messages"
+for number in range(4):
+    database.execute(f"{{copy}} WHERE id <= 2", (last + 1 + number,))
+database.execute("PRAGMA cache_size = 1")
+database.execute("BEGIN")
+for number in range(400):
+    database.execute(f"{{copy}} WHERE id <= 20", (last + 99 + number,))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.call([sys.executable, "-c", code]) == -signal.SIGKILL
+    journals = [file for file in path.iterdir() if file.suffix in (".db3-wal", ".db3-journal")]
+    assert journals and all(file.stat().st_size for file in journals)
+    return path
+
+
+def test_what_only_a_journal_holds_is_played(killed):
+    before = {file: file.read_bytes() for file in killed.iterdir()}
+    for place in (killed, killed / "bag.db3"):
+        found, flaw = words(place)
+        assert found == WHOLE[:3] + WHOLE[:1] * 4, "what was being written had not been"
+        assert place.suffix or "metadata.yaml is missing" in flaw
+    assert {file: file.read_bytes() for file in killed.iterdir()} == before, "it is only read"
+
+
+def test_copies_for_journals_go_with_the_bag(killed, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    opened = open_bag(killed)
+    assert list(tmp_path.glob("bag-*"))
+    del opened
+    gc.collect()
+    assert not list(tmp_path.glob("bag-*"))
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_what_is_there_of_a_truncated_database_is_read(long, data):
+    whole = long.read_bytes()
+    path = long.with_name("cut.db3")
+    path.write_bytes(whole[: data.draw(st.integers(len(whole) // 2, len(whole) - 1))])
+    found, flaw = words(path)
+    assert flaw and found
+    assert len(found) == len(set(found)), "nothing comes twice"
+    assert len(set(found) - {text(i) for i in range(800)}) <= 1, "the one that was cut"
+    assert sum(topic.count for topic in open_bag(path).topics()) >= len(found)
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_damage_of_a_database_is_a_flaw_or_one_line(long, data):
+    broken = bytearray(long.read_bytes())
+    for _ in range(data.draw(st.integers(1, 8))):
+        broken[data.draw(st.integers(0, len(broken) - 1))] = data.draw(st.integers(0, 255))
+    path = long.with_name("broken.db3")
+    path.write_bytes(broken)
+    with suppress(InputError):
+        words(path)
+        open_bag(path).topics()
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory) -> Path:
+    return write(tmp_path_factory.mktemp("long") / "bag", 800, SQLITE) / "bag.db3"
+
+
+def test_a_database_without_definitions_is_read_by_those_of_ros(tmp_path):
+    path = write(tmp_path / "bag", storage=SQLITE)
+    with closing(sqlite3.connect(path / "bag.db3")) as database:
+        database.execute("DROP TABLE message_definitions")
+        database.execute("UPDATE schema SET schema_version = 3")
+        database.commit()
+    assert words(path) == (WHOLE, None)
+
+
 def bad(make: Callable[[Path], Path], *complaint: str) -> object:
     return pytest.param(make, complaint, id=complaint[0][:20])
 
@@ -267,7 +457,7 @@ def test_a_chunk_that_unpacks_to_more_than_it_says_is_left_out(tmp_path, monkeyp
     ("make", "complaint"),
     [
         bad(lambda folder: folder / "none", "none: does not exist, expected a bag"),
-        bad(lambda folder: folder, "is no bag, expected .mcap files or metadata.yaml inside"),
+        bad(lambda folder: folder, "is no bag, expected .mcap or .db3 files or metadata.yaml"),
         bad(_file("x.txt", b"hello"), "is no bag, expected a folder or a file .mcap .db3 .bag"),
         bad(_file("x.mcap", b""), "x.mcap: is empty, expected an MCAP file"),
         bad(_file("x.mcap", b"rubbish" * 99), "x.mcap: is no MCAP file (starts with '7275"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from threading import Event, RLock, Thread
 
 import pytest
 from builtin_interfaces.msg import Time
@@ -235,3 +236,26 @@ def test_bytes_that_are_no_message_end_nothing(scene) -> None:
     publisher.publish(b"\x00\x01\x00\x00\x06\x00\x00\x00\xff\xfe\xc3\x28x\x00\x00\x00")
     publisher.publish(String(data="after it"))
     assert spin_until(executor, lambda: "after it" in faulty.heard)
+
+
+def test_callbacks_of_two_threads_take_turns_where_there_is_a_lock() -> None:
+    with spinning(lambda: Node("shared")) as (_, (node,)):
+        door, inside, go_on = door_of(node), Event(), Event()
+        order: list[str] = []
+
+        def long() -> None:
+            inside.set()
+            go_on.wait(20.0)
+            order.append("long")
+
+        door.turn = RLock()
+        first = Thread(target=door.guarded(long, "long"))
+        second = Thread(target=door.guarded(lambda: order.append("short"), "short"))
+        first.start()
+        assert inside.wait(20.0)
+        second.start()
+        assert order == []
+        go_on.set()
+        for thread in (first, second):
+            thread.join(20.0)
+        assert order == ["long", "short"]

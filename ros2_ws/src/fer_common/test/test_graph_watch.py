@@ -129,8 +129,12 @@ def test_two_publishers_of_what_one_should_publish() -> None:
     with spinning(me, robot, lambda: Node("ghost")) as (executor, (node, *others)):
         for other in others:
             other.create_publisher(JointState, "joint_states", EVENTS)
-        single = InputWatch(node, listener(node), "joint states", "what?", single=True)
-        assert spin_until(executor, single.findings)
+        clock, subscription = FakeClock(), listener(node)
+        single = InputWatch(node, subscription, "joint states", "what?", single=True, clock=clock)
+        assert spin_until(executor, lambda: subscription.get_publisher_count() == 2)
+        assert single.findings() == []  # one of them may be a ghost
+        clock.now += GHOST_S + 0.1
+        assert single.findings()
         (finding,) = single.findings()
         assert finding.text in (
             "two nodes publish /joint_states: /robot and /ghost",
@@ -169,6 +173,17 @@ def test_a_silent_publisher_is_named(silent_s: float, level: Level) -> None:
             )
 
 
+def test_where_nobody_is_expected_only_a_silent_publisher_is_told() -> None:
+    with spinning(me, robot) as (executor, (node, other)):
+        subscription = listener(node)
+        watch = InputWatch(node, subscription, "joint states", None, silence=Limits(1.0, 10.0))
+        assert watch.findings(2.0) == []
+        other.create_publisher(JointState, "joint_states", EVENTS)
+        assert spin_until(executor, lambda: subscription.get_publisher_count() == 1)
+        (finding,) = watch.findings(2.0)
+        assert finding.text.endswith("though /robot publishes there")
+
+
 def test_a_subscriber_who_hears_nothing_is_named() -> None:
     with spinning(me, robot) as (executor, (node, other)):
         watch = OutputWatch(node, node.create_publisher(JointState, "joint_states", EVENTS))
@@ -205,9 +220,14 @@ def test_action_servers() -> None:
         servers = [ActionServer(other, PlayMotion, "play_motion", lambda goal: None)]
         assert spin_until(executor, lambda: not watch.findings())
         servers.append(ActionServer(other, PlayMotion, "play_motion", lambda goal: None))
-        assert soon(
-            executor, watch.findings, "2 nodes serve the action play_motion: stop all but one"
-        )
+        served = "/play_motion/_action/send_goal"
+        assert spin_until(executor, lambda: node.count_services(served) == 2)
+        assert watch.findings() == []
+        clock.now += GHOST_S - 0.1  # until then one may be of a node that was killed
+        assert watch.findings() == []
+        clock.now += 0.2
+        text = "2 nodes serve the action play_motion: stop all but one"
+        assert watch.findings() == [warn(text)]
         for server in servers:
             server.destroy()
 

@@ -16,8 +16,9 @@ from xml.etree import ElementTree
 import pytest
 import rclpy
 
-from fer_common.entry import STOP_SIGNALS
+from fer_common.entry import STOP_SIGNALS, prefer
 from fer_common.runner import (
+    ASKED_FOR,
     OPEN,
     PROFILE_VARIABLES,
     ClosingNode,
@@ -28,6 +29,8 @@ from fer_common.runner import (
     profile_variable,
     remove_shared_memory_of_the_dead,
     ros_distro,
+    set_up_dds,
+    why_open,
 )
 from fer_common.testing import spinning
 
@@ -226,6 +229,42 @@ def test_the_range_of_ros_opens_nothing(monkeypatch, environ, expected):
     assert dds_variables() == {profile_variable(): str(profile())} | expected
 
 
+@pytest.mark.parametrize("network", [False, True])
+def test_the_small_profiles_differ_from_the_others_in_their_room(network):
+    large, small = (ElementTree.parse(profile(network, i)).getroot() for i in (True, False))
+    rooms = {}
+    for root in (large, small):
+        sizes = [root.find(f".//{{*}}{name}") for name in ("segment_size", "maxMessageSize")]
+        rooms[root] = [int(size.text) for size in sizes]
+        for size in sizes:
+            size.text = ""
+    assert ElementTree.tostring(large) == ElementTree.tostring(small)
+    segment, message = rooms[small]
+    assert 3 * 1280 * 720 < message <= segment < rooms[large][0]
+
+
+@pytest.mark.parametrize("network", [False, True])
+def test_a_process_without_images_takes_less_room_and_is_no_more_open(monkeypatch, network):
+    for name in (*PROFILE_VARIABLES, RANGE, FORMER_RANGE):
+        monkeypatch.delenv(name, raising=False)
+    set_up_dds(network, images=False)
+    assert os.environ[profile_variable()] == str(profile(network, images=False))
+    assert (why_open() == ASKED_FOR) is network
+    assert dds_variables()[profile_variable()] == str(profile(network))
+    monkeypatch.setenv(profile_variable(), str(profile(True)))
+    set_up_dds(images=False)  # as the robot says that has started it
+    assert os.environ[profile_variable()] == str(profile(True, images=False))
+
+
+def test_a_profile_of_the_users_stays_without_images_too(monkeypatch, tmp_path):
+    own = tmp_path / "own.xml"
+    own.write_bytes(profile().read_bytes())
+    monkeypatch.setenv(profile_variable(), str(own))
+    monkeypatch.setenv(RANGE, "SYSTEM_DEFAULT")
+    set_up_dds(images=False)
+    assert os.environ[profile_variable()] == str(own)
+
+
 @pytest.mark.parametrize("reach", ["SUBNET", "LOCALHOST", "SYSTEM_DEFAULT"])
 def test_a_node_keeps_to_this_machine_whatever_ros_is_told(monkeypatch, reach):
     monkeypatch.setenv(RANGE, reach)
@@ -310,6 +349,26 @@ def test_without_any_place_for_logs_it_is_one_line_and_exit_code_2(tmp_path):
     code, out, err = finish(start(environ=environ))
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "set TMPDIR" in err
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"ROS_LOG_DIR": "{file}/log"}, "ROS_LOG_DIR is '{file}/log', where no log can be written"),
+        ({"ROS_LOG_DIR": None, "ROS_HOME": "{file}"}, "ROS_HOME is '{file}', where no log"),
+        ({"FASTRTPS_DEFAULT_PROFILES_FILE": "{file}"}, "FASTRTPS_DEFAULT_PROFILES_FILE is {file}"),
+        ({"FASTDDS_DEFAULT_PROFILES_FILE": "/no/x.xml"}, "FASTDDS_DEFAULT_PROFILES_FILE is /no/"),
+        ({"AMENT_PREFIX_PATH": "/no/such"}, "package 'fer_common' not found"),
+        ({"ROS_SECURITY_ENABLE": "true", "ROS_SECURITY_STRATEGY": "Enforce"}, "are its keys there"),
+    ],
+)
+def test_what_the_environment_says_wrong_is_one_line_and_exit_code_2(environ, told, tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    given = {name: value and value.format(file=file) for name, value in environ.items()}
+    code, out, err = finish(start(environ=given))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert told.format(file=file) in err
 
 
 LIFECYCLE = """
@@ -504,3 +563,18 @@ def work():
 
 program(work, (100, 10))
 """
+
+
+def test_a_thread_is_preferred_as_far_as_the_user_may(monkeypatch) -> None:
+    def denied(*_: object) -> None:
+        raise PermissionError
+
+    asked: list[tuple] = []
+    monkeypatch.setattr(os, "sched_setscheduler", lambda *given: asked.append(given[:2]))
+    assert prefer(7)
+    monkeypatch.setattr(os, "sched_setscheduler", denied)
+    monkeypatch.setattr(os, "setpriority", lambda *given: asked.append(given))
+    assert prefer(7)
+    assert asked == [(7, os.SCHED_RR), (os.PRIO_PROCESS, 7, -10)]
+    monkeypatch.setattr(os, "setpriority", denied)
+    assert not prefer(7)

@@ -19,7 +19,7 @@ from ec_rfernet.bundle import Bundle
 from ec_rfernet.cli import tell
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import check_place, write_text
-from ec_rfernet.runtimes import choice
+from ec_rfernet.runtimes import automatic, choice
 
 _FULL = TimingSettings()
 _QUICK = TimingSettings(rounds=3, turn_s=0.005)
@@ -101,6 +101,7 @@ def _compare(models: list[Bundle], options: argparse.Namespace, folder: Path) ->
     result = comparison.compare(
         candidates,
         pictures=pictures,
+        robot={model.name: automatic(model) for model in models},
         threads=sorted({1, *(options.threads or [cores()])}),
         batches=(1,) if options.quick else _BATCHES,
         settings=_QUICK if options.quick else _FULL,

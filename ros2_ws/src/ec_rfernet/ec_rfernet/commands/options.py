@@ -25,8 +25,11 @@ def add_picture_arguments(parser: argparse.ArgumentParser, *, required: bool) ->
         help="the data set: a file or folder, see docs/datasets.md",
     )  # fmt: skip
     parser.add_argument(
-        "--fold", type=int, metavar="N", help="fold of a cross-validated data set (ckplus)"
-    )
+        "--fold",
+        type=int,
+        metavar="N",
+        help="fold of a cross-validated data set (ckplus, jaffe, kdef)",
+    )  # fmt: skip
 
 
 def read_pictures(options: argparse.Namespace, bundle: Bundle, split: str) -> Split:
@@ -41,7 +44,10 @@ def read_pictures(options: argparse.Namespace, bundle: Bundle, split: str) -> Sp
             f"{bundle.folder} answers {', '.join(bundle.labels)}, but the classes of "
             f"{dataset.name} are {', '.join(dataset.labels)}; expected the same, in one order"
         )
-    return dataset.read(options.root, split, options.fold)
+    found = dataset.read(options.root, split, options.fold)
+    for note in found.notes:
+        print(f"ec-rfernet: {note}", file=sys.stderr)
+    return found
 
 
 def add_runtime_arguments(

@@ -93,7 +93,7 @@ def _write(path: Path, image: np.ndarray) -> None:
         written = False
     if not written:
         raise InputError(f"{path}: cannot write pictures of type '{path.suffix}', try .png or .jpg")
-    write_bytes(path, data.tobytes())
+    write_bytes(path, data.tobytes(), private=True)  # it shows people
 
 
 def _line(face: FaceExpression) -> str:

@@ -1,4 +1,4 @@
-"""The data sets of the paper. Reading one gives a `Split`.
+"""The data sets of the paper, and others that people have. Reading one gives a `Split`.
 
 A data set of another package, a `Dataset`, is registered with an entry point of the group
 ``ec_rfernet.datasets``, see `ec_rfernet.registry`.
@@ -20,6 +20,9 @@ DATASETS: Registry[Dataset] = Registry(
         "ckplus": "ec_rfernet.datasets.ckplus:DATASET",
         "affectnet7": "ec_rfernet.datasets.affectnet:AFFECTNET7",
         "affectnet8": "ec_rfernet.datasets.affectnet:AFFECTNET8",
+        "jaffe": "ec_rfernet.datasets.folder:JAFFE",
+        "kdef": "ec_rfernet.datasets.folder:KDEF",
+        "folder": "ec_rfernet.datasets.folder:FOLDER",
         "sfew": "ec_rfernet.datasets.sfew:DATASET",
     },
     fits=lambda found: isinstance(found, Dataset),

@@ -190,20 +190,14 @@ _SOURCE = (
     "to others"
 )
 
-AFFECTNET7 = Dataset(
-    name="affectnet7",
-    labels=LABELS,
-    splits=PARTS,
-    validation="validation",
-    provenance=_SOURCE.format("nine tenths of the training part, without contempt"),
-    reader=partial(read_affectnet, LABELS),
-)
-
-AFFECTNET8 = Dataset(
-    name="affectnet8",
-    labels=AFFECTNET8_LABELS,
-    splits=PARTS,
-    validation="validation",
-    provenance=_SOURCE.format("nine tenths of the training part"),
-    reader=partial(read_affectnet, AFFECTNET8_LABELS),
+AFFECTNET7, AFFECTNET8 = (
+    Dataset(
+        name=f"affectnet{len(labels)}",
+        labels=labels,
+        splits=PARTS,
+        validation="validation",
+        provenance=_SOURCE.format(f"nine tenths of the training part{but}"),
+        reader=partial(read_affectnet, labels),
+    )
+    for labels, but in ((LABELS, ", without contempt"), (AFFECTNET8_LABELS, ""))
 )

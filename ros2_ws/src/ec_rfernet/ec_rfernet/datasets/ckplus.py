@@ -10,15 +10,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ec_rfernet.datasets.dataset import PARTS, Dataset, Split
-from ec_rfernet.datasets.partition import partition
+from ec_rfernet.datasets.dataset import FOLDS, PARTS, Dataset, Split, rows_of
 from ec_rfernet.datasets.pictures import (
     SIDE,
     LabelledPicture,
     classes,
     files,
     in_class_folders,
+    is_sorted_by_class,
     load,
+    places,
     require,
 )
 from ec_rfernet.errors import InputError
@@ -54,11 +55,10 @@ FOLDERS = {
 }
 """The class folders of the form called CK+48."""
 
-FOLDS = 10
 FRAMES = 3
 """A sequence goes from neutral to the peak; so many frames at its end show the expression."""
 
-_EMOTIONS = ("Emotion", "Emotion_labels/Emotion", "Emotion_labels")
+_EMOTIONS = ("Emotion", "Emotion_labels")
 _FRAMES_FOLDER = "cohn-kanade-images"
 _SUBJECT = re.compile(r"(S\d+)_\d+_\d+")
 
@@ -70,7 +70,7 @@ def read_ckplus(
 
     Args:
         root: folder with ``cohn-kanade-images`` and ``Emotion``, whose faces are cut out
-            in the framing of FER2013; or with the class folders of CK+48.
+            in the framing of FER2013; or with the class folders of CK+48; or a folder above.
         split: ``test`` (one tenth of the people), ``validation`` (the tenth that the
             next fold tests) or ``train``.
         fold: 0..9.
@@ -87,31 +87,35 @@ def read_ckplus(
             f"{root}: pictures of {len(set(people))} people, expected at least {FOLDS} "
             f"for {FOLDS} folds"
         )
-    parts = partition(people, classes(pictures), FOLDS)
-    rows = np.flatnonzero(_belongs(parts, split, fold or 0))
+    rows = rows_of(people, classes(pictures), split, fold or 0)
     chosen = [pictures[row] for row in rows]
     images = _cut(chosen, detector) if frames else load(chosen)
     return Split(images, classes(chosen), rows)
 
 
-def _belongs(parts: np.ndarray, split: str, fold: int) -> np.ndarray:
-    test, validation = parts == fold, parts == (fold + 1) % FOLDS
-    return {"test": test, "validation": validation}.get(split, ~(test | validation))
-
-
 def _pictures(root: Path) -> tuple[list[LabelledPicture], bool]:
     """All pictures in the order of their names; true when they are whole frames."""
-    emotions = next((root / name for name in _EMOTIONS if (root / name).is_dir()), None)
-    if emotions is not None and (root / _FRAMES_FOLDER).is_dir():
-        return _in_sequences(root, emotions), True
-    for place in (root, root / "CK+48"):
-        if any((place / name).is_dir() for name in FOLDERS):
+    named = [place for place in places(root) if place.name in _EMOTIONS]
+    emotions = next(
+        (p for p in named if any(p.glob("S*/*/*_emotion.txt"))), next(iter(named), None)
+    )
+    frames = next((p for p in places(root) if p.name == _FRAMES_FOLDER), None)
+    if emotions is not None and frames is not None:
+        return _in_sequences(frames, emotions), True
+    for place in places(root):
+        if is_sorted_by_class(place, FOLDERS):
             found = in_class_folders(place, FOLDERS)
-            named = [_picture(path, label) for path, label in found]
-            return sorted(named, key=lambda picture: picture.path.name), False
+            pictures = [_picture(path, label) for path, label in found]
+            return sorted(pictures, key=lambda picture: picture.path.name), False
+    if (emotions is None) != (frames is None):
+        there, missing = (emotions, _FRAMES_FOLDER) if frames is None else (frames, "Emotion")
+        raise InputError(
+            f"{root}: only a part of CK+ is here: {there}, but no {missing}; unpack its other "
+            "archives here, too: extended-cohn-kanade-images, Emotion_labels"
+        )
     raise InputError(
-        f"{root}: no CK+ here; looked for {_FRAMES_FOLDER} with {_EMOTIONS[0]}, and for the "
-        f"folders {', '.join(FOLDERS)}, also inside CK+48"
+        f"{root}: no CK+ here; looked for {_FRAMES_FOLDER} with Emotion, as its archives unpack, "
+        f"and for the folders {', '.join(FOLDERS)} of CK+48, also some folders deeper"
     )
 
 
@@ -119,15 +123,16 @@ def _picture(path: Path, label: str) -> LabelledPicture:
     match = _SUBJECT.fullmatch(path.stem)
     if match is None:
         raise InputError(
-            f"{path}: the name does not tell the person; expected one like S010_004_00000017.png"
+            f"{path}: the name does not tell the person; expected one like S010_004_00000017.png, "
+            "or --dataset folder, which divides single pictures"
         )
     return LabelledPicture(path, CKPLUS_LABELS.index(label), match[1])
 
 
-def _in_sequences(root: Path, emotions: Path) -> list[LabelledPicture]:
+def _in_sequences(frames: Path, emotions: Path) -> list[LabelledPicture]:
     pictures: list[LabelledPicture] = []
     for path in sorted(emotions.glob("S*/*/*_emotion.txt")):
-        folder = root / _FRAMES_FOLDER / path.parent.relative_to(emotions)
+        folder = frames / path.parent.relative_to(emotions)
         label = _label(path)
         peak = _picture(folder / f"{path.stem.removesuffix('_emotion')}.png", label).path
         pictures += [_picture(frame, label) for frame in _last_frames(peak)]

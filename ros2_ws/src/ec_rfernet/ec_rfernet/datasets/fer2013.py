@@ -1,4 +1,4 @@
-"""FER2013 (Goodfellow et al., 2013) in its csv forms or as one npz archive, and FER+ votes."""
+"""FER2013 (Goodfellow et al., 2013): csv, npz archive or folders of pictures; and FER+ votes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ec_rfernet.datasets.dataset import Dataset, Split
+from ec_rfernet.datasets.dataset import Dataset, Split, partition
+from ec_rfernet.datasets.pictures import (
+    LabelledPicture,
+    classes,
+    in_class_folders,
+    is_sorted_by_class,
+    load,
+    part_folders,
+    places,
+)
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces.framing import FER2013
 from ec_rfernet.files import MOST_TABLE, check_file
@@ -63,8 +72,10 @@ def read_fer2013(root: Path, split: str, fold: int | None = None) -> Split:
 
     Args:
         root: ``fer2013.csv``, ``icml_face_data.csv``, an ``.npz`` with the arrays
-            ``images`` uint8 [N, 48, 48], ``labels`` and ``usage`` [N], or a folder
-            that holds one of them under its usual name.
+            ``images`` uint8 [N, 48, 48], ``labels`` and ``usage`` [N], a folder
+            that holds one of them under its usual name, or one with ``train/angry/*.jpg`` and
+            ``test/angry/*.jpg``, with ``private`` and ``public`` in place of ``test``, or
+            with the numbers of the classes; or a folder above.
         split: ``train``, ``public`` or ``private``.
         fold: none.
 
@@ -72,6 +83,8 @@ def read_fer2013(root: Path, split: str, fold: int | None = None) -> Split:
         InputError: the file is missing, damaged or not FER2013.
     """
     path = _locate(root)
+    if path.is_dir():
+        return _read_folders(path, split)
     images, labels, usage = _read_npz(path) if path.suffix == ".npz" else _read_csv(path)
     rows = np.flatnonzero(usage == SPLITS[split])
     if rows.size == 0:
@@ -82,12 +95,58 @@ def read_fer2013(root: Path, split: str, fold: int | None = None) -> Split:
 def _locate(root: Path) -> Path:
     if root.is_file():
         return root
-    for name in _FILES:
-        if (root / name).is_file():
-            return root / name
+    for place in places(root):
+        for name in _FILES:
+            if (place / name).is_file():
+                return place / name
+    for place in places(root):
+        train = part_folders(place).get("train")
+        if train is not None and is_sorted_by_class(train, _NUMBERED):
+            return place
     raise InputError(
-        f"{root}: no FER2013 here; expected a file, or a folder with {' or '.join(_FILES)}"
+        f"{root}: no FER2013 here; expected a file, or a folder with {' or '.join(_FILES)}, or "
+        "with train/angry/*.jpg and test/angry/*.jpg, also some folders deeper"
     )
+
+
+_NUMBERED = {str(number): label for number, label in enumerate(LABELS)}
+
+
+def _read_folders(place: Path, split: str) -> Split:
+    """Pictures in folders; the two halves of the test are told apart by their names, if at all."""
+    parts = part_folders(place)
+    note: tuple[str, ...] = ()
+    if split == "train" or split in parts:
+        found = in_class_folders(parts[split], _NUMBERED)
+    elif split == "public" and "validation" in parts:
+        found = in_class_folders(parts["validation"], _NUMBERED)
+    elif "test" not in parts:
+        raise InputError(
+            f"{place}: no folder 'test' here, expected it beside {parts['train'].name}"
+        )
+    else:
+        found = in_class_folders(parts["test"], _NUMBERED)
+        if split == "private" and "validation" in parts:
+            pass
+        elif any(path.name.startswith(USAGES) for path, _ in found):
+            usage = USAGES[SPLITS[split]]
+            found = [(path, label) for path, label in found if path.name.startswith(usage)]
+        else:
+            halves = partition([p.name for p, _ in found], _numbers(found), 2)
+            half = 0 if split == "public" else 1
+            found = [pair for pair, at in zip(found, halves, strict=True) if at == half]
+            note = (
+                f"{parts['test']}: the names do not tell PublicTest from PrivateTest; one half of "
+                "each class counts as one, the other as the other: no published figure compares",
+            )
+    if not found:
+        raise InputError(f"{place}: no image of split '{split}' ({USAGES[SPLITS[split]]})")
+    pictures = [LabelledPicture(path, LABELS.index(label), path.name) for path, label in found]
+    return Split(load(pictures), classes(pictures), np.full(len(pictures), -1), note)
+
+
+def _numbers(found: Sequence[tuple[Path, str]]) -> np.ndarray:
+    return np.array([LABELS.index(label) for _, label in found], np.int64)
 
 
 def _read_npz(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import cv2
 import numpy as np
 
-from ec_rfernet.datasets.dataset import Split
-from ec_rfernet.datasets.partition import partition
+from ec_rfernet.datasets.dataset import Split, partition
 from ec_rfernet.errors import InputError
+from ec_rfernet.labels import CONTEMPT
 from ec_rfernet.picture_file import SUFFIXES, read_picture
 
 SIDE = 48
@@ -125,30 +127,131 @@ def shrink(image: np.ndarray) -> np.ndarray:
     return cv2.resize(square, (SIDE, SIDE), interpolation=method)
 
 
-def in_class_folders(folder: Path, names: Mapping[str, str]) -> list[tuple[Path, str]]:
+# Folders whose names tell what is in them, as people write them.
+
+WORDS = {
+    **dict.fromkeys(("angry", "anger", "mad"), "angry"),
+    **dict.fromkeys(("disgusted", "disgust"), "disgusted"),
+    **dict.fromkeys(("scared", "fear", "fearful", "afraid", "anxious"), "scared"),
+    **dict.fromkeys(("happy", "happiness", "joy", "joyful"), "happy"),
+    **dict.fromkeys(("sad", "sadness", "sorrow"), "sad"),
+    **dict.fromkeys(("surprised", "surprise"), "surprised"),
+    **dict.fromkeys(("neutral", "neutrality"), "neutral"),
+    **dict.fromkeys(("contempt", "contemptuous"), CONTEMPT),
+}
+"""The label that an English word means."""
+
+PART_WORDS = {
+    **dict.fromkeys(("publictest", "public"), "public"),
+    **dict.fromkeys(("privatetest", "private"), "private"),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""The part of a set that a word means; of several words in a name that which stands first here."""
+
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_DEEP = 2  # folders that archives put around a set
+
+
+def places(root: Path) -> Iterator[Path]:
+    """A folder and those in it, for archives are unpacked into folders of their own."""
+    level = [root]
+    for _ in range(_DEEP + 1):
+        yield from level
+        level = [below for folder in level for below in folders(folder)]
+
+
+def folders(folder: Path) -> list[Path]:
+    """The folders in a folder, sorted; none where there is no folder."""
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        return sorted(
+            folder / entry.name
+            for entry in entries
+            if entry.is_dir() and not entry.name.startswith((".", "__MACOSX"))
+        )
+
+
+def label_of(name: str, names: Mapping[str, str] = MappingProxyType({})) -> str | None:
+    """The label that the name of a folder tells: ``Anger``, ``0_angry``; None where it does not.
+
+    Args:
+        name: of the folder.
+        names: labels of the names that a set has of its own, such as its numbers.
+    """
+    if name in names:
+        return names[name]
+    words = [word.lower() for word in _WORD.findall(name)]
+    meant = {WORDS[word] for word in words if word in WORDS}
+    if not meant and len(words) == 1:
+        meant = {names[word] for word in words if word in names}
+    return meant.pop() if len(meant) == 1 else None
+
+
+def class_folders(folder: Path, names: Mapping[str, str] = MappingProxyType({})) -> dict[Path, str]:
+    """The folders in a folder of which the name tells a label, see `label_of`."""
+    told = ((below, label_of(below.name, names)) for below in folders(folder))
+    return {below: label for below, label in told if label is not None}
+
+
+def is_sorted_by_class(folder: Path, names: Mapping[str, str] = MappingProxyType({})) -> bool:
+    """Whether a folder has folders of at least two classes."""
+    return len(set(class_folders(folder, names).values())) > 1
+
+
+def part_folders(folder: Path) -> dict[str, Path]:
+    """The folders in a folder that are parts of a set, by the names in `PART_WORDS`."""
+    found: dict[str, Path] = {}
+    for below in folders(folder):
+        words = [*(word.lower() for word in _WORD.findall(below.name)), below.name.lower()]
+        part = next((part for word, part in PART_WORDS.items() if word in words), None)
+        if part is not None:
+            found.setdefault(part, below)
+    return found
+
+
+def in_class_folders(
+    folder: Path, names: Mapping[str, str], all_of_them: bool = True
+) -> list[tuple[Path, str]]:
     """The pictures of a folder that has one folder for each class.
 
     Args:
         folder: with the class folders.
-        names: label of each class folder.
+        names: label of each class folder; other names of the same label are known, too, see
+            `label_of`.
+        all_of_them: whether no class may be missing.
 
     Returns:
-        (path, label), in the order of the paths.
+        (path, label), in the order of the paths; those of other labels are left out.
 
     Raises:
         InputError: a class folder is missing or empty.
     """
-    found = []
-    for name, label in names.items():
-        if not (folder / name).is_dir():
+    there = class_folders(folder, names)
+    for name, label in names.items() if all_of_them else ():
+        if label not in there.values():
             raise InputError(
                 f"{folder}: no folder '{name}' here; expected the folders {', '.join(names)}"
             )
-        paths = files(folder / name)
-        if not paths:
-            raise InputError(f"{folder / name}: no pictures here")
+    found = []
+    for below, label in there.items():
+        if label not in names.values():
+            continue
+        paths = files(below) or [path for deeper in folders(below) for path in files(deeper)]
+        if not paths and all_of_them:
+            raise InputError(f"{below}: no pictures here")
         found += [(path, label) for path in paths]
     return sorted(found)
+
+
+def unused(folder: Path, labels: Collection[str], names: Mapping[str, str]) -> tuple[str, ...]:
+    """Which folders beside those of the classes are left out, one sentence; none, no sentence."""
+    left = [path.name for path in folders(folder) if label_of(path.name, names) not in labels]
+    if not left:
+        return ()
+    return (f"{folder}: left out what is no expression of this set: {', '.join(left)}",)
 
 
 def files(folder: Path) -> list[Path]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from ec_rfernet.datasets.dataset import PARTS, Dataset, Split
-from ec_rfernet.datasets.pictures import LabelledPicture, in_class_folders, read_with_hold_out
+from ec_rfernet.datasets.pictures import (
+    LabelledPicture,
+    files,
+    in_class_folders,
+    is_sorted_by_class,
+    part_folders,
+    places,
+    read_with_hold_out,
+)
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import MOST_TABLE, read_text
 from ec_rfernet.labels import LABELS
@@ -22,7 +30,8 @@ NUMBERS = {
 """RAF-DB's own numbering (``list_patition_label.txt`` and the folder names)."""
 
 LIST = Path("EmoLabel/list_patition_label.txt")  # spelt so by its authors
-PLACES = (".", "basic", "DATASET")
+ALIGNED = ("Image/aligned", "Image/aligned/aligned", "aligned")
+"""Where the pictures lie after unpacking."""
 
 
 def read_rafdb(root: Path, split: str, fold: int | None = None) -> Split:
@@ -30,7 +39,7 @@ def read_rafdb(root: Path, split: str, fold: int | None = None) -> Split:
 
     Args:
         root: folder with ``EmoLabel`` and ``Image/aligned``, or with ``train/1..7`` and
-            ``test/1..7``; or the folder above it.
+            ``test/1..7`` (or the names of the expressions); or a folder above it.
         split: ``train`` or ``validation`` (nine tenths and one tenth of the official
             training part), or ``test``.
         fold: none.
@@ -42,29 +51,31 @@ def read_rafdb(root: Path, split: str, fold: int | None = None) -> Split:
 
 
 def _pictures(root: Path, part: str) -> list[LabelledPicture]:
-    for place in (root / name for name in PLACES):
+    for place in places(root):
         if (place / LIST).is_file():
             return _listed(place, part)
-        if (place / part).is_dir():
-            folders = {str(number): label for number, label in NUMBERS.items()}
-            found = in_class_folders(place / part, folders)
+    folders = {str(number): label for number, label in NUMBERS.items()}
+    for place in places(root):
+        if part in (parts := part_folders(place)) and is_sorted_by_class(parts[part], folders):
+            found = in_class_folders(parts[part], folders)
             return [LabelledPicture(path, LABELS.index(label), path.name) for path, label in found]
     raise InputError(
         f"{root}: no RAF-DB here; looked for {LIST} (with Image/aligned), and for the folders "
-        f"{part}/1 to {part}/7, also inside {' and '.join(PLACES[1:])}"
+        f"{part}/1 to {part}/7, also some folders deeper; are all archives unpacked?"
     )
 
 
 def _listed(place: Path, part: str) -> list[LabelledPicture]:
     path = place / LIST
     lines = read_text(path, MOST_TABLE).splitlines()
+    pictures = next((place / name for name in ALIGNED if files(place / name)), place / ALIGNED[0])
     found = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         name, label = _parse(line, f"{path}, line {number}")
         if name.startswith(part):
-            image = place / "Image" / "aligned" / f"{Path(name).stem}_aligned.jpg"
+            image = pictures / f"{Path(name).stem}_aligned.jpg"
             found.append(LabelledPicture(image, label, image.name))
     if not found:
         raise InputError(f"{path}: no picture whose name starts with '{part}'")

@@ -8,7 +8,12 @@ from pathlib import Path
 import cv2
 
 from ec_rfernet.datasets.dataset import PARTS, Dataset, Split
-from ec_rfernet.datasets.pictures import LabelledPicture, in_class_folders, read_with_hold_out
+from ec_rfernet.datasets.pictures import (
+    LabelledPicture,
+    in_class_folders,
+    is_sorted_by_class,
+    read_with_hold_out,
+)
 from ec_rfernet.errors import InputError
 from ec_rfernet.labels import LABELS
 from ec_rfernet.picture_file import read_picture
@@ -59,7 +64,7 @@ def read_sfew(root: Path, split: str, fold: int | None = None) -> Split:
 
 def _pictures(root: Path, part: str) -> list[LabelledPicture]:
     for place in (root / name for name in PLACES[part]):
-        if any((place / name).is_dir() for name in FOLDERS):
+        if is_sorted_by_class(place, FOLDERS):
             found = in_class_folders(place, FOLDERS)
             _refuse_frames(found[0][0])
             return [

@@ -39,7 +39,7 @@ RUNTIMES: Registry[type[Classifier]] = Registry(
         NATIVE: "ec_rfernet.runtimes.native.runtime:NativeClassifier",
     },
 )
-"""What can compute a network; others' by the name of their package. The robot has the first."""
+"""What can compute a network; others' by the name of their package."""
 
 AUTO = "auto"
 """As runtime or precision: the user's choice, see `open_classifier`."""
@@ -93,6 +93,16 @@ def open_classifier(
     classifier = kind(bundle, threads, precision)
     classifier.warning = warning
     return classifier
+
+
+def automatic(bundle: Bundle) -> tuple[str, str]:
+    """The (runtime, precision) that `open_classifier` takes where nothing is asked for.
+
+    Raises:
+        InputError: the file of the choices is damaged.
+    """
+    runtime, precision, _ = _resolve(bundle, AUTO, AUTO)
+    return runtime, precision
 
 
 def installed(runtime: str) -> bool:
@@ -170,6 +180,10 @@ def _default(bundle: Bundle, runtime: str, precision: str) -> tuple[str, str]:
         for each in precisions:
             if _class(name).offers(bundle, each):
                 return name, each
+    if runtime == AUTO and installed(NATIVE) and not installed(_ALWAYS):
+        native, last = _class(NATIVE), precisions[-1]
+        if last in native.files and (lacks := native.missing(bundle, last)):
+            raise InputError(f"{lacks}; or pip install {_ALWAYS}")
     return (_ALWAYS if runtime == AUTO else runtime), precisions[-1]  # says what is missing
 
 

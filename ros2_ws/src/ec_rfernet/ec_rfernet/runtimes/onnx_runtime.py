@@ -1,4 +1,4 @@
-"""ONNX Runtime: what runs where nothing else was chosen."""
+"""ONNX Runtime: any network, on any processor; runs by default where our kernels do not suit."""
 
 from __future__ import annotations
 

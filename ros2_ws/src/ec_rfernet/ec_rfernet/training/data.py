@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,9 @@ from torch import Tensor
 from ec_rfernet import bundle, datasets
 from ec_rfernet.bundle import Bundle
 from ec_rfernet.datasets import Split
+from ec_rfernet.datasets.dataset import partition
 from ec_rfernet.datasets.fer2013 import read_ferplus
 from ec_rfernet.datasets.framing_survey import framing_of
-from ec_rfernet.datasets.partition import partition
 from ec_rfernet.errors import InputError
 from ec_rfernet.evaluation import scores
 from ec_rfernet.faces.framing import Framing
@@ -129,6 +130,8 @@ def soft_targets(split: Split, labels: tuple[str, ...], config: TrainConfig) -> 
 def _votes(split: Split, path: Path, dataset: str) -> np.ndarray:
     if dataset != "fer2013":
         raise InputError(f"soft_labels: FER+ has votes for fer2013, not for {dataset}")
+    if split.rows.min() < 0:
+        raise InputError("soft_labels: pictures in folders do not tell their rows in fer2013.csv")
     votes = read_ferplus(path)
     if split.rows.max() >= len(votes):
         raise InputError(f"{path}: {len(votes)} rows, but the data set has row {split.rows.max()}")
@@ -224,6 +227,8 @@ def load(config: TrainConfig) -> TrainingData:
     dataset = datasets.get(config.dataset)
     validation = dataset.read(config.root, dataset.validation, config.fold)
     train = dataset.read(config.root, "train", config.fold)
+    for note in dict.fromkeys((*train.notes, *validation.notes)):
+        print(f"ec-rfernet: {note}", file=sys.stderr)
     train = without_twins(without_blank(train), validation)
     if len(train) == 0:
         raise InputError(f"{config.root}: every training image is blank or a validation image too")

@@ -348,7 +348,8 @@ def _prepare(config: TrainConfig) -> None:
         torch.set_num_threads(config.threads)
     if config.deterministic:  # cuBLAS reads it when it starts; PyTorch insists on it
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(config.deterministic)
+    if torch.are_deterministic_algorithms_enabled() != config.deterministic:
+        torch.use_deterministic_algorithms(config.deterministic)  # imports all of its compiler
     torch.backends.cudnn.benchmark = not config.deterministic
 
 

@@ -79,6 +79,16 @@ def test_the_block_that_people_send(result):
     assert result.as_dict()["speeds"][1]["p99_ms"] == pytest.approx(4.8)
 
 
+def test_the_block_begins_with_what_the_robot_runs(result):
+    def names(*robot):
+        found = dataclasses.replace(result, robot={"own": robot} if robot else {})
+        return [speed.name for speed in found.speeds()]
+
+    usual = f"{USUAL_OWN.title} (the robot's)"
+    assert names("onnxruntime", "fp32") == [usual, INT8_OWN.title]
+    assert names("onnxruntime", "int8") == [f"{INT8_OWN.title} (the robot's)"]
+
+
 def test_tables(result):
     text = comparison.render(result)
     lines = text.splitlines()

@@ -186,3 +186,54 @@ def test_a_foreign_layout(tmp_path, write_picture):
     shutil.rmtree(tmp_path / "contempt")
     with pytest.raises(InputError, match="no folder 'contempt' here"):
         datasets.read("ckplus", tmp_path, "test", 0)
+
+
+ARCHIVES = {
+    "as they say": ("cohn-kanade-images", "Emotion"),
+    "each in a folder of its own": (
+        "extended-cohn-kanade-images/cohn-kanade-images", "Emotion_labels/Emotion",
+    ),
+    "without a folder": ("cohn-kanade-images", "Emotion_labels"),
+    "one folder deeper": ("CK+/cohn-kanade-images", "CK+/Emotion"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", ARCHIVES)
+def test_archives_that_were_unpacked(official, tmp_path_factory, layout):
+    root = tmp_path_factory.mktemp("unpacked")
+    for name, place in zip(("cohn-kanade-images", "Emotion"), ARCHIVES[layout], strict=True):
+        (root / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(official / name, root / place)
+    for other in ("FACS_labels/FACS", "Landmarks", "__MACOSX/Emotion/S000"):
+        (root / other / "S000/001").mkdir(parents=True)
+    (root / ".DS_Store").write_text("a Mac was here")
+    assert len(read_ckplus(root, "test", 0, Patchy(0, 1, 2))) == 3
+
+
+FRAMES, EMOTION = "cohn-kanade-images", "Emotion"
+
+
+@pytest.mark.parametrize(("left", "lacks"), [(FRAMES, EMOTION), (EMOTION, FRAMES)])
+def test_archives_of_which_one_is_missing(official, left, lacks):
+    shutil.rmtree(official / lacks)
+    with pytest.raises(InputError, match=rf"only a part of CK\+ is here: .*{left}, but no {lacks}"):
+        read_ckplus(official, "test", 0)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [word.upper() for word in WORDS],
+        ["Angry", "Contempt", "Disgusted", "Fearful", "Happiness", "Sad", "Surprised"],
+        [f"{number}-{word}" for number, word in enumerate(WORDS)],
+    ],
+)
+def test_other_names_of_the_folders(tmp_path, write_picture, words):
+    for index, word in enumerate(words):
+        for person in FOLDS:
+            name = f"S{index}{person}_001_00000001.png"
+            write_picture(tmp_path / "archive/CK+48" / word / name, 20 * index)
+    split = datasets.read("ckplus", tmp_path, "train", 0)
+    labels = datasets.get("ckplus").labels
+    for image, label in zip(split.images, split.labels, strict=True):
+        assert ORDER[round(image.mean() / 20)] == labels[label]

@@ -6,6 +6,7 @@ import pytest
 from ec_rfernet import datasets
 from ec_rfernet.datasets.fer2013 import COLUMNS, read_ferplus
 from ec_rfernet.errors import InputError
+from ec_rfernet.labels import LABELS
 
 HEAD = ",".join(COLUMNS) + "\n"
 PIXELS = " ".join(["7"] * 2304)
@@ -78,8 +79,8 @@ def test_bad_files(tmp_path, fer2013):
         datasets.read("fer2013", fer2013, "test")
     with pytest.raises(InputError, match="fer2013 has no folds, but fold 3 was asked for"):
         datasets.read("fer2013", fer2013, "train", 3)
-    with pytest.raises(InputError, match="data set is 'jaffe', expected .* fer2013, rafdb"):
-        datasets.read("jaffe", fer2013, "train")
+    with pytest.raises(InputError, match="data set is 'ferg', expected .* fer2013, rafdb"):
+        datasets.read("ferg", fer2013, "train")
 
 
 @pytest.mark.parametrize(
@@ -173,3 +174,75 @@ def test_bad_archives_of_votes(tmp_path, votes):
     (tmp_path / "votes.npz").write_bytes((tmp_path / "votes.npz").read_bytes()[:-9])
     with pytest.raises(InputError, match="not a readable npz archive"):
         read_ferplus(tmp_path / "votes.npz")
+
+
+# Folders of pictures, as they are passed around.
+
+WORDS = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+
+
+def folders(root, write_picture, parts, words=WORDS, count=4):
+    """Pictures of grey level 30 times the class; parts: how a picture's name begins, by folder."""
+    for part, names in parts.items():
+        for label, word in enumerate(words):
+            for index in range(count):
+                name = f"{names[index % len(names)]}_{label}{index:07d}.jpg"
+                write_picture(root / part / word / name, 30 * label, (48, 48))
+    return root
+
+
+def labels_fit(split):
+    return all(round(i.mean() / 30) == n for i, n in zip(split.images, split.labels, strict=True))
+
+
+@pytest.mark.parametrize("words", [WORDS, [w.title() for w in WORDS], list("0123456")])
+@pytest.mark.parametrize("above", [".", "archive", "archive/fer2013"])
+def test_train_and_test_in_folders(tmp_path, write_picture, words, above):
+    parts = {"train": ["Training"], "test": ["PublicTest", "PrivateTest"]}
+    folders(tmp_path / above, write_picture, parts, words)
+    sizes = {}
+    for split in ("train", "public", "private"):
+        found = datasets.read("fer2013", tmp_path, split)
+        assert labels_fit(found) and found.notes == ()
+        sizes[split] = len(found)
+    assert sizes == {"train": 28, "public": 14, "private": 14}
+
+
+@pytest.mark.parametrize(
+    ("public", "private"),
+    [("PublicTest", "PrivateTest"), ("public", "private"), ("FER2013Valid", "FER2013Test"),
+     ("validation", "test")],
+)  # fmt: skip
+def test_three_folders(tmp_path, write_picture, public, private):
+    train = "FER2013Train" if "FER" in public else "Training"
+    folders(tmp_path, write_picture, {train: ["a"], public: ["b"]})
+    folders(tmp_path, write_picture, {private: ["c"]}, count=2)
+    sizes = [len(datasets.read("fer2013", tmp_path, s)) for s in ("train", "public", "private")]
+    assert sizes == [28, 28, 14]
+
+
+def test_a_test_whose_halves_cannot_be_told_apart_is_halved_and_told(tmp_path, write_picture):
+    folders(tmp_path, write_picture, {"train": ["a"], "test": ["im"]})
+    public, private = (datasets.read("fer2013", tmp_path, s) for s in ("public", "private"))
+    assert len(public) == len(private) == 14
+    assert np.bincount(public.labels).tolist() == [2] * 7
+    assert "do not tell PublicTest from PrivateTest" in public.notes[0]
+
+
+def test_folders_tell_what_is_missing(tmp_path, write_picture):
+    with pytest.raises(InputError, match=r"expected .*fer2013.csv .*train/angry/\*.jpg and test/"):
+        datasets.read("fer2013", tmp_path, "train")
+    folders(tmp_path, write_picture, {"train": ["a"]})
+    with pytest.raises(InputError, match="no folder 'test' here, expected it beside train"):
+        datasets.read("fer2013", tmp_path, "private")
+
+
+def test_votes_do_not_belong_to_pictures_in_folders(tmp_path, write_picture):
+    from ec_rfernet.training.config import configure
+    from ec_rfernet.training.data import soft_targets
+
+    folders(tmp_path, write_picture, {"train": ["a"], "test": ["PublicTest"]})
+    given = {"root": tmp_path, "out": tmp_path / "out", "soft_labels": tmp_path / "fer2013new.csv"}
+    split = datasets.read("fer2013", tmp_path, "train")
+    with pytest.raises(InputError, match="soft_labels: pictures in folders do not tell"):
+        soft_targets(split, LABELS, configure("fer2013", given))

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ec_rfernet.datasets.partition import partition
+from ec_rfernet.datasets.dataset import partition
 
 PARTS = 10
 

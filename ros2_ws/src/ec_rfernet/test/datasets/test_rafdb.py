@@ -160,3 +160,26 @@ def test_splits_and_folds_are_checked(official):
         datasets.read("rafdb", official, "public")
     with pytest.raises(InputError, match="rafdb has no folds, but fold 0"):
         datasets.read("rafdb", official, "test", 0)
+
+
+@pytest.mark.parametrize("place", ["Image/aligned/aligned", "aligned"])
+@pytest.mark.parametrize("above", [".", "basic", "RAF-DB/basic"])
+def test_archives_that_were_unpacked(official, tmp_path_factory, place, above):
+    root = tmp_path_factory.mktemp("unpacked")
+    for old, new in (("EmoLabel", "EmoLabel"), ("Image/aligned", place)):
+        (root / above / new).parent.mkdir(parents=True, exist_ok=True)
+        (official / old).rename(root / above / new)
+    assert len(datasets.read("rafdb", root, "test")) == 14
+
+
+def test_folders_named_after_the_expressions(tmp_path, write_picture):
+    words = ["Surprise", "Fear", "Disgust", "Happiness", "Sadness", "Anger", "Neutral"]
+    for part in ("train", "test"):
+        for number, word in enumerate(words, start=1):
+            for index in range(10):
+                path = tmp_path / "raf" / part / word / f"{number}{index}.jpg"
+                write_picture(path, level(number))
+    split = datasets.read("rafdb", tmp_path, "test")
+    assert len(split) == 70
+    for image, label in zip(split.images, split.labels, strict=True):
+        assert abs(int(image.mean()) - level(ORDER.index(LABELS[label]) + 1)) <= 2

@@ -66,7 +66,7 @@ def test_the_command(files, tmp_path, capsys, monkeypatch):
         ({"fold": None}, "not the evaluation of a fold .fold is None"),
         ({"split": "train"}, "split is train, but test in "),
         ({"confusion": [[1]]}, r"confusion is \[1, 1\], expected counts \[7, 7\]"),
-        ({"dataset": "jaffe"}, "data set is 'jaffe', expected one of: fer2013"),
+        ({"dataset": "none"}, "data set is 'none', expected one of: fer2013"),
         ({"accuracy": "good"}, "accuracy is good"),
     ],
 )

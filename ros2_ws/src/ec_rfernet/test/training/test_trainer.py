@@ -1,6 +1,7 @@
 import copy
 import dataclasses
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -303,13 +304,17 @@ def test_batch_norm_counts_the_images_of_a_sharpness_aware_step_once():
 def test_two_processes_train_one_network(fer2013, tmp_path):
     """Started as users start it; the second process must not write or print."""
     out = tmp_path / "run"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    # Not with --standalone, which waits for a host name that resolves.
     command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
-        "-m", "ec_rfernet.cli", "train", "--root", str(fer2013), "--out", str(out),
+        sys.executable, "-m", "torch.distributed.run", f"--master-port={port}",
+        "--nproc-per-node=2", "-m", "ec_rfernet.cli", "train", "--root", str(fer2013),
+        "--out", str(out),
         "--model", "emotionnet_nano_b", "--epochs", "1", "--batch-size", "16", "--threads", "1",
         "--device", "cpu",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("images to learn from") == 1
     assert done.stdout.count("accuracy") == 1

@@ -8,6 +8,7 @@ probes, which are programs of their own, needs Python's standard library only.
 import sys
 from pathlib import Path
 
-_COMMON = Path(__file__).resolve().parents[3] / "fer_common"
-if _COMMON.is_dir():  # in the project's sources, which need not be built or sourced
-    sys.path.insert(0, str(_COMMON))
+_SOURCES = Path(__file__).resolve().parents[3]
+for _package in ("ec_rfernet", "fer_common"):
+    if (_SOURCES / _package).is_dir():  # the project's sources, which need not be built or sourced
+        sys.path.insert(0, str(_SOURCES / _package))

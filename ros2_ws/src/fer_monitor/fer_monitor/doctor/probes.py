@@ -129,8 +129,10 @@ def ros() -> dict[str, Any]:
 
         with contextlib.suppress(PackageNotFoundError):  # not built yet
             told = (reason := why_open()) and f"{OPEN}: {reason}"
-    found = versions("rclpy", "ros-rclpy")["versions"].values()
-    version = next(filter(None, found), "of unknown version")
+    own, wheel = versions("rclpy", "ros-rclpy")["versions"].values()
+    version = own or wheel or "of unknown version"
+    if wheel and wheel != version:  # a wheel of PyPI may hold an earlier rclpy
+        version = f"{version} in ros-rclpy {wheel}"
     return {"rclpy": version, "rmw": get_rmw_implementation_identifier(), "open": told}
 
 

@@ -17,6 +17,7 @@ from functools import partial
 from types import FrameType
 from typing import NoReturn
 
+from ec_rfernet.errors import writable
 from fer_common.reason import Level
 from fer_monitor.doctor import devices, machine, ros, software
 from fer_monitor.doctor.check import Check, Diagnosis, examine_all
@@ -48,7 +49,7 @@ _COLOURS = {Level.OK: "32", Level.WARN: "33", Level.ERROR: "31"}
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(2, f"{self.prog}: {writable(message)}; see {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         host = this_host(children.run)
         if options.before_setup:
             for finding in software.before_setup(host, options.before_setup):
-                print("; ".join(filter(None, (finding.text, finding.remedy))))
+                print(writable("; ".join(filter(None, (finding.text, finding.remedy)))))
                 return 1  # set-up tells the first thing that is missing, in one line
             return 0
         findings = examine_all([check for check in CHECKS if check.name in options.only], host)
@@ -137,10 +138,11 @@ def table(findings: Sequence[Diagnosis], seconds: float, width: int, coloured: b
     for finding in findings:
         word = f"{_WORDS[finding.level]:<4}"
         colour = f"\033[{_COLOURS[finding.level]}m{word}\033[0m" if coloured else word
-        text = wrapper.fill(f"{finding.subject!s:<{name}}  {finding.text}")
+        text = wrapper.fill(writable(f"{finding.subject!s:<{name}}  {finding.text}"))
         lines.append(f"{colour}  {text[6:]}")
         if finding.remedy:
-            lines.append(f"{indent}mend: {finding.remedy}")  # in one line, to be copied
+            mend = writable(finding.remedy)
+            lines.append(f"{indent}mend: {mend}")  # in one line, to be copied
     counts = Counter(_WORDS[finding.level] for finding in findings)
     if counts["FAIL"]:
         verdict = "something will not work until it is mended"

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from fer_common.environment import wrong_variable
 from fer_common.reason import Level
 from fer_monitor.doctor.check import Diagnosis, about, fail, ok, warn
 from fer_monitor.doctor.host import DISTROS, Host, MissingError, ProbeError, TimeUpError
 from fer_monitor.doctor.software import absent_ros
 
-_HIGHEST_DOMAIN = 232
 _SAFE_DOMAINS = (range(0, 102), range(215, 233))
 """Of Linux: the others lie in the range of ports that it gives to any program."""
 _RANGES = ("SUBNET", "LOCALHOST", "OFF", "SYSTEM_DEFAULT")
@@ -63,9 +62,10 @@ def _network(environ: Mapping[str, str]) -> Diagnosis:
     """What the variables of a shell do to the network of ROS, as far as they alone can tell."""
     domain = environ.get("ROS_DOMAIN_ID") or "0"
     reach = environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE") or "SUBNET"
-    if not re.fullmatch(r"\d+", domain) or int(domain) > _HIGHEST_DOMAIN:
-        text = f"ROS_DOMAIN_ID is '{domain}', expected 0..{_HIGHEST_DOMAIN}"
-        return fail(text, "export ROS_DOMAIN_ID=0")
+    without = {name: environ[name] for name in environ if name != "AMENT_PREFIX_PATH"}
+    if (wrong := wrong_variable(without)) is not None:  # whether ROS starts tells the middleware
+        name, text = wrong
+        return fail(text, f"export {name}=0")
     if reach not in _RANGES:
         text = f"ROS_AUTOMATIC_DISCOVERY_RANGE is '{reach}', expected one of {', '.join(_RANGES)}"
         return fail(text, "unset ROS_AUTOMATIC_DISCOVERY_RANGE")

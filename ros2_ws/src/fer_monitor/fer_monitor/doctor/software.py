@@ -158,7 +158,7 @@ def tools_of_tests(host: Host) -> Iterator[Diagnosis]:
 
 # Packages.
 
-MODULES = ("numpy", "cv2", "onnxruntime", "yaml", "PIL")
+MODULES = ("numpy", "cv2", "yaml", "PIL")
 """What the robot imports of them."""
 
 _DEBIAN = {"libGL.so.1": "libgl1", "libEGL.so.1": "libegl1", "libgthread": "libglib2.0-0"}

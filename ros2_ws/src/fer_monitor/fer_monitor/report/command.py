@@ -52,9 +52,9 @@ def _report(path: Path, out: Path | None, table: Path | None) -> None:
             raise InputError(f"{target}: is the recording itself, expected another file")
         check_place(target)
     session = reader.session(keep_images=table is not None)
-    write_text(out, page(session))
+    write_text(out, page(session), private=True)
     if table is not None:
-        write_text(table, csv_text(session.labels, reader.images, reader.attended))
+        write_text(table, csv_text(session.labels, reader.images, reader.attended), private=True)
     if session.flaw:
         print(f"{NAME}: {path}: incomplete: {session.flaw}", file=sys.stderr)
     print(f"{out}: {session.duration:.0f} s, {len(session.images)} images")

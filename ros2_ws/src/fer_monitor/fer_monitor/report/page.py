@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ec_rfernet.errors import writable
 from fer_monitor.report import charts
 from fer_monitor.report.analysis import Analysis, analysed, seconds_by_state, seconds_shown
 from fer_monitor.report.charts import clock
@@ -58,6 +59,8 @@ def page(session: Session) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        # Letters that turn the direction of writing would turn that of what follows.
+        finalize=lambda value: value if hasattr(value, "__html__") else writable(str(value)),
     )
     analysis = analysed(session)
     began = datetime.fromtimestamp(session.began).astimezone()

@@ -17,6 +17,7 @@ from sensor_msgs.msg import CameraInfo, RegionOfInterest
 from std_msgs.msg import Header
 
 from ec_rfernet.labels import LABELS, UNKNOWN
+from fer_common.testing import FIRST_VERSION
 from fer_monitor.recording.bag_writer import BagFile, TopicToWrite, definition
 
 BEGAN = 1_700_000_000 * 10**9
@@ -154,25 +155,6 @@ def header(time: float) -> Header:
     return Header(stamp=Time(sec=seconds, nanosec=rest), frame_id="camera_optical_frame")
 
 
-# Recordings of the first version: `Emotion` without labels, `EmotionArray` without size and without
-# a word about who is attended to.
-
-_FIRST_EMOTION = """
-std_msgs/Header header
-string face_id
-string label
-float32 confidence
-float32[7] probabilities
-float32 valence
-float32 arousal
-sensor_msgs/RegionOfInterest roi
-"""
-_FIRST_EMOTIONS = """
-std_msgs/Header header
-Emotion[] emotions
-"""
-
-
 def write_first_version(folder: Path, duration: float = 10.0, rate: float = 10.0) -> Path:
     """Writes what `someone` shows as a recording of the first version.
 
@@ -187,7 +169,7 @@ def write_first_version(folder: Path, duration: float = 10.0, rate: float = 10.0
     from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
     store = get_typestore(Stores.ROS2_JAZZY)
-    for name, text in (("Emotion", _FIRST_EMOTION), ("EmotionArray", _FIRST_EMOTIONS)):
+    for name, text in FIRST_VERSION.items():
         store.register(get_types_from_msg(text, f"fer_interfaces/msg/{name}"))
     bag = BagFile(folder)
     topics: dict[str, TopicToWrite] = {}

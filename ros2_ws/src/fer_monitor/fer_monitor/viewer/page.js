@@ -32,7 +32,8 @@ async function* pieces(body) {
 
 // Until the node stops, or this browser is too slow for it. Then the page starts anew.
 async function follow(show) {
-  const answer = await fetchHere("live", { cache: "no-store" });
+  const shape = innerHeight > innerWidth ? "tall" : "wide";
+  const answer = await fetchHere(`live?${shape}`, { cache: "no-store" });
   if (!answer.ok) throw await answer.text();
   message.textContent = "";
   for await (const piece of pieces(answer.body)) show(piece);

@@ -1,4 +1,7 @@
-"""The page of the viewer and its data, for each browser that looks; on this machine only."""
+"""The page of the viewer and its data, for each browser that looks; on this machine only.
+
+Rerun's own servers listen at every address of the machine, and answer to every ``Host``.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +9,33 @@ import http.server
 import select
 import shutil
 import socket
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from importlib import metadata, resources
 from pathlib import Path
-from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from threading import BoundedSemaphore, Event, Lock, Thread
+from typing import Any
 from urllib.parse import urlsplit
 
-from ec_rfernet.errors import InputError
+import rerun as rr
 
-if TYPE_CHECKING:  # it needs rerun-sdk, whose lack is told here
-    from fer_monitor.viewer.audience import Audience, Spectator
+from ec_rfernet.errors import InputError
+from fer_monitor.viewer.screen import TIMELINE, Row
 
 HOST = "127.0.0.1"
 
-OLDEST = (0, 39)
-"""Of rerun-sdk, whose interface changes with every version."""
+APPLICATION = "robot"
+"""The viewer keeps what the user arranges by this name."""
 
-_NAMES = frozenset({HOST, "localhost"})
-_POLL_S = 0.1  # how long it may take to notice a stop, or that a browser has left
-_STUCK_S = 10.0  # a browser that takes nothing for so long is gone
-_BUFFER_BYTES = 1 << 18  # of the system, for each browser
+MOST = 16
+"""So many browsers may look at the same time."""
 
+CONNECTIONS = 64
+"""So many are served at the same time, each by a thread; a browser has up to six."""
+
+_PERIOD_S = 0.1  # between two pieces
+_LINES = 200
 _PAGE = ("page.html", "page.js")
 _WIDGET = ("widget.js", "re_viewer_bg.wasm")
 _KINDS = {
@@ -48,98 +57,210 @@ _HEADERS = {
 }
 
 
+class Audience:
+    """All browsers that look. Thread-safe.
+
+    Who joins late is told the lines of the log so far, and what else still holds. There is one
+    recording for all: the threads of one are never ended by Rerun.
+
+    Args:
+        begin: logs what never changes; is told whether the window is higher than wide.
+    """
+
+    def __init__(self, begin: Callable[[rr.RecordingStream, bool], None]) -> None:
+        self._begin = begin
+        never = rr.ChunkBatcherConfig.NEVER()  # it is flushed when it is drained
+        self._recording = rr.RecordingStream(APPLICATION, batcher_config=never)
+        self._recording.set_log_time_enabled(False)
+        self._recording.set_log_tick_enabled(False)
+        self._memory = self._recording.memory_recording()
+        self._opening = self._memory.drain_as_bytes()
+        self._lock = Lock()
+        self._looking: list[list[bytes]] = []
+        self._lines: deque[tuple[int, Row]] = deque(maxlen=_LINES)
+        self._states: dict[tuple[str, type], tuple[int, Row]] = {}
+
+    @property
+    def size(self) -> int:
+        """How many look."""
+        return len(self._looking)
+
+    @contextmanager
+    def joined(self, is_tall: bool = False) -> Iterator[list[bytes] | None]:
+        """Somebody looks; gives what `take` needs, or None where there is no room."""
+        news: list[bytes] = []
+        with self._lock:
+            if is_room := self.size < MOST:
+                self._hand_out()  # the others have no use for what comes now
+                self._begin(self._recording, is_tall)
+                for time_ns, row in sorted([*self._lines, *self._states.values()], key=_time):
+                    self._log(time_ns, row)
+                news += [self._opening, self._memory.drain_as_bytes()]
+                self._looking.append(news)
+        try:
+            yield news if is_room else None
+        finally:
+            with self._lock:
+                self._looking = [other for other in self._looking if other is not news]
+
+    def take(self, news: list[bytes]) -> list[bytes]:
+        """What is new to somebody who has joined: files of Rerun."""
+        with self._lock:
+            self._hand_out()
+            taken, news[:] = news[:], []
+            return taken
+
+    def show(self, time_ns: int, rows: Iterable[Row]) -> None:
+        """Shows rows to everybody.
+
+        Args:
+            time_ns: since 1970.
+            rows: what is new.
+        """
+        with self._lock:
+            for row in rows:
+                path, what = row
+                if isinstance(what, rr.TextLog):
+                    self._lines.append((time_ns, row))
+                elif not isinstance(what, rr.EncodedImage):  # nobody wants to see an old one
+                    self._states[path, type(what)] = (time_ns, row)
+                if self._looking:
+                    self._log(time_ns, row)
+
+    def close(self) -> None:
+        """Ends the recording."""
+        with self._lock:
+            self._memory.drain_as_bytes()  # Rerun would complain that nobody took it
+            self._recording.disconnect()
+
+    def _hand_out(self) -> None:
+        if self._memory.num_msgs():
+            piece = self._memory.drain_as_bytes()
+            for news in self._looking:
+                news.append(piece)
+
+    def _log(self, time_ns: int, row: Row) -> None:
+        path, what = row
+        self._recording.set_time(TIMELINE, timestamp=1e-9 * time_ns)
+        self._recording.log(path, what, static=isinstance(what, rr.SeriesLines))
+
+
+def _time(told: tuple[int, Row]) -> int:
+    return told[0]
+
+
 def viewer_files() -> dict[str, Path]:
     """What a browser may ask for, by path: our page, and Rerun's viewer out of rerun-notebook.
 
     Raises:
-        InputError: rerun-sdk or rerun-notebook is missing, or they do not fit.
+        InputError: rerun-notebook is missing, or does not fit to rerun-sdk.
     """
     mend = "scripts/setup.sh viewer installs what fits"
-    versions = {}
-    for package in ("rerun-sdk", "rerun-notebook"):
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError as error:
-            raise InputError(
-                f"the viewer needs {package}, which is not installed: {mend}"
-            ) from error
-    sdk, notebook = versions.values()
-    if tuple(int(part) for part in sdk.split(".")[:2]) < OLDEST:
-        oldest = ".".join(map(str, OLDEST))
-        raise InputError(f"rerun-sdk is {sdk}, expected {oldest} or newer: {mend}")
-    if sdk != notebook:
-        raise InputError(f"rerun-sdk is {sdk}, but rerun-notebook {notebook}: {mend}")
+    try:
+        notebook = metadata.distribution("rerun-notebook")
+    except metadata.PackageNotFoundError as error:
+        text = f"the viewer needs rerun-notebook, which is not installed: {mend}"
+        raise InputError(text) from error
+    if rr.__version__ != notebook.version:
+        text = f"rerun-sdk is {rr.__version__}, but rerun-notebook {notebook.version}: {mend}"
+        raise InputError(text)
     here = Path(str(resources.files(__package__)))
-    widget = Path(str(metadata.distribution("rerun-notebook").locate_file("rerun_notebook/static")))
+    widget = Path(str(notebook.locate_file("rerun_notebook/static")))
     files = {f"/{name}": here / name for name in _PAGE}
     files |= {f"/{name}": widget / name for name in _WIDGET}
     return {"/": files["/page.html"], **files}
 
 
-class ViewerServer:
+class ViewerServer(http.server.ThreadingHTTPServer):
     """Serves until it is stopped, in threads of its own.
 
     Args:
         port: to listen on; 0 takes any.
         files: what a browser may ask for, by path.
         audience: who looks joins it.
+        patience_s: a browser that does not take what it is sent for so long is sent away; its
+            page begins anew.
 
     Raises:
         InputError: the port is taken.
     """
 
-    def __init__(self, port: int, files: dict[str, Path], audience: Audience) -> None:
-        self._stop = Event()
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(
+        self, port: int, files: dict[str, Path], audience: Audience, patience_s: float = 10.0
+    ) -> None:
+        self.files, self.audience, self.patience_s = files, audience, patience_s
+        self.stopping = Event()
+        self._room = BoundedSemaphore(CONNECTIONS)
         try:
-            self._server = _Server(port, files, audience, self._stop)
+            super().__init__((HOST, port), _Handler)
         except OSError as error:
             raise InputError(
                 f"parameter 'port' is {port}, which cannot be used ({error.strerror}): "
                 "choose another one, or stop what uses it"
             ) from error
-        self._thread = Thread(
-            target=self._server.serve_forever, args=(_POLL_S,), name="viewer", daemon=True
-        )
+        self._thread = Thread(target=self.serve_forever, args=(0.1,), name="viewer", daemon=True)
         self._thread.start()
 
     @property
     def url(self) -> str:
         """Of the page."""
-        return f"http://{HOST}:{self._server.server_port}/"
+        return f"http://{HOST}:{self.server_port}/"
 
     def stop(self) -> None:
         """Ends all connections."""
-        self._stop.set()
-        self._server.shutdown()
-        self._server.server_close()
+        self.stopping.set()
+        self.shutdown()
+        self.server_close()
         self._thread.join()
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serves a connection in a thread of its own, or closes it where there are too many."""
+        if self._room.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
 
-class _Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(
-        self, port: int, files: dict[str, Path], audience: Audience, stopping: Event
-    ) -> None:
-        super().__init__((HOST, port), _Handler)
-        self.files, self.audience, self.stopping = files, audience, stopping
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serves it until its end."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._room.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Says nothing: a browser that leaves is no error."""
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
-    server: _Server
-    timeout = _STUCK_S
+    server: ViewerServer
+
+    def setup(self) -> None:
+        super().setup()
+        self.connection.settimeout(self.server.patience_s)
 
     def do_GET(self) -> None:
-        path = urlsplit(self.path).path
-        if not self._is_for_us() or (path == "/live" and not self._asks_our_page()):
+        hosts = self.headers.get_all("Host", [])
+        try:
+            asked, host = urlsplit(self.path), urlsplit(f"//{''.join(hosts)}")
+            is_ours = host.hostname in (HOST, "localhost") and host.username is None
+            is_sound = len(hosts) == 1 and (host.port or True)
+        except ValueError:  # such as [::1, or a port that is no number
+            is_sound = False
+        if not is_sound:
+            self.send_error(http.HTTPStatus.BAD_REQUEST)
+            return
+        path = asked.path
+        # A page of another site may give its own name this address, and read all. Other pages of
+        # the browser cannot read what they are sent, but would keep the robot busy.
+        asks_us = self.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
+        if not is_ours or (path == "/live" and not asks_us):
             self.send_error(http.HTTPStatus.FORBIDDEN)
         elif path == "/live":
-            with self.server.audience.joined() as spectator:
-                self._live(spectator)
+            with self.server.audience.joined("tall" in asked.query) as news:
+                self._live(news)
         elif path == "/alive":
             self._begin("text/plain")
         elif path in self.server.files:
@@ -153,14 +274,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Nobody wants to read it."""
 
-    def _is_for_us(self) -> bool:
-        # A page of another site may give its own name this address, and read all.
-        return urlsplit(f"//{self.headers.get('Host', '')}").hostname in _NAMES
-
-    def _asks_our_page(self) -> bool:
-        # Other pages cannot read what they are sent, but would keep the robot busy.
-        return self.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
-
     def _begin(self, kind: str, length: int | None = None) -> None:
         self.send_response(http.HTTPStatus.OK)
         self.send_header("Content-Type", kind)
@@ -170,17 +283,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    def _live(self, spectator: Spectator | None) -> None:
-        if spectator is None:
+    def _live(self, news: list[bytes] | None) -> None:
+        if news is None:
             self.send_response(http.HTTPStatus.SERVICE_UNAVAILABLE)
             self.end_headers()
             self.wfile.write(b"Many browsers look already. This page goes on when one leaves.")
             return
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
         self._begin("application/octet-stream")
-        while not (self.server.stopping.is_set() or spectator.is_behind or self._has_left()):
-            for piece in spectator.take(_POLL_S):
-                self.wfile.write(len(piece).to_bytes(4, "big") + piece)
+        while not self._has_left():
+            # In one go: who takes less than comes has ever more to take, and loses patience.
+            pieces = self.server.audience.take(news)
+            self.wfile.write(b"".join(len(piece).to_bytes(4, "big") + piece for piece in pieces))
+            if self.server.stopping.wait(_PERIOD_S):
+                return
 
     def _has_left(self) -> bool:
         readable, _, _ = select.select([self.connection], [], [], 0.0)

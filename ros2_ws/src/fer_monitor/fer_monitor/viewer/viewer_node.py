@@ -21,6 +21,7 @@ from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import String
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.files import user_path
 from fer_common.diagnostics import Report
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.emotions import face_of, image_of, stamp_of
@@ -28,17 +29,17 @@ from fer_common.parameters import declare
 from fer_common.qos import EVENTS, LATCHED, NEWEST
 from fer_common.runner import ClosingNode, StartError
 from fer_common.settings import setting
-from fer_monitor.viewer.server import ViewerServer, viewer_files
 from fer_node.nodes.messages import to_bgr
 from fer_node.perception.frame import DecodeError
+from robot_behavior.body.urdf import humanoid
 from robot_behavior.nodes.robot_files import read_model
 
 if TYPE_CHECKING:  # they need rerun-sdk, which may be missing
-    from fer_monitor.viewer.audience import Audience
-    from fer_monitor.viewer.observer import Observer
-    from fer_monitor.viewer.screen import Row
+    from fer_monitor.viewer.screen import Row, ViewerScreen
+    from fer_monitor.viewer.server import Audience, ViewerServer
 
-_TICK_S = 0.2
+
+_TICK_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -81,15 +82,16 @@ class ViewerNode(ClosingNode):
         self._streams: list[Subscription] = []
         try:
             browser = _browser() if self._params.open_browser else None
-            self._observer, self._audience, self._server = self._serve()
+            self._screen, self._audience, self._server = self._serve()
         except InputError as error:
             raise StartError(str(error)) from error
         self.closing.callback(self._audience.close)
         self.closing.callback(self._server.stop)
-        self._show(self._observer.joints({}))  # who looks before it moves sees it upright
         self.create_subscription(BehaviorState, "behavior_state", self._on_behaviour, LATCHED)
         self.create_subscription(String, "speech", self._on_speech, EVENTS)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, EVENTS)
+        self._tick()  # who looks before the robot moves sees it upright
+        self._show([self._screen.line(f"the viewer shows it at {self.url}")])
         self.create_timer(_TICK_S, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
         DiagnosticsPublisher(self, "viewer", self._report)
         self.get_logger().info(f"open {self.url} in a browser on this machine")
@@ -101,23 +103,23 @@ class ViewerNode(ClosingNode):
         """Of the page."""
         return self._server.url
 
-    def _serve(self) -> tuple[Observer, Audience, ViewerServer]:
+    def _serve(self) -> tuple[ViewerScreen, Audience, ViewerServer]:
         switch = os.environ.get("RERUN", "on")
         if switch.lower() in ("off", "false", "0"):
             raise InputError(f"RERUN is '{switch}' in the environment: unset it to use the viewer")
-        files = viewer_files()  # also tells when rerun-sdk is missing
         try:
-            from fer_monitor.viewer import screen
-            from fer_monitor.viewer.audience import Audience
-            from fer_monitor.viewer.observer import Observer
-            from fer_monitor.viewer.scene import Figure
+            from fer_monitor.viewer.screen import ViewerScreen
+            from fer_monitor.viewer.server import Audience, ViewerServer, viewer_files
         except ImportError as error:
-            raise InputError(f"the viewer cannot load rerun-sdk ({error})") from error
-        figure = Figure(read_model(self._params.urdf))
-        fixtures = [*screen.fixtures(), *figure.bodies()]
-        audience = Audience(screen.blueprint(figure.height), fixtures)
-        server = ViewerServer(self._params.port, files, audience)
-        return Observer(time.monotonic, figure), audience, server
+            raise InputError(
+                f"the viewer needs rerun-sdk, which cannot be loaded ({error}): "
+                "scripts/setup.sh viewer installs what fits"
+            ) from error
+        urdf = self._params.urdf
+        height = read_model(urdf).height  # refuses what is no robot
+        screen = ViewerScreen(time.monotonic, user_path(urdf) if urdf else humanoid(), height)
+        audience = Audience(screen.begin)
+        return screen, audience, ViewerServer(self._params.port, viewer_files(), audience)
 
     def _report(self) -> Report:
         values = {"page": self.url, "browsers": self._audience.size}
@@ -129,7 +131,7 @@ class ViewerNode(ClosingNode):
         elif not self._audience.size:
             while self._streams:
                 self.destroy_subscription(self._streams.pop())
-        self._show(self._observer.tick())
+        self._show(self._screen.tick())
 
     def _subscribe(self) -> list[Subscription]:
         compressed = self._params.image_transport == "compressed"
@@ -147,29 +149,28 @@ class ViewerNode(ClosingNode):
     def _on_emotions(self, message: EmotionArray) -> None:
         seen, now = image_of(message), time.monotonic()
         latency = 1e-9 * (self.get_clock().now().nanoseconds - seen.stamp)
-        self._show(self._observer.seen(seen, latency))
-        image = self._pairing.faces(seen.stamp, now)
-        self._picture(image)
-        if image is not None or not self._pairing.fits(now):
-            self._show([self._observer.frames(self._shrink)])
+        self._show(self._screen.seen(seen, latency))
+        self._picture(self._pairing.faces(seen.stamp, now))
+        if self._pairing.shown == seen.stamp or not self._pairing.fits(now):
+            self._show([self._screen.frames(self._shrink)])
 
     def _on_emotion(self, message: Emotion) -> None:
-        self._show(self._observer.expression(face_of(message)))
+        self._screen.expression(face_of(message))
 
     def _on_joints(self, message: JointState) -> None:
-        self._show(self._observer.joints(dict(zip(message.name, message.position, strict=False))))
+        self._screen.joints(dict(zip(message.name, message.position, strict=False)))
 
     def _on_behaviour(self, message: BehaviorState) -> None:
         told = (message.state, message.emotion, message.motion, message.reason)
-        self._show(self._observer.behaviour(*told))
+        self._show(self._screen.behaviour(*told))
 
     def _on_speech(self, message: String) -> None:
-        self._show(self._observer.said(message.data))
+        self._show(self._screen.said(message.data))
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             level = int.from_bytes(status.level, "little")
-            self._show(self._observer.health(status.name, level, status.message))
+            self._show(self._screen.health(status.name, level, status.message))
 
     def _picture(self, image: Image | CompressedImage | None) -> None:
         if image is None:
@@ -179,7 +180,7 @@ class ViewerNode(ClosingNode):
         except DecodeError as error:
             self.get_logger().warning(str(error), throttle_duration_sec=5.0)
             return
-        self._show([self._observer.picture(file)])
+        self._show([self._screen.picture(file), self._screen.frames(self._shrink)])
 
     def _show(self, shown: list[Row]) -> None:
         self._audience.show(self.get_clock().now().nanoseconds, shown)
@@ -206,8 +207,8 @@ def _browser() -> webbrowser.BaseBrowser:
 
 T = TypeVar("T")
 
-PATIENCE_S = 0.25
-"""So much longer than usual an image is awaited whose faces are known."""
+PATIENCE_S = 0.35
+"""For so long an image is awaited whose faces are known."""
 
 
 class Pairing(Generic[T]):
@@ -224,13 +225,14 @@ class Pairing(Generic[T]):
     def __init__(self, period_s: float) -> None:
         self._period_s = period_s
         self._image: T | None = None  # until it is shown
-        self._stamp: int | None = None  # of the newest image
-        self._faces: int | None = None
-        self._shown = self._paired = float("-inf")
+        self._stamp = self._faces = -1  # of the newest
+        self._due = self._paired = float("-inf")
+        self.shown: int | None = None
+        """Stamp of the image that is shown."""
 
     def fits(self, now: float) -> bool:
         """Whether images and faces have come together lately."""
-        return now - self._paired <= self._period_s + PATIENCE_S
+        return now - self._paired <= PATIENCE_S
 
     def image(self, stamp: int, image: T, now: float) -> T | None:
         """An image has come.
@@ -244,23 +246,22 @@ class Pairing(Generic[T]):
             The image if it is to be shown now.
         """
         self._stamp, self._image = stamp, image
-        if self._faces == stamp:
-            return self._pair(now)
-        return self._take(now, self._period_s + PATIENCE_S * self.fits(now))
+        return self._next(now)
 
     def faces(self, stamp: int, now: float) -> T | None:
         """The faces of an image are known; see `image`."""
         self._faces = stamp
-        return self._pair(now) if self._stamp == stamp else None
+        return self._next(now)
 
-    def _pair(self, now: float) -> T | None:
-        self._paired = now
-        return self._take(now, self._period_s)
-
-    def _take(self, now: float, pause_s: float) -> T | None:
-        if self._image is None or now - self._shown < pause_s:
+    def _next(self, now: float) -> T | None:
+        if self._stamp == self._faces:
+            self._paired = now
+        elif self.fits(now):
             return None
-        image, self._image, self._shown = self._image, None, now
+        if self._image is None or now < self._due:
+            return None
+        image, self._image = self._image, None
+        self.shown, self._due = self._stamp, now + self._period_s
         return image
 
 

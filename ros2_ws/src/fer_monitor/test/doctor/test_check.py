@@ -44,13 +44,13 @@ def test_a_check_that_hangs_is_given_up(host):
     release = threading.Event()
 
     def hangs(host):
-        release.wait(30)
+        release.wait(600)
         return []
 
     checks = [Check("a", hangs, 0.2), Check("b", lambda h: [ok("b")]), Check("c", hangs, 0.3)]
     start = time.monotonic()
     found = examine_all(checks, host)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 300
     release.set()
     assert [finding.level for finding in found] == [FAIL, OK, FAIL]
     assert "did not end within 0.2 s and was given up" in found[0].text

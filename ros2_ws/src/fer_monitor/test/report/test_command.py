@@ -127,6 +127,32 @@ def test_the_responses_with_their_text_escaped(sample, page):
     assert "<Hello>" not in (sample / "report.html").read_text(encoding="utf-8")
 
 
+HOSTILE = "<script>alert(1)</script>\"'--></style><img src=x onerror=alert(2)>\x1b[2J\u202e{{7*7}}"
+
+
+def of_strangers(duration, rate):
+    for time, topic, message in someone(duration, rate, HOSTILE, (*LABELS, HOSTILE)):
+        if topic == "/emotions":
+            message.emotions[0].face_id = message.attended = HOSTILE
+        elif topic == "/behavior_state":
+            message.reason = message.motion = HOSTILE
+        elif topic == "/diagnostics":
+            message.status[0].name = message.status[0].message = HOSTILE
+        yield time, topic, message
+
+
+def test_labels_faces_and_a_path_with_markup_are_text(tmp_path):
+    bag = write_sample(tmp_path / f"bag{HOSTILE.replace('/', '')}", happenings=of_strangers)
+    assert main([str(bag), "--out", str(tmp_path / "page.html")]) == 0
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    read = Page(text)
+    assert read.loaded == []
+    assert text.count("<script") == text.count("</script") == 1  # our own
+    assert "<img" not in text and "\x1b" not in text and "\u202e" not in text
+    told = " ".join(read.texts)
+    assert "alert(1)</script>" in told and "{{7*7}}" in told and r"\x1b[2J\u202e" in told
+
+
 def test_the_latencies_and_the_warnings(page):
     names, numbers = page.tables["latencies"]
     assert names == ["median", "95 %", "99 %", "longest"]
@@ -439,7 +465,7 @@ def _header_only(folder: Path) -> Path:
     ("make", "complaint"),
     [
         (lambda folder: folder / "none", "none: does not exist, expected a bag"),
-        (lambda folder: folder, "is no bag, expected .mcap files or metadata.yaml inside"),
+        (lambda folder: folder, "is no bag, expected .mcap or .db3 files or metadata.yaml inside"),
         (_nothing_of_ours, "has no emotions and no behaviour, expected the topics emotions, emo"),
         (_empty, "has no emotions and no behaviour"),
         (_header_only, "its topics are none"),

@@ -5,7 +5,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -13,43 +13,39 @@ import pytest
 
 from ec_rfernet.errors import InputError
 from fer_common.testing import until
-from fer_monitor.viewer.server import HOST, ViewerServer, viewer_files
 
 rr = pytest.importorskip("rerun", reason="needs requirements/viewer.txt")
 
 from rerun.chunk import RrdReader  # noqa: E402
 
 from fer_monitor.viewer import screen  # noqa: E402
-from fer_monitor.viewer.audience import BEHIND_BYTES, MOST, PERIOD_S, Audience  # noqa: E402
 from fer_monitor.viewer.screen import Row  # noqa: E402
+from fer_monitor.viewer.server import (  # noqa: E402
+    CONNECTIONS,
+    HOST,
+    MOST,
+    Audience,
+    ViewerServer,
+    viewer_files,
+)
 
 NOW_NS = 1_700_000_000_000_000_000
 PICTURE = rr.EncodedImage(contents=b"\xff\xd8\xff" + os.urandom(100_000), media_type="image/jpeg")
 
 
-class Show:
-    """An audience whose time stands still until it is told to go on."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.audience = Audience(screen.blueprint(1.5), screen.fixtures(), lambda: self.now)
-
-    def row(self, *rows: Row) -> None:
-        """Shows rows and hands them out."""
-        self.now += PERIOD_S
-        self.audience.show(NOW_NS, rows)
+def begin(recording: rr.RecordingStream, is_tall: bool) -> None:
+    recording.log("/tall" if is_tall else "/wide", rr.TextDocument("shape"), static=True)
 
 
 @pytest.fixture
-def show() -> Iterator[Show]:
-    found = Show()
-    with closing(found.audience):
+def audience() -> Iterator[Audience]:
+    with closing(Audience(begin)) as found:
         yield found
 
 
 @contextmanager
-def serving(show: Show, port: int = 0) -> Iterator[ViewerServer]:
-    server = ViewerServer(port, viewer_files(), show.audience)
+def serving(audience: Audience, **options: float) -> Iterator[ViewerServer]:
+    server = ViewerServer(0, viewer_files(), audience, **options)
     try:
         yield server
     finally:
@@ -80,6 +76,7 @@ def told(*pieces: bytes) -> dict[str, int]:
             file.write_bytes(piece)
             for chunk in RrdReader(file).stream():
                 rows[chunk.entity_path] = rows.get(chunk.entity_path, 0) + chunk.num_rows
+    rows.pop("/__properties", None)
     return rows
 
 
@@ -94,9 +91,9 @@ def told(*pieces: bytes) -> dict[str, int]:
     ],
 )
 def test_serves_the_page_and_forbids_it_everything_else(
-    show: Show, path: str, kind: str, content: bytes
+    audience: Audience, path: str, kind: str, content: bytes
 ) -> None:
-    with serving(show) as server:
+    with serving(audience) as server:
         answer = get(server, path)
         assert answer.status == http.client.OK
         assert (answer.getheader("Content-Type") or "").startswith(kind)
@@ -106,78 +103,143 @@ def test_serves_the_page_and_forbids_it_everything_else(
         assert "http" not in policy  # no other site is allowed
 
 
-def test_listens_on_this_machine_only(show: Show) -> None:
-    with serving(show) as server:
+def test_listens_on_this_machine_only(audience: Audience) -> None:
+    with serving(audience) as server:
         assert server.url.startswith("http://127.0.0.1:")
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.2", port_of(server)), timeout=2)
 
 
-@pytest.mark.parametrize("host", ["evil.example", "192.168.0.1", "127.0.0.1.evil.example", ""])
-def test_refuses_pages_of_other_sites(show: Show, host: str) -> None:
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "192.168.0.1", "127.0.0.1.evil.example", "me@localhost", "",
+     "localhost@evil.example", "localhost.evil.example:9090", "0.0.0.0", "[::1]"],
+)  # fmt: skip
+def test_refuses_pages_of_other_sites(audience: Audience, host: str) -> None:
     """Such a page has its own name point to 127.0.0.1 in order to read what is served there."""
-    with serving(show) as server:
+    with serving(audience) as server:
         assert get(server, "/live", Host=host).status == http.client.FORBIDDEN
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-def test_other_pages_of_the_browser_cannot_keep_the_robot_busy(show: Show, site: str) -> None:
-    with serving(show) as server:
+def test_other_pages_of_the_browser_cannot_keep_the_robot_busy(
+    audience: Audience, site: str
+) -> None:
+    with serving(audience) as server:
         assert get(server, "/live", Sec_Fetch_Site=site).status == http.client.FORBIDDEN
         assert get(server, "/", Sec_Fetch_Site=site).status == http.client.OK  # a link
         assert get(server, "/live", Sec_Fetch_Site="same-origin").status == http.client.OK
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/../../etc/passwd", "/page.html%00"])
-def test_there_is_nothing_else(show: Show, path: str) -> None:
-    with serving(show) as server:
+def test_there_is_nothing_else(audience: Audience, path: str) -> None:
+    with serving(audience) as server:
         assert get(server, path).status == http.client.NOT_FOUND
 
 
-def test_a_port_in_use_is_refused_with_its_number(show: Show) -> None:
-    with serving(show) as server:
+def answer_to(server: ViewerServer, request: bytes) -> bytes:
+    """All that comes back for some bytes; what the server does not want, it need not read."""
+    with socket.create_connection((HOST, port_of(server)), timeout=20) as connection:
+        with suppress(ConnectionError):
+            connection.sendall(request)
+        with suppress(ConnectionError):
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+    return b""
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\n\r\n", b"414"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", b"431"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 1000 + b"\r\n", b"431"),
+        (b"POST /live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n123456789", b"501"),
+        (b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n", b"505"),
+        (b"\x16\x03\x01 what a browser says for https\r\n\r\n", b"400"),
+    ],
+    ids=["line", "header", "headers", "method", "version", "https"],
+)  # fmt: skip
+def test_other_requests_are_refused_and_the_next_is_served(
+    audience: Audience, request_: bytes, status: bytes
+) -> None:
+    with serving(audience) as server:
+        assert status in answer_to(server, request_)[:300]
+        assert get(server, "/").status == http.client.OK
+
+
+def test_what_a_request_says_is_not_said_back(audience: Audience) -> None:
+    """An answer with a part of the request in it would be a page of its sender's."""
+    with serving(audience) as server:
+        head = b"GET /<script>alert(1)</script> HTTP/1.1\r\nHost: "
+        for host in (b"localhost", b"<script>alert(2)</script>"):
+            assert b"<script>" not in answer_to(server, head + host + b"\r\n\r\n")
+
+
+def test_more_connections_than_there_is_room_for_are_closed(audience: Audience) -> None:
+    with serving(audience) as server, ExitStack() as crowd:
+        idle = [
+            crowd.enter_context(socket.create_connection((HOST, port_of(server)), timeout=20))
+            for _ in range(CONNECTIONS + 20)
+        ]
+        closed = [connection for connection in idle[CONNECTIONS:] if connection.recv(1) == b""]
+        assert len(closed) == 20
+        for connection in idle:
+            connection.close()
+        assert until(
+            lambda: b"200"
+            in answer_to(server, b"GET /alive HTTP/1.0\r\nHost: localhost\r\n\r\n")[:20]
+        )
+
+
+def test_a_port_in_use_is_refused_with_its_number(audience: Audience) -> None:
+    with serving(audience) as server:
         port = port_of(server)
         with pytest.raises(InputError, match=rf"'port' is {port}.*in use"):
-            ViewerServer(port, {}, show.audience)
+            ViewerServer(port, {}, audience)
 
 
-def test_streams_while_somebody_looks(show: Show) -> None:
-    with serving(show) as server:
-        assert not show.audience.size
-        answer = get(server, "/live")
-        assert screen.VALENCE in told(piece_of(answer))
-        assert show.audience.size == 1
-        piece_of(answer)  # what still holds: nothing
-        show.row((screen.PICTURE, PICTURE))
+def test_streams_while_somebody_looks(audience: Audience) -> None:
+    with serving(audience) as server:
+        assert not audience.size
+        answer = get(server, "/live?wide")
+        assert told(piece_of(answer), piece_of(answer)) == {"/wide": 1}
+        assert audience.size == 1
+        audience.show(NOW_NS, [(screen.PICTURE, PICTURE)])
         assert told(piece_of(answer)) == {screen.PICTURE: 1}
         answer.close()
-        assert until(lambda: not show.audience.size), "who has left is still thought to look"
+        assert until(lambda: not audience.size), "who has left is still thought to look"
 
 
-def test_a_visit_leaves_nothing_behind(show: Show) -> None:
+def test_a_tall_window_has_its_own_beginning(audience: Audience) -> None:
+    with serving(audience) as server:
+        answer = get(server, "/live?tall")
+        assert told(piece_of(answer), piece_of(answer)) == {"/tall": 1}
+
+
+def test_a_visit_leaves_nothing_behind(audience: Audience) -> None:
     def threads() -> int:
         return len(list(Path("/proc/self/task").iterdir()))
 
-    with serving(show) as server:
+    with serving(audience) as server:
         before = threads()
         for _ in range(10):
             answer = get(server, "/live")
             piece_of(answer)
             answer.close()
-        assert until(lambda: not show.audience.size and threads() <= before), threads()
+        assert until(lambda: not audience.size and threads() <= before), threads()
 
 
-def test_no_more_browsers_than_there_is_room_for(show: Show) -> None:
-    with serving(show) as server, ExitStack() as visits:
+def test_no_more_browsers_than_there_is_room_for(audience: Audience) -> None:
+    with serving(audience) as server, ExitStack() as visits:
         for _ in range(MOST):
-            visits.enter_context(show.audience.joined())
+            visits.enter_context(audience.joined())
         answer = get(server, "/live")
         assert answer.status == http.client.SERVICE_UNAVAILABLE
         assert b"when one leaves" in answer.read()
 
 
-def test_stops_at_once_although_somebody_looks(show: Show) -> None:
-    with serving(show) as server:
+def test_stops_at_once_although_somebody_looks(audience: Audience) -> None:
+    with serving(audience) as server:
         answer = get(server, "/live")
         answer.read(4)
         server.stop()
@@ -185,69 +247,94 @@ def test_stops_at_once_although_somebody_looks(show: Show) -> None:
             pass  # the end is reached
 
 
-def test_who_comes_late_is_told_what_still_holds(show: Show) -> None:
-    arm, page, bubble = "/scene/robot/arm", screen.NOW, screen.SPEECH
-    show.row((arm, rr.Transform3D(translation=(1, 0, 0))), (page, rr.TextDocument("old")))
-    show.row((arm, rr.Transform3D(translation=(2, 0, 0))), (page, rr.TextDocument("new")))
-    show.row((screen.VOICE, rr.TextLog("Hello!")), (bubble, rr.Points3D([(0, 0, 2)])))
-    show.row(screen.expression_curve("happy"), ("/expression/happy", rr.Scalars(1.0)))
-    show.row(("/expression/happy", rr.Clear(recursive=False)), (bubble, rr.Clear(recursive=False)))
-    with show.audience.joined() as spectator:
-        assert spectator is not None
-        beginning, present = spectator.take(0.0)
-        assert screen.MEDIAN in told(beginning)
-        assert told(present) == {arm: 1, page: 1, screen.VOICE: 1, "/expression/happy": 1}
+def test_who_comes_late_is_told_what_still_holds(audience: Audience) -> None:
+    arm, page, bubble, curve = "/scene/robot/arm", screen.NOW, screen.SPEECH, "/expression/happy"
+    told_so_far: list[list[Row]] = [
+        [(arm, rr.Transform3D(translation=(1, 0, 0))), (page, rr.TextDocument("old"))],
+        [(arm, rr.Transform3D(translation=(2, 0, 0))), (page, rr.TextDocument("new"))],
+        [(screen.VOICE, rr.TextLog("Hello!")), (bubble, rr.Points3D([(0, 0, 2)]))],
+        [(screen.VOICE, rr.TextLog("Goodbye!")), (screen.PICTURE, PICTURE)],
+        [(curve, rr.SeriesLines(names="happy")), (curve, rr.Scalars(0.5))],
+        [(bubble, rr.Clear(recursive=False)), (curve, rr.Scalars(1.0))],
+    ]
+    for second, rows in enumerate(told_so_far):
+        audience.show(NOW_NS + second * 10**9, rows)
+    with audience.joined() as news:
+        assert news is not None
+        assert told(*audience.take(news)) == {
+            "/wide": 1,
+            arm: 1,
+            page: 1,
+            screen.VOICE: 2,
+            bubble: 2,  # what was said, and that it has ended
+            curve: 2,  # how it looks, and where it ends
+        }
 
 
-def test_each_gets_what_happens_after_it_came(show: Show) -> None:
-    with show.audience.joined() as first, show.audience.joined() as second:
+def test_each_gets_what_happens_after_it_came(audience: Audience) -> None:
+    with audience.joined() as first, audience.joined() as second:
         assert first is not None and second is not None
-        first.take(0.0)
-        second.take(0.0)
-        show.row((screen.VOICE, rr.TextLog("Hello!")))
-        with show.audience.joined() as third:
+        audience.take(first)
+        audience.take(second)
+        audience.show(NOW_NS, [(screen.VOICE, rr.TextLog("Hello!"))])
+        with audience.joined() as third:
             assert third is not None
-            assert told(*first.take(0.0)) == told(*second.take(0.0)) == {screen.VOICE: 1}
-            assert told(third.take(0.0)[1]) == {screen.VOICE: 1}
-            assert not first.take(0.0)  # what the third was told is no news
+            said = {screen.VOICE: 1}
+            assert told(*audience.take(first)) == told(*audience.take(second)) == said
+            assert told(*audience.take(third)) == {"/wide": 1, **said}
+            assert not audience.take(first)  # what the third was told is no news
 
 
-def test_who_does_not_take_what_is_sent_is_sent_away(show: Show) -> None:
-    with show.audience.joined() as slow, show.audience.joined() as quick:
-        assert slow is not None and quick is not None
-        shown = 0
-        while not slow.is_behind:
-            show.row((screen.PICTURE, PICTURE))
-            quick.take(0.0)
-            shown += 1
-        assert shown * 100_000 < 1.2 * BEHIND_BYTES
-        assert not quick.is_behind
-        assert slow.take(0.0) == []  # nothing is kept for it
+def test_who_does_not_take_what_is_sent_is_sent_away(audience: Audience) -> None:
+    with serving(audience, patience_s=0.3) as server:
+        get(server, "/live").read(4)
+        quick = get(server, "/live")
+
+        def is_alone() -> bool:
+            audience.show(NOW_NS, [(screen.PICTURE, PICTURE)])
+            piece_of(quick)
+            return audience.size == 1
+
+        assert until(is_alone), "who takes nothing is still sent pictures"
+
+
+@pytest.mark.parametrize("host", ["[::1", "127.0.0.1:x", "127.0.0.1:99999", "]"])
+def test_a_host_that_is_none_is_a_bad_request(audience: Audience, host: str) -> None:
+    with serving(audience) as server:
+        assert get(server, "/", Host=host).status == http.client.BAD_REQUEST
+
+
+@pytest.mark.parametrize(
+    "request_", ["GET / HTTP/1.1", "GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost"]
+)
+@pytest.mark.parametrize("path", ["/", "//[", "http://[x"])
+def test_one_host_is_named(audience: Audience, request_: str, path: str) -> None:
+    with (
+        serving(audience) as server,
+        socket.create_connection((HOST, port_of(server)), timeout=10) as line,
+    ):
+        line.sendall(f"{request_.replace(' / ', f' {path} ')}\r\n\r\n".encode())
+        assert line.recv(1000).split()[1] == b"400"
 
 
 @pytest.mark.parametrize(
     ("installed", "message"),
     [
-        ({}, "needs rerun-sdk, which is not installed"),
-        ({"rerun-sdk": "0.41.0"}, "needs rerun-notebook, which is not installed"),
-        (
-            {"rerun-sdk": "0.22.1", "rerun-notebook": "0.22.1"},
-            r"is 0\.22\.1, expected 0\.39 or newer",
-        ),
-        (
-            {"rerun-sdk": "0.41.0", "rerun-notebook": "0.39.0"},
-            r"is 0\.41\.0, but rerun-notebook 0\.39",
-        ),
+        (None, "needs rerun-notebook, which is not installed"),
+        ("0.1.0", r"rerun-sdk is .*, but rerun-notebook 0\.1\.0"),
     ],
 )
 def test_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, installed: dict[str, str], message: str
+    monkeypatch: pytest.MonkeyPatch, installed: str | None, message: str
 ) -> None:
-    def version(name: str) -> str:
-        if name not in installed:
-            raise metadata.PackageNotFoundError(name)
-        return installed[name]
+    class Other:
+        version = installed
 
-    monkeypatch.setattr(metadata, "version", version)
+    def distribution(name: str) -> Other:
+        if installed is None:
+            raise metadata.PackageNotFoundError(name)
+        return Other()
+
+    monkeypatch.setattr(metadata, "distribution", distribution)
     with pytest.raises(InputError, match=f"{message}.*setup.sh viewer"):
         viewer_files()

@@ -25,16 +25,15 @@ from ec_rfernet.labels import LABELS
 from fer_common.qos import EVENTS, LATCHED, STREAM
 from fer_common.runner import StartError
 from fer_common.testing import spin_until, spinning
-from fer_monitor.viewer.server import HOST
 from fer_monitor.viewer.viewer_node import ViewerNode
 from fer_node.nodes.messages import to_message
-from robot_behavior.nodes.robot_files import read_model
 
 rr = pytest.importorskip("rerun", reason="needs requirements/viewer.txt")
 
 from rerun.chunk import RrdReader  # noqa: E402
 
-from fer_monitor.viewer.screen import ROBOT  # noqa: E402
+from fer_monitor.viewer.screen import POSE  # noqa: E402
+from fer_monitor.viewer.server import HOST  # noqa: E402
 
 EIGHT = (*LABELS, "contempt")
 PICTURE = np.full((48, 64, 3), (20, 200, 20), np.uint8)
@@ -93,15 +92,7 @@ def stage(image_type: type = Image, topic: str = "image", **parameters: object) 
         yield executor, node, robot, publishers
 
 
-def turned_by(joint: str) -> str:
-    """The entity of the link that a joint of the humanoid moves."""
-    model = read_model("")
-    above = {item.child: item.parent for item in model.joints}
-    path = link = next(item.child for item in model.joints if item.name == joint)
-    while link in above:
-        link = above[link]
-        path = f"{link}/{path}"
-    return f"{ROBOT}/{path}"
+HEAD = f"{POSE}/head_yaw_joint"
 
 
 def happy(header: Header) -> Emotion:
@@ -148,12 +139,12 @@ def test_all_that_is_published_reaches_the_browser(tmp_path: Path) -> None:
             "/expression/happy",
             "/expression/contempt",
             "/mood/valence",
-            "/latency/median",
-            "/rate/images",
+            "/latency",
+            "/rate",
             "/log/behaviour",
             "/log/voice",
             "/now",
-            turned_by("head_yaw_joint"),
+            HEAD,
         }
         step = 0
         rows: Counter[str] = Counter()
@@ -172,7 +163,7 @@ def test_all_that_is_published_reaches_the_browser(tmp_path: Path) -> None:
             return expected <= set(+rows)
 
         assert spin_until(executor, publish), rows
-        assert rows[turned_by("head_yaw_joint")] > 3
+        assert rows[HEAD] > 3
         assert rows["/camera/picture"] > 1
         visitor.leave()
 
@@ -262,3 +253,11 @@ def test_the_node_can_be_loaded_without_it() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert "rerun" not in done.stdout.split()
+
+
+def test_says_when_rerun_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("fer_monitor.viewer.screen", "fer_monitor.viewer.server"):
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "rerun", None)
+    with spinning(), pytest.raises(StartError, match=r"needs rerun-sdk.*scripts/setup\.sh viewer"):
+        viewer()

@@ -45,7 +45,16 @@ def test_when_faces_stop_the_images_go_on() -> None:
     pairing.faces(1, 1.01)
     assert pairing.fits(1.02)
     assert pairing.image(2, "alone", 1.2) is None
-    assert pairing.image(3, "alone", 1.05 + PERIOD_S + PATIENCE_S) == "alone"
+    assert pairing.image(3, "alone", 1.05 + PATIENCE_S) == "alone"
+
+
+def test_the_boxes_of_a_slow_camera_belong_to_the_image_that_is_shown() -> None:
+    pairing: Pairing[str] = Pairing(PERIOD_S)
+    for stamp in range(3):
+        assert pairing.image(stamp, "alone", stamp) == "alone"
+        assert pairing.shown != stamp - 1
+        assert pairing.faces(stamp, stamp + 0.01) is None  # the image is there already
+        assert pairing.shown == stamp
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.floats(0.0, 0.2)), max_size=80))

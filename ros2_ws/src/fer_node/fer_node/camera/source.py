@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +33,18 @@ class FrameSettings:
     )
     period: float = setting(3.0, "How long each picture is shown, s.", low=0.01, high=3600.0)
     loop: bool = setting(False, "Whether videos and pictures begin again at their end.")
+    megapixels: float = setting(
+        2.1,
+        "Larger pictures, videos and recordings are shown at this size, million pixels; 0: at "
+        "their own. 1920x1080 are 2.1.",
+        low=0.0,
+        high=134.0,
+    )
+
+    @property
+    def most_pixels(self) -> float:
+        """Of a frame that is shown; infinite where ``megapixels`` is 0."""
+        return self.megapixels * 1e6 or math.inf
 
 
 @dataclass(frozen=True)
@@ -42,11 +55,13 @@ class SourceTools:
         wait: interruptible.
         log: told what goes wrong later on, in one line.
         clock: monotonic, seconds.
+        tell: told what is good to know, in one line.
     """
 
     wait: Wait
     log: Callable[[str], object]
     clock: Callable[[], float] = time.monotonic
+    tell: Callable[[str], object] = lambda _text: None
 
 
 class Source(Protocol):
@@ -105,6 +120,42 @@ class Pace:
         late = max(0, int((self._clock() - due) * self._rate))
         self._frame += late + 1
         return late
+
+
+class Fitting:
+    """Shrinks frames that are larger than the robot needs, and tells so once.
+
+    A face of 32 pixels can be judged, and so many pixels as 1920x1080 have travel 30 times a
+    second; those of a photo, 12 million and more, do not.
+
+    Args:
+        what: is shown, for people.
+        frames: how large frames may be.
+        tell: see `SourceTools`.
+    """
+
+    def __init__(self, what: str, frames: FrameSettings, tell: Callable[[str], object]) -> None:
+        self._what, self._most, self._tell = what, frames.most_pixels, tell
+        self._told = False
+
+    def __call__(self, frame: np.ndarray, height: int = 0) -> np.ndarray:
+        """A frame, no larger than is shown.
+
+        Args:
+            frame: BGR uint8 [H, W, 3].
+            height: that it had before it was decoded at a smaller size, pixels; 0: as it is.
+        """
+        rows, columns = frame.shape[:2]
+        share = min(1.0, math.sqrt(self._most / (rows * columns)))
+        size = max(1, int(columns * share)), max(1, int(rows * share))
+        if not self._told and (share < 1.0 or height > rows):
+            self._told = True
+            before = max(1.0, height / rows)
+            self._tell(
+                f"{self._what}: {columns * before:.0f}x{rows * before:.0f} pixels are shown as "
+                f"{size[0]}x{size[1]}; the parameter megapixels says how large"
+            )
+        return frame if share == 1.0 else cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
 
 
 _FFMPEG_QUIET = "-8"

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
 
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import check_file, user_path
-from ec_rfernet.picture_file import kind
-from fer_node.camera.source import FrameSettings, SourceTools, quiet_opencv
+from ec_rfernet.picture_file import kind, upright
+from fer_node.camera.source import Fitting, FrameSettings, SourceTools, quiet_opencv
 
 MOST_BYTES = 1 << 40
 """Of a file."""
@@ -29,12 +32,12 @@ class Video:
     """Plays a video in its own time, leaving frames out when the machine is too slow.
 
     Each frame is due when the file says, for browsers and phones record no constant rate. It is
-    shown upright, as the file says, too.
+    shown upright and unmirrored, as the file says, too.
 
     Args:
         path: the file.
-        frames: whether to begin again at the end, and the rate of a file that does not tell
-            its own.
+        frames: how large, whether to begin again at the end, and the rate of a file that does
+            not tell its own.
         tools: see there.
 
     Raises:
@@ -49,10 +52,12 @@ class Video:
         check_file(path, MOST_BYTES)
         self._path, self._loop = path, frames.loop
         self._clock, self._wait = tools.clock, tools.wait
+        self._turn = _mirrored(path)
         self._capture = self._open()
         own = self._capture.get(cv2.CAP_PROP_FPS)
         self.rate = own if math.isfinite(own) and 0 < own <= _FASTEST else frames.rate
         self.name = f"video {path} at {self.rate:.3g} frames/s"
+        self._fitted = Fitting(f"video {path}", frames, tools.tell)
         self._begin: float | None = None  # of the clock, when time 0 of the file is due
         self._end = self._clock()
         self._next: tuple[np.ndarray, float] | None = self._first()
@@ -68,7 +73,7 @@ class Video:
             self._next = self._following(time_s)
             if self._next is None or self._begin + self._next[1] > self._clock():
                 self._end = self._begin + time_s + 1.0 / self.rate
-                return frame
+                return upright(self._fitted(frame), self._turn)
         self._wait(max(0.0, self._end - self._clock()))  # the last frame has its time, too
         return None
 
@@ -80,7 +85,8 @@ class Video:
     def _open(self) -> cv2.VideoCapture:
         with quiet_opencv(), _plain_name(self._path) as name:
             capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
-            capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1.0)
+            # OpenCV knows of quarter turns only.
+            capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, float(self._turn == 1))
             return capture
 
     def _following(self, after_s: float) -> tuple[np.ndarray, float] | None:
@@ -144,6 +150,68 @@ def _plain_name(path: Path) -> Iterator[str]:
             yield f"/proc/self/fd/{file.fileno()}"
     else:
         yield str(path)
+
+
+# Mirrored videos, which phones take of their owners: the matrix of a track of MP4 or QuickTime
+# (ISO/IEC 14496-12, 8.3.2) says where the stored pixels go.
+
+_TURNS: dict[tuple[int, ...], int] = {
+    (-1, 0, 0, 1): 2,
+    (1, 0, 0, -1): 4,
+    (0, 1, 1, 0): 5,
+    (0, -1, -1, 0): 7,
+}
+"""Exif's orientation of each matrix that mirrors: to the right and down, of x and of y."""
+
+_MOST_BOXES = 10_000
+
+
+def _mirrored(path: Path) -> int:
+    """How a video that is mirrored is to be turned, Exif's orientation; 1 for all others."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            for track in _within(file, (0, size), b"moov", b"trak"):
+                places = [*_within(file, track, b"mdia", b"hdlr"), *_within(file, track, b"tkhd")]
+                if len(places) == 2 and _bytes(file, places[0][0] + 8, 4) == b"vide":
+                    return _TURNS.get(_matrix(file, places[1][0]), 1)
+    except (OSError, struct.error, OverflowError):
+        pass  # damaged: what is wrong with it, its decoder tells
+    return 1
+
+
+def _within(file: BinaryIO, place: tuple[int, int], *names: bytes) -> Iterator[tuple[int, int]]:
+    """Begin and end of the content of each box of the last name in those of the ones before."""
+    for name, begin, end in islice(_boxes(file, *place), _MOST_BOXES):
+        if name == names[0] and len(names) == 1:
+            yield begin, end
+        elif name == names[0]:
+            yield from _within(file, (begin, end), *names[1:])
+
+
+def _boxes(file: BinaryIO, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    while at + 8 <= end:
+        size, name = struct.unpack(">I4s", _bytes(file, at, 8))
+        head = 16 if size == 1 else 8
+        if size == 1:
+            (size,) = struct.unpack(">Q", _bytes(file, at + 8, 8))
+        size = size or end - at
+        if size < head:
+            return
+        yield name, at + head, min(at + size, end)
+        at += size
+
+
+def _matrix(file: BinaryIO, at: int) -> tuple[int, ...]:
+    """To the right and down, of x and of y, of a header of a track."""
+    at += 40 if _bytes(file, at, 1) == b"\0" else 52  # its times have 4 bytes, or 8
+    values = struct.unpack(">9i", _bytes(file, at, 36))
+    return tuple(round(values[index] / 65536) for index in (0, 1, 3, 4))
+
+
+def _bytes(file: BinaryIO, at: int, count: int) -> bytes:
+    file.seek(at)
+    return file.read(count)
 
 
 def _head(path: Path) -> bytes:

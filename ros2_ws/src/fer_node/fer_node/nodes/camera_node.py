@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from signal import SIGINT
 from threading import Event, Thread
 from typing import Any
 
@@ -170,7 +171,7 @@ class CameraNode(ClosingNode):
         source = self._params.source
         self._health = CameraHealth(source.frames, self._params.limits)
         try:
-            self._source = opener(source, SourceTools(self._stop.wait, self._warn))
+            self._source = opener(source, self._tools())
         except InputError as error:
             raise StartError(str(error)) from error
         self._images = self.create_publisher(Image, "image_raw", STREAM)
@@ -187,6 +188,22 @@ class CameraNode(ClosingNode):
     def has_ended(self) -> bool:
         """Whether a video that does not loop is over."""
         return self._ended.is_set()
+
+    def exit_code(self, number: int | None) -> int:
+        """0 at the end of a video and after Ctrl-C; 128 and its number after another signal.
+
+        Whoever supervises the camera takes 0 for the end of what there is to see.
+
+        Args:
+            number: of the signal that ended this node; None where none has.
+        """
+        return 0 if self.has_ended() or number in (None, SIGINT) else 128 + int(number or 0)
+
+    def _tools(self) -> SourceTools:
+        return SourceTools(self._stop.wait, self._warn, tell=self._tell)
+
+    def _tell(self, text: str) -> None:
+        self.get_logger().info(writable(text))
 
     def _report(self) -> Report:
         return self._health.report(self.has_ended()).plus(self._watch.findings())

@@ -7,7 +7,7 @@ from fer_common.entry import execute
 
 def camera_node() -> int:
     """Runs `CameraNode`; exit code 2 when the camera cannot be opened."""
-    return execute("fer_node.nodes.camera_node:CameraNode")
+    return execute("fer_node.nodes.camera_node:CameraNode", images=True)
 
 
 def fer_node() -> int:

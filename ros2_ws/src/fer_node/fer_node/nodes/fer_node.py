@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import cv2
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from fer_interfaces.msg import Emotion, EmotionArray
 from rclpy.clock import Clock, ClockType
@@ -48,18 +49,18 @@ from fer_common.diagnostics import (
     warn,
 )
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
-from fer_common.door import seconds
+from fer_common.door import door_of, refusal, seconds
 from fer_common.graph_watch import InputWatch, OutputWatch
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, NEWEST, STREAM
-from fer_common.reason import Finding
-from fer_common.runner import ClosingNode
+from fer_common.reason import Finding, Reason
+from fer_common.runner import ClosingNode, give_back_memory
 from fer_common.settings import part, setting
 from fer_common.topic_words import Remedies
 from fer_node.nodes import messages
-from fer_node.nodes.messages import to_frame, to_message
+from fer_node.nodes.messages import deserialise, to_message
 from fer_node.nodes.ros4hri import open_humans
-from fer_node.perception.frame import DecodeError, Frame, Stages, table
+from fer_node.perception.frame import DecodeError, Frame, Stages, open_message, table
 from fer_node.perception.pipeline import (
     ExpressionClassifier,
     Perceived,
@@ -243,6 +244,7 @@ class FerParameters:
         "raw: Image on image; compressed: CompressedImage on image/compressed.",
         choices=("raw", "compressed"),
     )
+    expect_images: bool = setting(True, "Whether to warn when nobody publishes images.")
     autostart: bool = setting(True, "Whether to configure and activate at start.")
     detector: str = setting(
         DEFAULT_DETECTOR,
@@ -263,7 +265,7 @@ class FerParameters:
         "With which numbers; auto: what was chosen for this machine.",
         choices=("auto", *PRECISIONS),
     )
-    threads: int = setting(1, "Threads of the classification.", low=1, high=64)
+    threads: int = setting(1, "Threads of the classification, and of OpenCV.", low=1, high=64)
     profile: bool = setting(False, "Whether to log where the time of an image goes.")
     ros4hri: bool = setting(
         False, "Whether to publish the faces on /humans as well (REP-155); needs hri_msgs."
@@ -385,11 +387,12 @@ def load_bundle(model: str) -> Bundle:
     return bundles.load(bundles.find(model, folders))
 
 
-Arrival = tuple["Image | CompressedImage", float]
-"""A message, and when it came on the monotonic clock."""
+Arrival = tuple["Image | CompressedImage", Any, float]
+"""A message, its data, and when it came on the monotonic clock."""
 
 _SAY_AGAIN_S = 5.0
 _PROFILE_S = 5.0
+_SETTLED_S = 5.0  # by then all networks are loaded, if somebody is there
 
 
 class FerNode(ClosingNode, LifecycleNode):
@@ -442,9 +445,10 @@ class FerNode(ClosingNode, LifecycleNode):
         )
         self.closing.callback(self._release)
         self.create_service(SetBool, "~/enable", self._on_enable)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
         if self._params.profile:
-            steady = Clock(clock_type=ClockType.STEADY_TIME)
             self.create_timer(_PROFILE_S, self._log_profile, clock=steady)
+        self._settling = self.create_timer(_SETTLED_S, self._settle, clock=steady)
         self._readers = [OutputWatch(self, publisher) for publisher in self._outputs.emotions]
         DiagnosticsPublisher(self, "expressions", self._report)
 
@@ -468,6 +472,8 @@ class FerNode(ClosingNode, LifecycleNode):
         bundle, params, health = self._health.bundle, self._params, self._health
         if bundle is None or self._make_detector is None:
             return TransitionCallbackReturn.FAILURE
+        # OpenCV's threads look for work after each call, which takes more time than they save.
+        cv2.setNumThreads(params.threads)
         try:
             classifier = self._make_classifier(
                 bundle, params.threads, params.runtime, params.precision
@@ -487,8 +493,10 @@ class FerNode(ClosingNode, LifecycleNode):
         self._worker = Worker(self._process, self._broken)
         result = super().on_activate(state)
         kind, topic = self._input()
-        self._images = self.create_subscription(kind, topic, self._on_image, NEWEST)
+        receive = partial(self._on_image, kind)
+        self._images = self.create_subscription(kind, topic, receive, NEWEST, raw=True)
         self._watch = self._watched(self._images)
+        self._settling.reset()
         health.state, health.topic = "active", self._images.topic_name
         model = f"{bundle.name} {bundle.short_hash}"
         self.get_logger().info(f"looking at {health.topic} with model {model} ({health.runtime})")
@@ -545,7 +553,7 @@ class FerNode(ClosingNode, LifecycleNode):
             self,
             images,
             "images",
-            "is the camera running?",
+            "is the camera running?" if self._params.expect_images else None,
             silence=Limits(limits.warn_silence_s, limits.error_silence_s),
             single=True,
             remedies=remedies(topic, transport),
@@ -553,15 +561,23 @@ class FerNode(ClosingNode, LifecycleNode):
 
     # Images
 
-    def _on_image(self, message: Image | CompressedImage) -> None:
+    def _on_image(self, kind: type[Image | CompressedImage], serialised: bytes) -> None:
         arrived = time.monotonic()
+        try:
+            message, data = deserialise(serialised, kind)
+        except DecodeError as error:
+            door_of(self).refuse(Reason("unreadable", str(error)), self._health.topic)
+            return
+        if (reason := refusal(message)) is not None:
+            door_of(self).refuse(reason, self._health.topic)
+            return
         self._health.arrived(arrived)
         self._header.frame_id = message.header.frame_id
         if self._worker is not None and self._health.enabled:
-            self._worker.put((message, arrived))
+            self._worker.put((message, data, arrived))
 
     def _process(self, arrival: Arrival) -> None:
-        message, arrived = arrival
+        message, data, arrived = arrival
         health, stages = self._health, self._health.stages
         stamp, waited = seconds(message.header.stamp), time.monotonic() - arrived
         admitted = self._gate.admits(stamp, self._now(), arrived)
@@ -574,7 +590,7 @@ class FerNode(ClosingNode, LifecycleNode):
             if not health.enabled or self._perception is None:
                 return
             try:
-                frame = to_frame(message, stages)
+                frame = open_message(message, data, stages)
                 health.size = (frame.width, frame.height)
                 perceived = self._perception.process(frame, arrived)
                 with stages("publish"):
@@ -642,6 +658,10 @@ class FerNode(ClosingNode, LifecycleNode):
         wiring = self._watch.findings(health.silent_s) if self._watch is not None else []
         readers = [finding for watch in self._readers for finding in watch.findings()]
         return health.report(wiring, readers)
+
+    def _settle(self) -> None:
+        self._settling.cancel()
+        give_back_memory()
 
     def _log_profile(self) -> None:
         if self._health.state == "active":

@@ -1,56 +1,83 @@
-"""Messages of images to frames and back, and what was perceived as messages."""
+"""Messages of images to pixels and back, and what was perceived as messages."""
 
 from __future__ import annotations
 
 import array
+import struct
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from fer_interfaces.msg import Emotion, EmotionArray
+from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
 from ec_rfernet.faces.face import Box
+from ec_rfernet.registry import in_one_line
 from fer_common.camera import focal_px
-from fer_node.perception.frame import (
-    Frame,
-    Timed,
-    open_compressed,
-    open_raw,
-    untimed,
-)
+from fer_node.perception.frame import DecodeError, open_message
 from fer_node.perception.pipeline import EmotionEstimate, Perceived
 
+_LITTLE = b"\x00\x01"  # how a message begins that is laid out as on most processors
+_STAMP_END = 12
+_FIELDS = {Image: (0, 4, 4, 0, 1, 4), CompressedImage: (0, 0)}
+"""Sizes of what lies between stamp and data, bytes; 0: a text, which tells its own."""
+_WORD = struct.Struct("<I")
 
-def to_frame(message: Image | CompressedImage, timed: Timed = untimed) -> Frame:
-    """The image of a message, as yet unconverted.
+
+def deserialise(
+    serialised: bytes, kind: type[Image | CompressedImage]
+) -> tuple[Image | CompressedImage, Any]:
+    """A message, and the buffer of its data, which the message has not if this saves a copy.
+
+    ROS copies an image twice on its way into a Python message.
 
     Args:
-        message: kept as long as the frame.
-        timed: times what has to be decoded.
+        serialised: as it came from the middleware; kept as long as the data.
+        kind: of the message.
 
     Raises:
-        DecodeError: see `open_raw` and `open_compressed`.
+        DecodeError: it is no such message.
     """
-    if isinstance(message, CompressedImage):
-        return open_compressed(message.data, timed)
-    return open_raw(
-        message.height,
-        message.width,
-        message.encoding,
-        message.step,
-        bool(message.is_bigendian),
-        message.data,
-    )
+    place = _data_place(serialised, kind)
+    whole = serialised if place is None else serialised[: place - _WORD.size] + bytes(_WORD.size)
+    try:
+        message = deserialize_message(whole, kind)
+    except RuntimeError as error:  # of the middleware, or of rclpy
+        raise DecodeError(f"no {kind.__name__}: {in_one_line(error)}") from error
+    if place is None:
+        return message, message.data
+    count = _WORD.unpack_from(serialised, place - _WORD.size)[0]
+    return message, memoryview(serialised)[place : place + count]
+
+
+def _data_place(serialised: bytes, kind: type[Image | CompressedImage]) -> int | None:
+    """Where the data begin, a message's last field; None if it is not laid out as expected.
+
+    The layout is the OMG's CDR: words of 4 bytes lie at multiples of 4.
+    """
+    place = _STAMP_END
+    try:
+        for size in _FIELDS[kind]:
+            place += 0 if size == 1 else -place % _WORD.size
+            place += size or _WORD.size + _WORD.unpack_from(serialised, place)[0]
+        place += -place % _WORD.size
+        (count,) = _WORD.unpack_from(serialised, place)
+    except struct.error:
+        return None
+    place += _WORD.size
+    fits = 0 <= len(serialised) - place - count < _WORD.size  # it may be filled up to a word
+    return place if fits and serialised.startswith(_LITTLE) else None
 
 
 def to_bgr(message: Image | CompressedImage) -> np.ndarray:
     """The pixels of a message, BGR uint8 [H, W, 3].
 
     Raises:
-        DecodeError: see `to_frame`.
+        DecodeError: see `open_message`.
     """
-    return to_frame(message).bgr()
+    return open_message(message).bgr()
 
 
 def to_message(image: np.ndarray, header: Header) -> Image:

@@ -20,6 +20,7 @@ from ec_rfernet.faces.blazeface import ENOUGH
 from ec_rfernet.faces.face import Similarity
 from ec_rfernet.faces.framing import cut
 from ec_rfernet.files import shortened
+from ec_rfernet.picture_file import COLOUR
 
 # ----------------------------------------------------------------------
 # Where the time of an image goes.
@@ -234,12 +235,6 @@ class RawFrame:
 
 # JPEG, decoded no finer than what is looked at requires.
 
-_COLOUR = {
-    1: cv2.IMREAD_COLOR,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-}
 _LUMA = {
     1: cv2.IMREAD_GRAYSCALE,
     2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
@@ -307,14 +302,14 @@ class JpegFrame:
     def _bgr(self, shrink: int) -> np.ndarray:
         if shrink not in self._colour:
             with self._timed("decode"):
-                self._colour[shrink] = _decoded(self._data, _COLOUR[shrink])
+                self._colour[shrink] = _decoded(self._data, COLOUR[shrink])
         self._any[shrink] = self._colour[shrink]
         return self._colour[shrink]
 
 
 def _shrink(most: float) -> int:
     """The largest possible reduction that is no more than ``most``."""
-    return max((k for k in _COLOUR if k <= most), default=1)
+    return max((k for k in COLOUR if k <= most), default=1)
 
 
 # Images as they travel in messages.
@@ -471,6 +466,31 @@ def open_raw(
     if layout.at_once and layout.to_bgr is not None:
         return RawFrame(layout.to_bgr(np.ascontiguousarray(pixels)))
     return RawFrame(pixels, layout.to_bgr)
+
+
+def open_message(message: Any, data: Any = None, timed: Timed = untimed) -> Frame:
+    """The image of a message, as yet unconverted.
+
+    Args:
+        message: a ``sensor_msgs`` Image or CompressedImage, whichever library has read it;
+            kept as long as the frame.
+        data: of the message, where they lie elsewhere; None: those it has.
+        timed: times what has to be decoded.
+
+    Raises:
+        DecodeError: see `open_raw` and `open_compressed`.
+    """
+    data = message.data if data is None else data
+    if hasattr(message, "format"):
+        return open_compressed(data, timed)
+    return open_raw(
+        message.height,
+        message.width,
+        message.encoding,
+        message.step,
+        bool(message.is_bigendian),
+        data,
+    )
 
 
 def open_compressed(data: Any, timed: Timed = untimed) -> Frame:

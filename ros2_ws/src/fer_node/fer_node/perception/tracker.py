@@ -69,6 +69,7 @@ class Track:
 
 _REACH = 0.8  # how far a face may be from where it was expected, in face sizes
 _REACH_PER_S = 1.0  # and how much farther for each second that it was not seen
+_IDS = 10_000  # an id is not given again before so many others were
 _SCALE = 0.5  # smallest ratio of the sizes of one face in two images
 
 
@@ -87,7 +88,7 @@ class Tracker:
         self._forget_after_s = forget_after_s
         self._rng = rng if rng is not None else random.SystemRandom()
         self._tracks: dict[str, Track] = {}
-        self._used: set[str] = set()
+        self._used: dict[str, None] = {}  # the latest, in their order
 
     @property
     def ids(self) -> frozenset[str]:
@@ -139,7 +140,9 @@ class Tracker:
         while True:
             name = "".join(self._rng.choices(string.ascii_lowercase, k=5))
             if name not in self._used:
-                self._used.add(name)
+                self._used[name] = None
+                if len(self._used) > _IDS:
+                    del self._used[next(iter(self._used))]
                 return name
 
 

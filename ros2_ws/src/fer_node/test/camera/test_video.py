@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import os
 import struct
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, features
 
 from ec_rfernet.errors import InputError
@@ -126,6 +130,55 @@ def test_a_video_of_a_phone_is_upright(corner, time, matrix, size, where, looped
     assert frames[-1].shape[:2] == size
     assert frames[-1][where].min() > 128
     assert frames[-1][-1 - where[0], -1 - where[1]].max() < 128
+
+
+@pytest.mark.parametrize(
+    ("matrix", "size", "where"),
+    [
+        ((-1, 0, 0, 1), (48, 64), (0, -1)),
+        ((1, 0, 0, -1), (48, 64), (-1, 0)),
+        ((0, 1, 1, 0), (64, 48), (0, 0)),
+        ((0, -1, -1, 0), (64, 48), (-1, -1)),
+    ],
+    ids=["left and right", "top and bottom", "a quarter", "three quarters"],
+)
+@pytest.mark.parametrize("looped", [False, True])
+def test_a_mirrored_video_of_a_phone_is_as_its_file_says(corner, time, matrix, size, where, looped):
+    test_a_video_of_a_phone_is_upright(corner, time, matrix, size, where, looped)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_a_damaged_head_of_a_mirrored_video_is_one_sentence(make_mirrored, data):
+    broken = bytearray(make_mirrored.read_bytes())
+    start, end = box(broken, b"moov")
+    for _ in range(data.draw(st.integers(1, 6))):
+        broken[data.draw(st.integers(start - 8, end - 1))] = data.draw(st.integers(0, 255))
+    path = make_mirrored.with_name("broken.mp4")
+    path.write_bytes(broken[: data.draw(st.integers(8, len(broken)))])
+    with suppress(InputError):
+        Video(path, FrameSettings(), SimulatedTime().tools()).close()
+
+
+@pytest.fixture(scope="module")
+def make_mirrored(tmp_path_factory):
+    path = tmp_path_factory.mktemp("mirrored") / "movie.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10, (64, 48))
+    writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    return with_matrix(path, -1, 0, 0, 1)
+
+
+def test_a_large_video_is_shown_as_large_as_the_robot_needs(tmp_path, time):
+    path = tmp_path / "large.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (3840, 2160))
+    for _ in range(2):
+        writer.write(np.full((2160, 3840, 3), 80, np.uint8))
+    writer.release()
+    told: list[str] = []
+    video = Video(path, FrameSettings(), replace(time.tools(), tell=told.append))
+    assert video.read().shape == video.read().shape == (1086, 1932, 3)
+    assert len(told) == 1 and "3840x2160 pixels are shown as 1932x1086" in told[0]
 
 
 def test_frames_are_shown_at_their_own_times(make_video, time, levels):

@@ -111,6 +111,23 @@ def test_ctrl_c_ends_it_cleanly(make_video):
     assert (child.returncode, errors) == (0, "")
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_whoever_ends_it_is_not_taken_for_the_end_of_the_video(make_video, number):
+    child = process(f"camera:={make_video(5)}", "loop:=true")
+    assert child.stderr is not None
+    assert "showing video" in child.stderr.readline()
+    child.send_signal(number)
+    _, errors = child.communicate(timeout=30)
+    assert (child.returncode, errors) == (128 + number, "")
+
+
+def test_a_misspelt_parameter_is_told_with_the_nearest(make_video):
+    child = process(f"camera:={make_video(5)}", "lopo:=true")
+    _, errors = child.communicate(timeout=30)
+    assert child.returncode == 2
+    assert errors.rstrip().endswith("camera_node has no parameter 'lopo'; did you mean 'loop'?")
+
+
 # What the camera says of itself.
 
 CAMERA = "/camera_node"

@@ -2,13 +2,23 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sensor_msgs.msg import Image
+from builtin_interfaces.msg import Time
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from rclpy.serialization import deserialize_message, serialize_message
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from ec_rfernet.faces.face import Box
 from ec_rfernet.labels import LABELS
-from fer_node.nodes.messages import camera_info, emotions, to_bgr, to_message
-from fer_node.perception.frame import DecodeError
+from fer_node.nodes.messages import (
+    camera_info,
+    deserialise,
+    emotions,
+    to_bgr,
+    to_message,
+)
+from fer_node.perception.frame import DecodeError, open_message
 from fer_node.perception.pipeline import EmotionEstimate, Perceived
 from fer_node.testing.fakes import surely
 
@@ -88,3 +98,53 @@ def test_emotions_carry_labels_size_and_who_is_attended_to():
 def test_of_nobody_the_labels_are_told_too():
     message = emotions(Perceived(labels=("calm", "contempt")), Header(), 320, 240)
     assert (message.labels, message.attended, message.emotions) == (["calm", "contempt"], "", [])
+
+
+def sent_image(frame_id: str, encoding: str, data: bytes) -> Image:
+    header = Header(stamp=Time(sec=7, nanosec=9), frame_id=frame_id)
+    return Image(
+        header=header, height=2, width=3, encoding=encoding, is_bigendian=1, step=9, data=data
+    )
+
+
+@given(st.text(max_size=9), st.text(max_size=9), st.binary(max_size=40))
+def test_a_serialised_image_is_read_as_ros_reads_it(frame_id, text, data):
+    assume("\0" not in frame_id + text)
+    for sent in (
+        sent_image(frame_id, text, data),
+        CompressedImage(header=Header(frame_id=frame_id), format=text, data=data),
+    ):
+        message, found = deserialise(serialize_message(sent), type(sent))
+        assert bytes(found) == data
+        message.data = sent.data
+        assert message == sent
+
+
+def test_the_data_of_a_serialised_image_are_not_copied():
+    serialised = serialize_message(sent_image("camera", "bgr8", bytes(18)))
+    message, found = deserialise(serialised, Image)
+    assert found.obj is serialised
+    assert not message.data
+    assert open_message(message, found).bgr().shape == (2, 3, 3)
+
+
+@given(st.integers(0, 90), st.binary(min_size=1, max_size=4))
+def test_a_damaged_image_is_read_as_ros_reads_it_or_refused(place, damage):
+    """However the lengths in it lie, nothing is read that ROS would not read."""
+    whole = serialize_message(sent_image("camera", "bgr8", bytes(18)))
+    serialised = whole[:place] + damage + whole[place + len(damage) :]
+    expected, found = read(deserialize_message, serialised), read(deserialise, serialised)
+    if expected is None or found is None:
+        assert found is expected
+        return
+    message, data = found
+    assert bytes(data) == bytes(expected.data)
+    message.data = expected.data
+    assert message == expected
+
+
+def read(reader, serialised: bytes):
+    try:
+        return reader(serialised, Image)
+    except Exception:
+        return None

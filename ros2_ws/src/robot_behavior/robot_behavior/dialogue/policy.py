@@ -46,6 +46,8 @@ GREETING_DROPPED, FAREWELL_DROPPED = "greeting_dropped", "farewell_dropped"
 GAP_S = 1.5
 """A face that is lost, or a little too small, for so long is still the same visit."""
 
+_MOST_MET = 1000
+
 PATIENCE_S = 5.0
 """A greeting or a farewell that could not be said for so long comes too late."""
 
@@ -182,6 +184,8 @@ class Engagement:
         same = former is not None and visit.since > former.last
         known = same or face in self._met
         self.partner = face
+        if len(self._met) > _MOST_MET:  # somebody else has always been near, for hours
+            self._met &= self._visits.keys()
         self._met |= {f for f, v in self._visits.items() if now - v.last <= GAP_S}
         if self.pending is not None and self.pending.occasion is Occasion.FAREWELL:
             self.drop("they came back before it could be said")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,12 +128,13 @@ class BehaviorNode(ClosingNode, LifecycleNode):
     deactivation they still bring the robot into its rest pose.
 
     Args:
+        clock: monotonic seconds.
         options: passed on to the node, such as ``parameter_overrides``.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, **options: Any) -> None:
         super().__init__("behavior_node", **options)
-        self._params = declare(self, BehaviorParams)
+        self._params, self._monotonic = declare(self, BehaviorParams), clock
         self._conductor: Conductor | None = None
         self._behaviors: Behaviors | None = None
         self._vocabularies: set[tuple[str, ...]] = set()  # the labels of each model so far
@@ -146,24 +147,24 @@ class BehaviorNode(ClosingNode, LifecycleNode):
         }
         for client in self._actions.values():
             self.closing.callback(client.destroy)
-        self._arbiter = Arbiter(time.monotonic, self._actions[MOTION], self._actions[SPEECH])
-        self._filter = StatusFilter(time.monotonic)
+        self._arbiter = Arbiter(clock, self._actions[MOTION], self._actions[SPEECH])
+        self._filter = StatusFilter(clock)
         self._state = self.create_publisher(BehaviorState, "behavior_state", LATCHED)
         self._board = BehaviorMarkers(self._params.markers_frame, self._params.head_height)
         self._markers = self.create_publisher(MarkerArray, "~/markers", EVENTS)
         self._said: str | None = None
         self._status: BehaviorStatus | None = None
         self._supervisor = SignOfLife(round(_SUPERVISION_S / _TICK_S))
-        self._mishaps, self._seen = Mishaps(time.monotonic), Statistics()
+        self._mishaps, self._seen = Mishaps(clock), Statistics()
         self._responses = 0
         self._last: tuple[str, float] | None = None  # response, and when it began
         emotion = self.create_subscription(Emotion, "emotion", self._on_emotion, EVENTS)
         emotions = self.create_subscription(EmotionArray, "emotions", self._on_emotions, EVENTS)
         self._watches = (
-            InputWatch(self, emotion, "emotions", "is fer_node running?", single=True),
-            InputWatch(self, emotions, "emotions", "", single=True),
-            ServerWatch(self, MOTION, "is motion_player running?"),
-            ServerWatch(self, SPEECH, "is speech_node running?"),
+            InputWatch(self, emotion, "emotions", "is fer_node running?", single=True, clock=clock),
+            InputWatch(self, emotions, "emotions", "", single=True, clock=clock),
+            ServerWatch(self, MOTION, "is motion_player running?", clock),
+            ServerWatch(self, SPEECH, "is speech_node running?", clock),
         )
         self.create_subscription(String, "speech", self._on_speech, EVENTS)
         self.create_subscription(Bool, CAN_MOVE, self._on_can_move, LATCHED)
@@ -196,7 +197,7 @@ class BehaviorNode(ClosingNode, LifecycleNode):
             known,
             self._arbiter,
             REST,
-            time.monotonic,
+            self._monotonic,
             random.Random(params.seed if params.seed >= 0 else None),
             params.dialogue,
             hour=lambda: time.localtime().tm_hour,
@@ -254,7 +255,7 @@ class BehaviorNode(ClosingNode, LifecycleNode):
     def _on_emotions(self, msg: EmotionArray) -> None:
         late_s = self.get_clock().now().nanoseconds * 1e-9 - seconds(msg.header.stamp)
         latency_s = late_s if msg.header.stamp.sec > 0 else 0.0
-        self._seen.add(latency_s, time.monotonic())
+        self._seen.add(latency_s, self._monotonic())
         if self._conductor is None or self._behaviors is None:
             return
         self._learn(msg.labels, self._behaviors)
@@ -350,7 +351,7 @@ class BehaviorNode(ClosingNode, LifecycleNode):
         self._state.publish(msg)
 
     def _report(self) -> Report:
-        now, lifecycle = time.monotonic(), self._lifecycle
+        now, lifecycle = self._monotonic(), self._lifecycle
         status = self._status or BehaviorStatus(Activity.DISABLED, lifecycle)
         responding = status.activity is Activity.RESPONDING
         seen = self._seen.summary(now)
@@ -407,7 +408,7 @@ class BehaviorNode(ClosingNode, LifecycleNode):
         if response.name != RESTING:
             text = f"{response.name}: {text}"
             self._responses += 1
-            self._last = response.name, time.monotonic()
+            self._last = response.name, self._monotonic()
         self.get_logger().info(text)
 
     def _on_end(self, finished: Finished) -> None:

@@ -22,12 +22,12 @@ def mock_server() -> int:
 
 def motion_player() -> int:
     """Runs `robot_behavior.nodes.motion_player.MotionPlayer`."""
-    return execute("robot_behavior.nodes.motion_player:MotionPlayer")
+    return execute("robot_behavior.nodes.motion_player:MotionPlayer", moves=True)
 
 
 def sim_robot() -> int:
     """Runs `robot_behavior.nodes.sim_robot.SimRobot`."""
-    return execute("robot_behavior.nodes.sim_robot:SimRobot")
+    return execute("robot_behavior.nodes.sim_robot:SimRobot", moves=True)
 
 
 def speech_node() -> int:
@@ -35,14 +35,19 @@ def speech_node() -> int:
     return execute("robot_behavior.nodes.speech_node:SpeechNode")
 
 
+def stop_keeper() -> int:
+    """Runs `robot_behavior.robots.sign_of_life.StopNode`."""
+    return execute("robot_behavior.robots.sign_of_life:StopNode")
+
+
 def robot_bridge() -> int:
     """Runs `robot_behavior.nodes.robot_bridge.RobotBridge`."""
-    return execute("robot_behavior.nodes.robot_bridge:RobotBridge")
+    return execute("robot_behavior.nodes.robot_bridge:RobotBridge", moves=True)
 
 
 def play_motion2_bridge() -> int:
     """Runs `robot_behavior.robots.play_motion2.bridge.PlayMotion2Bridge`."""
-    return execute("robot_behavior.robots.play_motion2.bridge:PlayMotion2Bridge")
+    return execute("robot_behavior.robots.play_motion2.bridge:PlayMotion2Bridge", moves=True)
 
 
 def fake_controller() -> int:

@@ -26,6 +26,7 @@ from visualization_msgs.msg import MarkerArray
 from fer_common.actions import ExclusiveAction
 from fer_common.camera import focal_px
 from fer_common.diagnostics import (
+    SETTLED_S,
     Limits,
     Mishaps,
     Report,
@@ -49,7 +50,7 @@ from robot_behavior.motion.mover import Mover, MoverSettings, bearing
 from robot_behavior.motion.trajectory import Trajectory
 from robot_behavior.nodes.markers import markers
 from robot_behavior.nodes.robot_files import read_model, read_motions
-from robot_behavior.robots.sign_of_life import BEAT_S, EYES, HELD, HOLD, Presence
+from robot_behavior.robots.sign_of_life import BEAT_S, EYES, HELD, HOLD, Presence, StopPath
 
 RATE_HZ = 20.0
 
@@ -108,7 +109,7 @@ class MotionPlayer(ClosingNode):
             self.get_logger().error(f"cannot play '{name}': {reason}")
         self._mover = Mover(self._library.rest, model.limits, params.mover)
         self._mover.held = self._unheard = params.begin_held
-        self._stopped = False  # by ~/stop of this node
+        self._stopped = False  # and not released since
         self._wish: bool | None = None  # whether the robot shall be held, until it has answered
         self._asked = -math.inf
         self._camera_info: CameraInfo | None = None
@@ -119,6 +120,7 @@ class MotionPlayer(ClosingNode):
         self._markers = self.create_publisher(MarkerArray, "~/markers", STREAM)
         states = self._subscribe()
         self._rate, self._mishaps = Limits(params.warn_rate), Mishaps(clock)
+        self._began = clock()
         self._heard, self._told = Statistics(), Statistics()
         self._input = InputWatch(self, states, "joint states", "is the robot running?", clock=clock)
         self._output = OutputWatch(self, self._trajectory)
@@ -126,8 +128,6 @@ class MotionPlayer(ClosingNode):
         self._body = self.create_client(SetBool, HOLD)
         self.create_subscription(HoldState, HELD, self._on_held, LATCHED)
         self.create_service(Trigger, "~/list_motions", self._list_motions)
-        self.create_service(Trigger, "~/stop", self._stop)
-        self.create_service(Trigger, "~/release", self._release)
         self._action = ExclusiveAction(
             self, PlayMotion, "play_motion", self._refusal, self._begin, self._rest
         )
@@ -135,6 +135,10 @@ class MotionPlayer(ClosingNode):
         on_change(self, PlayerParams, self._on_parameters)
         self.create_timer(1.0 / RATE_HZ, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
         DiagnosticsPublisher(self, "motions", self._report)
+        path = StopPath(self)
+        path.serve(Trigger, "~/stop", self._stop)
+        path.serve(Trigger, "~/release", self._release)
+        path.begin()
         self.get_logger().info(f"can play {', '.join(self._library.motions)}")
 
     def begin_stop(self) -> None:
@@ -278,6 +282,7 @@ class MotionPlayer(ClosingNode):
         """What moves the robot tells whether it was stopped."""
         self._unheard = False
         if message.state == HoldState.HELD:
+            self._stopped = True  # also by others: what moves the robot may forget it
             if not self._mover.held or self._mover.playing:
                 self._mover.hold()
                 self._action.finish(False, "the robot was stopped")
@@ -349,7 +354,10 @@ class MotionPlayer(ClosingNode):
             **self._mishaps.values,
         }
         wiring = self._input.findings()
-        if problem:  # what is wrong with the topic says more
+        if problem and not states.count and now - self._began < SETTLED_S:
+            found = []
+            state = "waits for the robot's first joint states"
+        elif problem:  # what is wrong with the topic says more
             found = [error(finding.text) for finding in wiring] or [error(problem)]
         else:
             found = [error(self._mishaps.recent), *wiring]

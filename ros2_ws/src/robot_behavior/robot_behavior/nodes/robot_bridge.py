@@ -90,8 +90,8 @@ class RobotBridge(ClosingNode):
         DiagnosticsPublisher(self, "robot", self._report)
         watch_motion_player(self, self._left_alone)
         driver = self.driver
-        self._keeper = StopKeeper(self, driver.hold, driver.stop, driver.release)
         self.create_timer(1.0 / RATE_HZ, self._step, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._keeper = StopKeeper(self, driver.hold, driver.stop, driver.release)
 
     @property
     def problem(self) -> Reason | None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import ColorRGBA
 from trajectory_msgs.msg import JointTrajectory
@@ -19,6 +18,7 @@ from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.graph_watch import InputWatch, OutputWatch
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, LATCHED, STREAM
+from fer_common.runner import ClosingNode
 from fer_common.settings import setting
 from robot_behavior.motion.simulation import Simulation, TrajectoryError
 from robot_behavior.nodes.markers import markers
@@ -44,7 +44,7 @@ class SimParams:
     )
 
 
-class SimRobot(Node):
+class SimRobot(ClosingNode):
     """Follows ``joint_trajectory`` and ``eyes``; publishes ``joint_states`` and ``~/markers``.
 
     ``~/stop`` holds it where it is; it obeys again after ``~/release``, see `StopKeeper`.
@@ -65,7 +65,6 @@ class SimRobot(Node):
         self._monotonic, self._last, self._steps = clock, clock(), 0
         self._eyes: ColorRGBA | None = None
         self._ending = self._held = False
-        self._keeper = StopKeeper(self, self._hold, self._hold, self._release)
         self._states = self.create_publisher(JointState, "joint_states", STREAM)
         self._markers = self.create_publisher(MarkerArray, "~/markers", STREAM)
         told = self.create_subscription(JointTrajectory, "joint_trajectory", self._follow, EVENTS)
@@ -79,6 +78,7 @@ class SimRobot(Node):
         )
         self._output = OutputWatch(self, self._states)
         DiagnosticsPublisher(self, "robot", self._report)
+        self._keeper = StopKeeper(self, self._hold, self._hold, self._release)
         self.get_logger().info(
             f"simulates {self._model.name or 'a robot'} with {len(self._simulation.joints)} joints"
         )

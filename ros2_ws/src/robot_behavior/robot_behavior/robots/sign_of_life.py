@@ -8,23 +8,41 @@ knows. DDS has means of its own for this, but cannot be relied on: discovery not
 after 20 s, and of 200 motion players that were killed Fast DDS 2.14 did not report one as
 no longer alive, although it had been asked to within a second.
 
-The stop is kept by what moves the robot, so that it outlives whoever has asked for it.
+The stop is kept by what moves the robot, so that it outlives whoever has asked for it. Where
+that has no memory of its own and starts anew, those who have heard of the stop ask for it again.
 """
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from fer_interfaces.msg import HoldState
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.task import Future
 from std_msgs.msg import Bool, ColorRGBA
 from std_srvs.srv import SetBool, Trigger
+from trajectory_msgs.msg import JointTrajectory
 
-from fer_common.qos import LATCHED
+from fer_common.diagnostics import Report
+from fer_common.diagnostics_publisher import DiagnosticsPublisher
+from fer_common.door import door_of
+from fer_common.entry import prefer
+from fer_common.parameters import declare
+from fer_common.qos import EVENTS, LATCHED
+from fer_common.runner import ClosingNode, spin_once
+from fer_common.settings import setting
+from robot_behavior.motion.trajectory import BRAKE_S
 
 BEAT_S = 0.2
 """So often a living motion player tells the light of its eyes at least."""
@@ -124,6 +142,70 @@ class Presence:
             self._publisher.publish(Bool(data=can_move))
 
 
+class StopPath:
+    """Serves what stops a robot in a thread of its own, which the system prefers if it may.
+
+    So a stop waits neither for what else its node has to do, nor for other nodes of the process:
+    at most for the callback of its node that is under way. Their callbacks take turns with it.
+
+    Args:
+        node: whose services they are.
+    """
+
+    def __init__(self, node: ClosingNode) -> None:
+        self._served, self._door = node, door_of(node)
+        self._door.turn = threading.RLock()
+        # A node has one executor; that of this one, which lists do not show, is in the thread.
+        self._node = Node(
+            f"_{node.get_name()}_stop",
+            context=node.context,
+            namespace=node.get_namespace(),
+            use_global_arguments=False,
+            start_parameter_services=False,
+            enable_rosout=False,
+        )
+        self._executor = SingleThreadedExecutor(context=node.context)
+        self._executor.add_node(self._node)
+        self._over = Future()
+        self._thread = threading.Thread(target=self._spin, name="stop", daemon=True)
+        node.closing.callback(self._close)
+
+    def serve(self, kind: Any, name: str, callback: Callable[[Any, Any], Any]) -> None:
+        """Serves a service of the node; to be called before `begin`."""
+        name = self._served.resolve_service_name(name)
+        self._door.before_service(self._node.create_service(kind, name, callback))
+
+    def begin(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def _spin(self) -> None:
+        prefer()
+        for thread in _threads_of_dds():
+            prefer(thread)
+        with suppress(ExternalShutdownException):
+            while not self._over.done():
+                spin_once(self._executor, 1.0, self._over)
+
+    def _close(self) -> None:
+        self._over.set_result(None)
+        if self._thread.is_alive():
+            self._executor.wake()
+            self._thread.join(1.0)
+        self._executor.shutdown(timeout_sec=1.0)
+        self._node.destroy_node()
+
+
+def _threads_of_dds() -> list[int]:
+    """Those of this process that take in what others send, as Fast DDS names them."""
+    found = []
+    for task in Path("/proc/self/task").glob("*"):
+        with suppress(OSError):  # it has just ended
+            if (task / "comm").read_text().startswith("dds."):
+                found.append(int(task.name))
+    return found
+
+
 class StopKeeper:
     """Keeps the stop of a robot on behalf of the node that moves it.
 
@@ -131,7 +213,7 @@ class StopKeeper:
     ``held`` how things stand: at once if it knows, so that who starts later knows, too.
 
     Args:
-        node: of what moves the robot.
+        node: of what moves the robot; its callbacks take turns with these.
         hold: brakes, and stays; does not wait.
         stop: stays where it is, at once.
         release: ends both; nothing moves because of it.
@@ -139,7 +221,7 @@ class StopKeeper:
 
     def __init__(
         self,
-        node: Node,
+        node: ClosingNode,
         hold: Callable[[], None],
         stop: Callable[[], None],
         release: Callable[[], None],
@@ -148,9 +230,11 @@ class StopKeeper:
         self._hold, self._stop, self._release = hold, stop, release
         self._known = False
         self._state = node.create_publisher(HoldState, HELD, LATCHED)
-        node.create_service(SetBool, HOLD, self._on_hold)
-        node.create_service(Trigger, "~/stop", self._on_stop)
-        node.create_service(Trigger, "~/release", self._on_release)
+        path = StopPath(node)
+        path.serve(SetBool, HOLD, self._on_hold)
+        path.serve(Trigger, "~/stop", self._on_stop)
+        path.serve(Trigger, "~/release", self._on_release)
+        path.begin()
 
     def look(self, held: bool | None) -> None:
         """Tells what is new; to be called often.
@@ -188,3 +272,95 @@ class StopKeeper:
         self._log.warning("released")
         response.success, response.message = True, "released"
         return response
+
+
+class StopMemory:
+    """Remembers that a robot was stopped, on behalf of what moves it.
+
+    That may start anew, and say that it was never stopped: then it is asked to hold the robot.
+
+    Args:
+        node: that remembers.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._held = self._wish = False
+        self._log = node.get_logger()
+        self._body = node.create_client(SetBool, HOLD)
+        node.create_subscription(HoldState, HELD, self._on_held, LATCHED)
+
+    def look(self) -> None:
+        """Asks for what is wished; to be called often."""
+        if self._wish and self._body.service_is_ready():
+            self._wish = False  # what did not hear it says once more that it was never stopped
+            self._body.call_async(SetBool.Request(data=True))
+            self._log.warning("what moves the robot has started anew: it is held again")
+
+    def _on_held(self, message: HoldState) -> None:
+        self._wish = self._held and message.state == HoldState.NEVER
+        self._held = message.state == HoldState.HELD or self._wish
+        self.look()
+
+
+@dataclass(frozen=True)
+class StopParams:
+    """The parameters of `StopNode`."""
+
+    brake_s: float = setting(
+        BRAKE_S, "So long the robot may brake before it is halted, s.", low=0.0, high=10.0
+    )
+
+
+class StopNode(ClosingNode):
+    """The node ``stop_keeper``: keeps the stop of a robot that hears ``joint_trajectory`` itself.
+
+    It stands beside the way of the trajectories, not in it: while the robot is stopped, or when
+    the motion player is gone, it sends one without points, which makes the robot stay where it is.
+
+    Args:
+        clock: monotonic seconds.
+        options: of `rclpy.node.Node`.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, **options: Any) -> None:
+        super().__init__("stop_keeper", **options)
+        self._monotonic = clock
+        self._params = declare(self, StopParams)
+        self._held, self._from = False, 0.0
+        self._halts = 0
+        self._trajectory = self.create_publisher(JointTrajectory, "joint_trajectory", EVENTS)
+        self.create_subscription(JointTrajectory, "joint_trajectory", self._on_trajectory, EVENTS)
+        self._keeper = StopKeeper(self, self._hold, self._stop, self._release)
+        watch_motion_player(self, self._halt)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(TICK_S, lambda: self._keeper.look(self._held), clock=steady)
+        DiagnosticsPublisher(self, "stop", self._report)
+
+    def _hold(self) -> None:
+        """Lets the robot end its braking, which it was told just before."""
+        if not self._held:
+            self._held, self._from = True, self._monotonic() + self._params.brake_s
+        self._keeper.look(True)
+
+    def _stop(self) -> None:
+        self._held, self._from = True, self._monotonic()
+        self._keeper.look(True)
+        self._halt()
+
+    def _release(self) -> None:
+        self._held = False
+        self._keeper.look(False)
+
+    def _on_trajectory(self, message: JointTrajectory) -> None:
+        if message.points and self._held and self._monotonic() >= self._from:
+            self._halt()
+            text = "halted a trajectory: the robot is stopped until ~/release is called"
+            self.get_logger().error(text, throttle_duration_sec=2.0)
+
+    def _halt(self) -> None:
+        self._halts += 1
+        self._trajectory.publish(JointTrajectory())
+
+    def _report(self) -> Report:
+        state = "held" if self._held else "free"
+        return Report(state, {"state": state, "trajectories halted": self._halts}, [])

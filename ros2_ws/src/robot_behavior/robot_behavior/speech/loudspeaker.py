@@ -9,6 +9,7 @@ import ctypes
 import time
 import wave
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -201,8 +202,7 @@ class Recorder:
         self._wave.setnchannels(1)
         self._wave.setsampwidth(2)
         self._wave.setframerate(rate)
-        self._wave.writeframes(b"")
-        self._file.flush()
+        self._write(b"")
 
     def add(self, sound: Sound, at_s: float) -> None:
         """Adds a sound; there is silence between the last one and this one.
@@ -217,19 +217,23 @@ class Recorder:
         silence = max(round(at_s * self._rate) - self._written, 0)
         if self._written + silence + len(sound.samples) > LARGEST:
             raise SpeechError("the recording has reached the largest size of a WAV file")
-        try:
-            while silence:
-                count = min(silence, self._rate)
-                self._wave.writeframesraw(bytes(2 * count))
-                self._written, silence = self._written + count, silence - count
-            # Also brings the file's header up to date.
-            self._wave.writeframes(sound.samples.astype("<i2").tobytes())
-            self._file.flush()
-        except OSError as error:
-            raise SpeechError(f"cannot record: {error}") from error
+        while silence:
+            count = min(silence, self._rate)
+            self._write(bytes(2 * count))
+            self._written, silence = self._written + count, silence - count
+        self._write(sound.samples.astype("<i2").tobytes())
         self._written += len(sound.samples)
 
     def close(self) -> None:
         """Closes the file."""
-        self._wave.close()
-        self._file.close()
+        for part in (self._wave, self._file):
+            with suppress(OSError):  # of what a full disk did not take
+                part.close()
+
+    def _write(self, samples: bytes) -> None:
+        try:
+            self._wave.writeframes(samples)  # also brings the file's header up to date
+            self._file.flush()
+        except OSError as error:
+            self.close()
+            raise SpeechError(f"cannot record: {error}") from error

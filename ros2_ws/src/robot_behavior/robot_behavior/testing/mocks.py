@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +92,7 @@ class MockServer(ClosingNode):
     """Serves one action and keeps a record; it lets goals overlap, so that tests see it.
 
     Args:
+        clock: monotonic seconds.
         overrides: values of `MockServerParams`.
 
     Attributes:
@@ -99,11 +101,11 @@ class MockServer(ClosingNode):
         mode: see `MockServerParams`; may be changed at any time.
     """
 
-    def __init__(self, **overrides: Any) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, **overrides: Any) -> None:
         name = f"mock_{overrides.get('action', 'server')}"
         values = [Parameter(key, value=value) for key, value in overrides.items()]
         super().__init__(name, parameter_overrides=values)
-        self._params = declare(self, MockServerParams)
+        self._params, self._monotonic = declare(self, MockServerParams), clock
         self.mode = self._params.mode
         self.goals: list[MockGoal] = []
         self.most_at_once = 0
@@ -143,7 +145,7 @@ class MockServer(ClosingNode):
         self._server.destroy()
         self._server = None
         for goal in self.running:
-            goal.outcome, goal.ended = "lost", time.monotonic()
+            goal.outcome, goal.ended = "lost", self._monotonic()
 
     async def _on_goal(self, request: Any) -> GoalResponse:
         says = self._action is Say
@@ -152,7 +154,7 @@ class MockServer(ClosingNode):
         prosody = PLAIN
         if says:
             prosody = Prosody(request.rate, request.pitch_st, request.volume_db)
-        now = time.monotonic()
+        now = self._monotonic()
         goal = MockGoal(text, request.priority, locale, prosody, "rejected", now)
         self.goals.append(goal)
         self.get_logger().info(f"{text!r}, priority {goal.priority}: {self.mode}")
@@ -160,7 +162,7 @@ class MockServer(ClosingNode):
             await self._sleep(math.inf if self.mode == "mute" else self._params.answer_after_s)
         if self.mode == "reject":
             return GoalResponse.REJECT
-        goal.outcome, goal.began = "running", time.monotonic()
+        goal.outcome, goal.began = "running", self._monotonic()
         self.most_at_once = max(self.most_at_once, len(self.running))
         return GoalResponse.ACCEPT
 
@@ -171,7 +173,7 @@ class MockServer(ClosingNode):
         text = handle.request.text if self._action is Say else handle.request.motion
         goal = next(goal for goal in self.running if goal.text == text)
         await self._sleep(self._length_s(), handle)
-        goal.ended = time.monotonic()
+        goal.ended = self._monotonic()
         if handle.is_cancel_requested:
             goal.outcome = "canceled"
             handle.canceled()
@@ -191,11 +193,11 @@ class MockServer(ClosingNode):
 
     async def _sleep(self, duration_s: float, handle: ServerGoalHandle | None = None) -> None:
         future: Future = Future()
-        self._sleeping.append((time.monotonic() + duration_s, future, handle))
+        self._sleeping.append((self._monotonic() + duration_s, future, handle))
         await future
 
     def _wake(self) -> None:
-        now = time.monotonic()
+        now = self._monotonic()
         midway = self._params.duration_s / 2
         if self.mode == "die" and any(now - goal.began > midway for goal in self.running):
             self.get_logger().info("dies")

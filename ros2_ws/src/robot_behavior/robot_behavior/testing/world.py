@@ -14,7 +14,7 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool, Trigger
 
-from fer_common.testing import spin_until, spinning
+from fer_common.testing import PacedClock, spinning
 from robot_behavior.nodes.behavior_node import BehaviorNode
 from robot_behavior.testing.mocks import MockPerson, MockServer
 
@@ -25,19 +25,20 @@ class BehaviorWorld:
     Args:
         executor: spins the nodes.
         nodes: behaviour node, person, server of play_motion, server of say.
+        clock: of the node and the servers.
     """
 
-    def __init__(self, executor: Executor, nodes: list[Any]) -> None:
-        self.executor, self.nodes = executor, nodes
+    def __init__(self, executor: Executor, nodes: list[Any], clock: PacedClock) -> None:
+        self.executor, self.nodes, self.clock = executor, nodes, clock
         self.node: BehaviorNode
         self.person: MockPerson
         self.motion: MockServer
         self.say: MockServer
         self.node, self.person, self.motion, self.say = nodes
 
-    def wait_until(self, condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+    def wait_until(self, condition: Callable[[], object], timeout_s: float = 20.0) -> None:
         """Lets time pass until something has happened."""
-        if not spin_until(self.executor, condition, timeout_s):
+        if not self.clock.spin_until(self.executor, condition, timeout_s):
             raise AssertionError(
                 f"state {self.person.seen}, motions {self.motion.goals}, said {self.say.goals}"
             )
@@ -49,8 +50,15 @@ class BehaviorWorld:
 
     def go_on(self, seconds: float) -> None:
         """Lets time pass in which something must *not* happen."""
-        end = time.monotonic() + seconds
-        spin_until(self.executor, lambda: time.monotonic() > end)
+        end = self.clock.now + seconds
+        self.wait_until(lambda: self.clock.now > end)
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What happens in this block takes no time: the clock stands still."""
+        self.clock.stands = True
+        yield
+        self.clock.stands = False
 
     def stop(self) -> Any:
         """Calls ``~/stop``."""
@@ -62,7 +70,7 @@ class BehaviorWorld:
 
     def replace_motion_server(self, **overrides: Any) -> None:
         """Starts another server of play_motion."""
-        self.motion = MockServer(action="play_motion", **overrides)
+        self.motion = MockServer(self.clock, action="play_motion", **overrides)
         self.nodes.append(self.motion)
         self.executor.add_node(self.motion)
 
@@ -75,15 +83,38 @@ class BehaviorWorld:
         return future.result()
 
 
-def make_node(files: tuple[Path, Path], **overrides: Any) -> BehaviorNode:
+def make_node(
+    files: tuple[Path, Path], clock: Callable[[], float] = time.monotonic, **overrides: Any
+) -> BehaviorNode:
     """A behaviour node.
 
     Args:
         files: the behaviours and the motions.
+        clock: monotonic seconds.
         overrides: values of its parameters.
     """
     values = {"behaviors_file": str(files[0]), "motions_file": str(files[1]), "seed": 1} | overrides
-    return BehaviorNode(parameter_overrides=[Parameter(k, value=v) for k, v in values.items()])
+    parameters = [Parameter(key, value=value) for key, value in values.items()]
+    return BehaviorNode(clock, parameter_overrides=parameters)
+
+
+@contextmanager
+def inactive_world(
+    files: tuple[Path, Path],
+    motion: dict[str, Any] | None = None,
+    say: dict[str, Any] | None = None,
+    **overrides: Any,
+) -> Iterator[BehaviorWorld]:
+    """A world whose behaviour node is not configured yet, see `world`."""
+    clock = PacedClock()
+    with spinning(
+        lambda: make_node(files, clock, **overrides),
+        MockPerson,
+        lambda: MockServer(clock, action="play_motion", **(motion or {})),
+        lambda: MockServer(clock, action="say", **(say or {})),
+    ) as (executor, nodes):
+        clock.goes_with(nodes[0])
+        yield BehaviorWorld(executor, nodes, clock)
 
 
 @contextmanager
@@ -101,18 +132,12 @@ def world(
         say: parameters of the server of say.
         overrides: see `make_node`.
     """
-    with spinning(
-        lambda: make_node(files, **overrides),
-        MockPerson,
-        lambda: MockServer(action="play_motion", **(motion or {})),
-        lambda: MockServer(action="say", **(say or {})),
-    ) as (executor, nodes):
-        scene = BehaviorWorld(executor, nodes)
+    with inactive_world(files, motion, say, **overrides) as scene:
         for transition in (scene.node.trigger_configure, scene.node.trigger_activate):
             if transition() is not TransitionCallbackReturn.SUCCESS:
                 raise AssertionError("the behaviour node does not start")
         scene.until_state("idle")
         yield scene
         for server in (scene.motion, scene.say):
-            if server in executor.get_nodes() and server.most_at_once > 1:
+            if server in scene.executor.get_nodes() and server.most_at_once > 1:
                 raise AssertionError(f"two goals at once: {server.goals}")

@@ -40,7 +40,9 @@ def made(kind: type[Node], **values: Any) -> Callable[[], Node]:
 
 def test_the_player_misses_its_robot_and_finds_it() -> None:
     with spinning(DiagnosticsListener, made(MotionPlayer)) as (executor, (physician, _)):
-        assert spin_until(executor, lambda: "no joint state yet of" in physician.message(PLAYER))
+        waits = "waits for the robot's first joint states"
+        assert spin_until(executor, lambda: physician.message(PLAYER) == waits)
+        assert physician.level(PLAYER) == Level.OK
         text = "nobody publishes /joint_states: is the robot running?"
         assert spin_until(executor, lambda: physician.message(PLAYER) == text)
         assert physician.level(PLAYER) == Level.ERROR
@@ -192,7 +194,9 @@ def test_the_behaviour_misses_perception_and_servers(files: tuple[Path, Path]) -
         assert (values["server play_motion"], values["server say"]) == ("missing", "missing")
 
 
-def test_two_perceptions_are_named(files: tuple[Path, Path]) -> None:
+def test_two_perceptions_are_named(files: tuple[Path, Path], monkeypatch) -> None:
+    monkeypatch.setattr("fer_common.graph_watch.GHOST_S", 0.0)
+
     def perception(name: str) -> Callable[[], Node]:
         def make() -> Node:
             node = Node(name)

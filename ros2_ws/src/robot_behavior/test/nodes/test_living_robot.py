@@ -25,7 +25,7 @@ from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import Marker, MarkerArray
 
 from fer_common.qos import EVENTS, LATCHED
-from fer_common.testing import spin_until, spinning
+from fer_common.testing import PacedClock, spinning
 from robot_behavior.nodes.motion_player import MotionPlayer
 from robot_behavior.nodes.sim_robot import SimRobot
 
@@ -92,15 +92,17 @@ class Somebody(Node):
 
 
 class Room:
-    def __init__(self, executor: Executor, nodes: list[Any], send: Callable) -> None:
-        self.executor, self._send = executor, send
+    def __init__(
+        self, executor: Executor, nodes: list[Any], send: Callable, clock: PacedClock
+    ) -> None:
+        self.executor, self._send, self._clock = executor, send, clock
         self.who, self.player, self.sim = nodes
 
     def play(self, motion: str) -> Any:
         return self._send(self.who.client, PlayMotion.Goal(motion=motion, priority=128))
 
-    def wait(self, condition: Callable[[], object], timeout_s: float = 15.0) -> None:
-        assert spin_until(self.executor, condition, timeout_s)
+    def wait(self, condition: Callable[[], object], timeout_s: float = 20.0) -> None:
+        assert self._clock.spin_until(self.executor, condition, timeout_s)
 
     def call(self, kind: Any, name: str, request: Any) -> Any:
         client = self.who.create_client(kind, name)
@@ -126,16 +128,16 @@ class Room:
         self.wait(lambda: self.who.position.get(BREATH, 0.0) > 0.015)
 
     def falls_silent(self) -> None:
-        """Whether 15 joint states in a row see neither a command nor a movement."""
-        quiet = 0
-        told, seen = len(self.who.told), dict(self.who.position)
+        """Until half a second has seen neither a command nor a movement."""
+        since, told, seen = self._clock.now, len(self.who.told), dict(self.who.position)
 
         def long_enough() -> bool:
-            nonlocal quiet, told, seen
+            nonlocal since, told, seen
             now = len(self.who.told), dict(self.who.position)
-            quiet = quiet + 1 if now == (told, seen) else 0
+            if now != (told, seen):
+                since = self._clock.now
             told, seen = now
-            return quiet > 60
+            return self._clock.now - since > 0.5
 
         self.wait(long_enough)
 
@@ -144,13 +146,14 @@ class Room:
 def room(tmp_path: Path, send_goal: Callable) -> Iterator[Room]:
     file = tmp_path / "motions.yaml"
     file.write_text(MOTIONS)
-    robot = {"urdf": str(URDF)}
+    robot, clock = {"urdf": str(URDF)}, PacedClock()
     with spinning(
         Somebody,
-        lambda: MotionPlayer(parameter_overrides=overrides(motions_file=str(file), **robot)),
-        lambda: SimRobot(parameter_overrides=overrides(**robot)),
+        lambda: MotionPlayer(clock, parameter_overrides=overrides(motions_file=str(file), **robot)),
+        lambda: SimRobot(clock, parameter_overrides=overrides(**robot)),
     ) as (executor, nodes):
-        built = Room(executor, nodes, send_goal)
+        clock.goes_with(nodes[0])
+        built = Room(executor, nodes, send_goal, clock)
         built.wait(built.who.client.server_is_ready)
         built.wait(lambda: built.who.position and not built.player.problem)
         yield built

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from std_srvs.srv import SetBool, Trigger
 
+from fer_common.testing import spin_until, spinning
+from robot_behavior.nodes.motion_player import MotionPlayer
+from robot_behavior.nodes.sim_robot import SimRobot
 from robot_behavior.robots.sign_of_life import SignOfLife
 
 LOOKS = st.lists(st.booleans(), max_size=60)
@@ -37,3 +44,26 @@ def test_it_ends_after_so_many_looks_in_a_row_that_heard_nothing(
         silent += 1
         assert sign.has_ended() == (alive and silent == patience)
         alive &= silent < patience
+
+
+@pytest.mark.parametrize(
+    ("kind", "service", "name", "request_"),
+    [
+        (MotionPlayer, Trigger, "motion_player/stop", Trigger.Request()),
+        (SimRobot, Trigger, "sim_robot/stop", Trigger.Request()),
+        (SimRobot, SetBool, "hold", SetBool.Request(data=True)),
+    ],
+)
+def test_a_stop_is_answered_although_its_node_is_busy(kind, service, name, request_) -> None:
+    with spinning(kind) as (_, _):  # nobody spins this executor
+        person, own = Node("person"), SingleThreadedExecutor()
+        own.add_node(person)
+        client = person.create_client(service, name)
+        try:
+            assert spin_until(own, client.service_is_ready)
+            answer = client.call_async(request_)
+            assert spin_until(own, answer.done)
+            assert answer.result().success
+        finally:
+            own.shutdown(timeout_sec=1.0)
+            person.destroy_node()

@@ -16,6 +16,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from ec_rfernet.labels import LABELS
+from fer_common.testing import FIRST_VERSION
 from robot_behavior.simulator.command import main
 from robot_behavior.simulator.views import Sighting, read_bag
 from robot_behavior.yaml_file import ConfigError
@@ -27,19 +28,6 @@ TYPES = {
     "/emotion": "fer_interfaces/msg/Emotion",
     "/camera_info": "sensor_msgs/msg/CameraInfo",
     "/words": "std_msgs/msg/String",
-}
-FIRST_VERSION = {
-    "Emotion": """
-        std_msgs/Header header
-        string face_id
-        string label
-        float32 confidence
-        float32[7] probabilities
-        float32 valence
-        float32 arousal
-        sensor_msgs/RegionOfInterest roi
-    """,
-    "EmotionArray": "std_msgs/Header header\nEmotion[] emotions\n",
 }
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import resource
+import sys
 import threading
 import time
 import wave
@@ -78,9 +81,8 @@ def test_a_device_that_takes_no_more_sound_is_given_up() -> None:
     device.is_full = True
     began = time.monotonic()
     with pytest.raises(SpeechError, match="sound device 'null': .*timed out"):
-        while time.monotonic() < began + 5.0:
+        while time.monotonic() < began + 60.0:
             assert stream.write(samples) == 0
-    assert time.monotonic() - began < 2.0
     stream.close()
 
 
@@ -135,23 +137,46 @@ def test_a_sentence_takes_as_long_as_its_sound(said: tuple) -> None:
     assert until(lambda: utterance.started is not None)
     assert not speaker.is_silent
     assert until(lambda: utterance.is_over)
-    assert 0.3 <= time.monotonic() - began < 0.8
+    assert time.monotonic() - began >= 0.3
+    assert utterance.started is not None and utterance.progress(utterance.started + 0.15) < 0.51
     assert utterance.progress(time.monotonic()) == 1.0 and utterance.error is None
     speaker.close()
-    assert len(read(file)[0]) >= 0.3 * RATE
+    samples, _ = read(file)
+    assert np.count_nonzero(samples) == 0.3 * RATE
+
+
+def test_a_full_disk_ends_the_recording_with_one_sentence(
+    said: tuple, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speaker, _, warnings = said
+    complaints: list[object] = []  # of what is thrown away
+    monkeypatch.setattr(sys, "unraisablehook", complaints.append)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        for _ in range(2):
+            utterance = speaker.say("one two three", "en")
+            assert until(lambda u=utterance: u.is_over)  # type: ignore[misc]
+            assert utterance.error is None
+        speaker.close()
+        gc.collect()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    (warning,) = warnings
+    assert warning.startswith("nothing is recorded from now on: cannot record: ")
+    assert complaints == []
 
 
 def test_a_new_sentence_stops_the_old_one_and_the_recording_tells(said: tuple) -> None:
     speaker, file, _ = said
-    long = speaker.say("word " * 100, "en")
+    long = speaker.say("word " * 10_000, "en")  # for a quarter of an hour
     assert until(lambda: long.started is not None)
-    began = time.monotonic()
     short = speaker.say("one two", "en")
     assert until(lambda: short.is_over)
-    assert long.is_over and time.monotonic() - began < 1.0
+    assert long.is_over
     speaker.close()
     samples, _ = read(file)
-    assert len(samples) < 2 * RATE  # and not the ten seconds of the long one
+    assert len(samples) < 100 * RATE
 
 
 def test_a_sentence_that_was_stopped_before_it_began_is_never_heard(said: tuple) -> None:
@@ -202,7 +227,7 @@ def test_a_device_that_fails_is_told_once_and_time_goes_on(works_for: int) -> No
         began = time.monotonic()
         utterance = speaker.say("one two", "en")
         assert until(lambda u=utterance: u.is_over)  # type: ignore[misc]
-        assert 0.2 <= time.monotonic() - began < 1.0 and utterance.error is None
+        assert time.monotonic() - began >= 0.2 and utterance.error is None
     speaker.close()
     assert warnings == ["nothing can be heard from now on: unplugged"]
 
@@ -242,7 +267,7 @@ def test_pieces_follow_each_other_and_progress_never_goes_back() -> None:
     assert until(lambda: progress.append(utterance.progress(time.monotonic())) or utterance.is_over)
     speaker.close()
     assert progress == sorted(progress) and progress[-1] > 0.95
-    assert 1.3 < time.monotonic() - began < 2.0  # ten words, and the pause between
+    assert time.monotonic() - began > 1.3  # ten words, and the pause between
 
 
 def test_the_mouth_moves_with_the_sound() -> None:
@@ -275,7 +300,8 @@ class Delayed(Loudspeaker):
     BUFFER_S = 0.1
 
     def __init__(self) -> None:
-        self.silent_at = 0.0
+        self.silent_at, self.writes = 0.0, 0
+        self.is_finished = self.is_closed = False
 
     def open(self, rate: int) -> SoundStream:
         return self.Opened(self, rate)
@@ -293,25 +319,28 @@ class Delayed(Loudspeaker):
                 threading.Event().wait(0.02)
                 return 0
             self.written += len(samples)
+            self.device.writes += 1
             return len(samples)
 
+        def finish(self) -> None:
+            self.device.is_finished = True
+
         def close(self) -> None:
-            self.device.silent_at = time.monotonic()
+            self.device.silent_at, self.device.is_closed = time.monotonic(), True
 
 
 def test_a_stop_silences_the_device_at_once() -> None:
     device = Delayed()
     speaker = Speaker(Tone(), device, None, str)
-    delays = []
     for _ in range(5):
         utterance = speaker.say("word " * 100, "en")
         assert until(lambda u=utterance: u.progress(time.monotonic()) > 0.01)  # type: ignore[misc]
-        stopped = time.monotonic()
+        written = device.writes
         speaker.stop()
         assert until(utterance.over.is_set)
-        delays.append(device.silent_at - stopped)
+        # At most the step under way, and the buffer is thrown away instead of played to its end.
+        assert device.writes - written <= 1 and device.is_closed and not device.is_finished
     speaker.close()
-    assert sorted(delays)[2] < 0.05
 
 
 def test_what_is_in_the_buffer_counts_as_not_heard_yet() -> None:

@@ -62,8 +62,8 @@ def test_a_sentence_ends_with_a_pause() -> None:
 
 
 def test_any_length_is_split_in_no_time() -> None:
-    began = time.monotonic()
+    began = time.thread_time()
     for text in ("a" * 100_000, ". " * 50_000, "a." * 50_000):
         for _ in pieces(text):
             pass
-    assert time.monotonic() - began < 2.0
+    assert time.thread_time() - began < 2.0

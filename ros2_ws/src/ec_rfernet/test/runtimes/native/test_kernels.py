@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ec_rfernet import bundle as bundles
+from ec_rfernet import runtimes
 from ec_rfernet.bundle import INT8_PROGRAM, PROGRAM
 from ec_rfernet.errors import InputError
 from ec_rfernet.kernels import network as kernels
@@ -110,6 +111,15 @@ def test_a_bundle_without_programs_runs_in_onnx_runtime(copy, monkeypatch):
     with pytest.raises(InputError, match="has no program for our kernels, as of an older export"):
         open_classifier(old, 1, "native")
     assert open_classifier(old, 1, "onnxruntime").warning is None
+
+
+def test_a_bundle_without_programs_where_nothing_else_is_installed(copy, monkeypatch):
+    for name in (PROGRAM, INT8_PROGRAM):
+        (copy / name).unlink()
+    monkeypatch.setattr(runtimes, "installed", lambda name: name == "native")
+    with pytest.raises(InputError, match="has no program for our kernels") as raised:
+        open_classifier(resigned(copy))
+    assert str(raised.value).endswith("makes a new one; or pip install onnxruntime")
 
 
 def test_a_program_for_other_kernels_is_passed_over(copy, monkeypatch):

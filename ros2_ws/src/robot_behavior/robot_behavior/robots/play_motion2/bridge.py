@@ -89,10 +89,10 @@ class PlayMotion2Bridge(ClosingNode):
         self._mishaps = Mishaps(clock)
         self._watch = ServerWatch(self, self._params.action, "is play_motion2 running?", clock)
         self._held = False
-        self._keeper = StopKeeper(self, self._hold, self._hold, self._release)
         self._presence = Presence(self)
         DiagnosticsPublisher(self, "motions", self._report)
         self.create_timer(1.0 / RATE_HZ, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._keeper = StopKeeper(self, self._hold, self._hold, self._release)
 
     def begin_stop(self) -> None:
         """Ends what is under way and plays the rest motion."""

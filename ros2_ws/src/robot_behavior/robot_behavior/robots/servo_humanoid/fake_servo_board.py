@@ -6,10 +6,12 @@ By hand: ``ros2 run robot_behavior fake_servo_board /tmp/board``, and the bridge
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import select
 import sys
+import termios
 import time
 import tty
 from collections.abc import Callable
@@ -83,7 +85,7 @@ class FakeServoBoard:
 
     def step(self) -> bytes:
         """Lets 20 ms pass; its status after them."""
-        if self._silent < round(WATCHDOG_S / STEP_S):
+        if not self.abandoned:
             self._silent += 1
         elif self.state is BoardState.ACTIVE:
             self._rest()
@@ -98,6 +100,11 @@ class FakeServoBoard:
             self.state, self._reader.bad % 16384, Reset.POWER, len(self._used), positions
         )
         return encode(status.frame())
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether no driver has spoken for as long as the firmware waits for one."""
+        return self._silent >= round(WATCHDOG_S / STEP_S)
 
     @property
     def pulses_us(self) -> list[float]:
@@ -218,6 +225,10 @@ def serve(link: Path, board: FakeServoBoard) -> None:
             # would count as silence of a driver that could not speak either.
             due = max(due + STEP_S, now)
             _write(own, board.step())
+            if board.abandoned:
+                # A serial port is free as soon as its user was killed; a pseudo-terminal that
+                # is open here as well would be that user's for ever.
+                fcntl.ioctl(other, termios.TIOCNXCL)
             widths = " ".join(f"{width:.2f}" for width in board.pulses_us)
             period = STEP_S * 1e6 if any(board.pulses_us) else 0.0
             print(f"{(time.monotonic() - begin) * 1e6:.0f} {period:.1f} {widths}", flush=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
-from robot_behavior.robots import Robot
+from robot_behavior.robots import Robot, RobotNode
 
-ROBOT = Robot(description="a robot that listens to joint_trajectory itself")
+ROBOT = Robot(
+    description="a robot that listens to joint_trajectory itself",
+    node=RobotNode("stop_keeper", "robot_behavior.robots.sign_of_life:StopNode", keeps_stop=True),
+)
