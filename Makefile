@@ -4,7 +4,10 @@
 SHELL := /bin/bash
 ENV := . scripts/env.sh &&
 BENCH := bench_output
-ROBOT := ros2_ws/install/fer_bringup/lib/fer_bringup/robot
+PROGRAM := ros2_ws/install/fer_bringup/lib/fer_bringup/robot
+ROBOT := sim
+# Robots whose maker's simulator runs beside the demo: scripts/NAME.sh installs it.
+MAKERS = $(if $(filter reachy_mini,$(ROBOT)),python -m robot_behavior.robots.$(ROBOT).simulator run)
 
 .PHONY: help setup setup-dev demo run test bench bench-against lock docs fuzz soak doctor size lint format clean
 
@@ -17,12 +20,13 @@ setup:           ## install ROS and what the robot needs, build the workspace. R
 setup-dev:       ## the same, and what viewer, training, tests and benchmarks need
 	@scripts/setup.sh dev
 
-demo:            ## camera (or the built-in clip), simulated robot, voice; leaves demo_output/. VIEWER=1: in the browser too
+demo:            ## camera (or the built-in clip), simulated robot, voice; leaves demo_output/. VIEWER=1: in the browser too; ROBOT=reachy_mini: in its maker's simulator
 	@scripts/setup.sh $(if $(filter-out 0 false no,$(VIEWER)),viewer,robot)
-	@$(ENV) $(ROBOT) --camera auto --robot sim --speech espeak --video demo_output $(if $(filter-out 0 false no,$(VIEWER)),--viewer true)
+	@$(if $(MAKERS),scripts/$(ROBOT).sh)
+	@$(ENV) $(MAKERS) $(PROGRAM) --camera $(if $(MAKERS),clip,auto) --robot $(ROBOT) --speech espeak --video demo_output $(if $(filter-out 0 false no,$(VIEWER)),--viewer true)
 
 run: setup       ## the robot with options of your own: make run ARGS="--camera 0"
-	@$(ENV) $(ROBOT) $(ARGS)
+	@$(ENV) $(PROGRAM) $(ARGS)
 
 test: setup-dev lint  ## linters and all tests
 	@$(ENV) OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile --no-loadscope-reorder
@@ -62,4 +66,4 @@ format: setup-dev  ## let ruff rewrite the sources
 	@$(ENV) ruff check --fix . && ruff format .
 
 clean:           ## remove everything that was installed, built or recorded here
-	rm -rf .venv ros2_ws/build ros2_ws/install ros2_ws/log demo_output bench_output fuzz_output soak_output
+	rm -rf .venv .venv-reachy-mini ros2_ws/build ros2_ws/install ros2_ws/log demo_output bench_output fuzz_output soak_output

@@ -109,12 +109,12 @@ def _raw(data: bytes, _: Path) -> object:
 
 
 def _behaviour(path: Path) -> object:
-    return behaviors.load(path, _names(), CONFIG / "sentences")
+    return behaviors.load(path, _repertoire(), CONFIG / "sentences")
 
 
 @cache
-def _names() -> set[str]:
-    return library.motion_names(CONFIG / "motions.yaml")
+def _repertoire() -> behaviors.Repertoire:
+    return behaviors.Repertoire(library.read_gestures(CONFIG / "motions.yaml"))
 
 
 def _motions(path: Path) -> object:

@@ -121,10 +121,10 @@ def test_a_damaged_model_is_named(robot, tmp_path: Path) -> None:
 def test_a_behaviour_with_an_unknown_motion_is_named(robot, parameters, tmp_path: Path) -> None:
     text = (CONFIG / "behaviors.yaml").read_text()
     file = tmp_path / "behaviors.yaml"
-    file.write_text(text.replace("motion: happy_bounce", "motion: moonwalk"))
+    file.write_text(text.replace("express: rejoice", "motion: moonwalk", 1))
     options = parameters(behavior_node={"behaviors_file": str(file)})
     output = refused(robot("--camera", "none", "--params_file", str(options)))
-    assert f"{file}: emotions.happy.variants[1].motion is 'moonwalk', expected" in output
+    assert f"{file}: emotions.happy.variants[0].motion is 'moonwalk', expected" in output
 
 
 def test_a_motion_beyond_a_joint_s_limits_is_refused_and_named(

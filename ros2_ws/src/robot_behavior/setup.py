@@ -8,7 +8,7 @@ setup(
     description="Behaviour, motion, speech and simulation of a humanoid.",
     license="Apache-2.0",
     packages=find_packages(exclude=["test"]),
-    package_data={"robot_behavior": ["robots/*/*.yaml", "robots/*/README.md"]},
+    package_data={"robot_behavior": ["robots/*/*.yaml", "robots/*/*.urdf", "robots/*/README.md"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/robot_behavior"]),
         ("share/robot_behavior", ["package.xml"]),

@@ -35,7 +35,7 @@ from fer_bringup.assembly import (
 from fer_bringup.clip.make_clip import clip_path, ensure_clip_for
 from fer_bringup.film import VOICE
 from fer_bringup.journal import Journal, Screen
-from fer_bringup.recorder_node import FilmRecorder
+from fer_bringup.recorder_node import PAINTED, FilmRecorder
 from fer_bringup.supervisor import DELAY_S, Restarts
 from fer_bringup.view_node import ViewNode
 from fer_common.entry import ENDS_WITH
@@ -55,6 +55,7 @@ from fer_common.runner import (
     why_open,
 )
 from fer_common.settings import ParameterError
+from robot_behavior.robots import find_robot
 
 # Nodes that only watch: processes of their own, so that they cannot slow the robot down.
 
@@ -190,7 +191,10 @@ def _perform(options: RobotOptions, share: Path, lines: list[str]) -> None:
             show.line(f"{OPEN}: {reason}")
         if folder is not None:
             show.line(f"recording to {folder}: pictures of people, and what is said")
-            recorder = FilmRecorder(folder, share / "urdf" / "humanoid.urdf", view.journal)
+            described = find_robot(settings.robot)
+            description = described.urdf or share / "urdf" / "humanoid.urdf"
+            painter = described.make_painter(PAINTED)
+            recorder = FilmRecorder(folder, description, view.journal, painter)
             aside.add(recorder)
             stack.enter_context(closing(recorder))
         aside.begin()

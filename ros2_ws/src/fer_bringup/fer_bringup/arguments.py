@@ -75,6 +75,7 @@ ARGUMENTS = (
         FORMER_NAMES,
     ),
     Argument("port", "/dev/ttyACM0", "serial port of the servo board, for robot:=servo_humanoid"),
+    Argument("host", "127.0.0.1", "name or address of a robot that is on the network"),
     Argument(
         "speech",
         DEFAULT_VOICE,
@@ -130,6 +131,7 @@ class RobotSettings:
     image_topic: str
     robot: str
     port: str
+    host: str
     speech: str
     model: str
     viewer: bool

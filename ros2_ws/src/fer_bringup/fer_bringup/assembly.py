@@ -77,22 +77,26 @@ class CameraPose:
 
 
 @cache
-def camera_pose() -> CameraPose:
-    """That of the camera on the humanoid, from its URDF.
+def camera_pose(robot: str = "sim") -> CameraPose:
+    """That of the camera on a robot, from its URDF.
+
+    Args:
+        robot: its name.
 
     Raises:
-        InputError: the URDF cannot be read, or has no camera.
+        InputError: there is no such robot, its URDF cannot be read, or has no camera.
     """
     from robot_behavior.body import urdf
     from robot_behavior.body.robot_model import roll_pitch_yaw
 
     try:
-        model = urdf.load(urdf.humanoid())
+        file = find_robot(robot).urdf or urdf.humanoid()
+        model = urdf.load(file)
         pose = model.frame(CAMERA_FRAME)
     except urdf.UrdfError as error:
         raise InputError(str(error)) from error
     except KeyError as error:
-        raise InputError(f"{urdf.humanoid()}: has no link '{CAMERA_FRAME}'") from error
+        raise InputError(f"{file}: has no link '{CAMERA_FRAME}'") from error
     x, y, z = (round(float(value), 6) for value in pose[:3, 3])
     return CameraPose(model.root, x, y, z, *roll_pitch_yaw(pose[:3, :3]))
 
@@ -220,10 +224,11 @@ def _watching(settings: RobotSettings) -> list[Part]:
     nodes = []
     images = (("image", settings.image_topic),)
     if settings.viewer:
-        nodes.append(Part("fer_monitor", "viewer_node", remappings=images))
+        parameters = {"robot": settings.robot}
+        nodes.append(Part("fer_monitor", "viewer_node", "", parameters, images))
     if settings.record or settings.record_images:
-        parameters = {"images": settings.record_images}
-        nodes.append(Part("fer_monitor", "bag_recorder", "", parameters, images))
+        what = {"images": settings.record_images}
+        nodes.append(Part("fer_monitor", "bag_recorder", "", what, images))
     return nodes
 
 
@@ -243,7 +248,16 @@ def _body(settings: RobotSettings) -> list[Part]:
     if robot.motion_player:
         target = "robot_behavior.nodes.motion_player:MotionPlayer"
         alone = {} if robot.keeps_stop else {"begin_held": False}
-        nodes.append(Part("robot_behavior", "motion_player", target, defaults=alone, needed=True))
+        nodes.append(
+            Part(
+                "robot_behavior",
+                "motion_player",
+                target,
+                {"robot": settings.robot},
+                defaults=alone,
+                needed=True,
+            )
+        )
     return nodes
 
 
@@ -261,14 +275,14 @@ def _behaviour(settings: RobotSettings) -> Part:
         "robot_behavior",
         "behavior_node",
         "robot_behavior.nodes.behavior_node:BehaviorNode",
-        {"autostart": settings.autostart},
+        {"autostart": settings.autostart, "robot": settings.robot},
         lifecycle=True,
         needed=True,
     )
 
 
 def _perception(settings: RobotSettings) -> Part:
-    camera = camera_pose()
+    camera = camera_pose(settings.robot)
     return Part(
         "fer_node",
         "fer_node",

@@ -29,10 +29,17 @@ from fer_node.perception.frame import DecodeError
 from robot_behavior.body import figure as robot_figure
 from robot_behavior.body import urdf
 from robot_behavior.body.eyes import Light
+from robot_behavior.robots import RobotPainter
 from robot_behavior.simulator.film import VideoFile
 
 RATE = 20.0
 """Frames per second of the video."""
+
+PAINTED = (400, 480)
+"""Width and height of a painter's picture of the robot, which stands in the middle of its half."""
+
+PAINTED_EVERY = 2
+"""Frames of the video that show the same picture of a painter's."""
 
 
 class FilmRecorder(Node):
@@ -45,15 +52,24 @@ class FilmRecorder(Node):
         folder: made if it does not exist.
         description: the robot's URDF.
         journal: what is said, and why.
+        painter: draws the robot when the recording is over; None: its shapes are drawn meanwhile.
         options: for `rclpy.node.Node`.
 
     Raises:
         InputError: the folder or the video cannot be written.
     """
 
-    def __init__(self, folder: Path, description: Path, journal: Journal, **options: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        description: Path,
+        journal: Journal,
+        painter: RobotPainter | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__("robot_recorder", **options)
-        self._folder, self._journal = folder, journal
+        self._folder, self._journal, self._painter = folder, journal, painter
+        self._poses: list[dict[str, float]] = []  # of every frame, for the painter
         self._model = urdf.load(description)
         self._video = VideoFile(folder / VIDEO, RATE, (WIDTH, HEIGHT), private=True)
         self._still = _Still()
@@ -84,6 +100,41 @@ class FilmRecorder(Node):
             self._video.discard()
             raise InputError(f"{self._folder}: cannot be written ({error.strerror})") from error
         self._video.complete()
+        if self._painter is not None:
+            try:
+                self._paint(self._painter)
+            finally:
+                self._painter.close()
+
+    def _paint(self, painter: RobotPainter) -> None:
+        """Puts the painter's pictures of the robot into the video."""
+        print(f"draws the robot into {self._folder / VIDEO}", flush=True)
+        reader = cv2.VideoCapture(str(self._folder / VIDEO), cv2.CAP_FFMPEG)
+        video = VideoFile(self._folder / VIDEO, RATE, (WIDTH, HEIGHT), private=True)
+        robot = np.zeros((0, 0, 3), np.uint8)
+        way: list[tuple[float, dict[str, float]]] = []
+        try:
+            for number, pose in enumerate(self._poses):
+                read, frame = reader.read()
+                if not read:
+                    break
+                if pose:
+                    way.append((1.0 / RATE, pose))
+                if way and number % PAINTED_EVERY == 0:
+                    robot, way = painter.picture(way), []
+                if robot.size:
+                    half = frame[: PICTURE[1], PICTURE[0] :]
+                    half[:] = robot[0, 0]
+                    left = (PICTURE[0] - robot.shape[1]) // 2
+                    half[:, left : left + robot.shape[1]] = robot
+                if number == self._still.number:
+                    self._still.replace(frame)
+                video.write(frame)
+            self._still.write(self._folder / STILL)
+            video.complete()
+        finally:
+            reader.release()
+            video.discard()
 
     def _on_overlay(self, message: Image) -> None:
         self._overlay = message
@@ -103,10 +154,11 @@ class FilmRecorder(Node):
                 drawn = (pose, eyes)
                 robot = robot_figure.render(self._model, pose, PICTURE, eyes)
             frame = composer.frame(self._seen(), robot, self._journal.moment)
-            self._still.consider(frame, pose, self._journal)
+            self._still.consider(written, frame, pose, self._journal)
             due = int((time.monotonic() - began) * RATE) + 1
             for _ in range(due - written):
                 self._video.write(frame)
+                self._poses.append(pose)
             written = max(written, due)
 
     def _seen(self) -> np.ndarray | None:
@@ -117,16 +169,28 @@ class FilmRecorder(Node):
 
 
 class _Still:
-    """Picks the picture in which the robot answers an expression with the widest gesture."""
+    """Picks the picture in which the robot answers an expression with the widest gesture.
+
+    Attributes:
+        number: of the frame in the video; -1 before there is one.
+    """
 
     def __init__(self) -> None:
+        self.number = -1
         self._best: np.ndarray | None = None
         self._reach = 0.0
 
-    def consider(self, frame: np.ndarray, pose: Mapping[str, float], journal: Journal) -> None:
+    def replace(self, frame: np.ndarray) -> None:
+        """Takes another picture of the moment that was picked."""
+        self._best = frame.copy()
+
+    def consider(
+        self, number: int, frame: np.ndarray, pose: Mapping[str, float], journal: Journal
+    ) -> None:
         """Keeps the frame if it is better than those before.
 
         Args:
+            number: of the frame in the video.
             frame: BGR, uint8 [H, W, 3].
             pose: rad by joint.
             journal: knows what the robot is doing.
@@ -135,7 +199,7 @@ class _Still:
             return
         reach = sum(abs(angle) for angle in pose.values())
         if reach > self._reach:
-            self._best, self._reach = frame, reach
+            self.number, self._best, self._reach = number, frame, reach
 
     def write(self, path: Path) -> None:
         """Writes the best one, if there was any.

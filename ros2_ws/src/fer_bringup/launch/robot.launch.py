@@ -70,7 +70,8 @@ def robot(context: LaunchContext) -> list:
     if settings.network:
         actions.append(LogInfo(msg=f"{OPEN}: {ASKED_FOR}"))
     actions += [node(part, settings) for part in everybody]
-    if find_robot(settings.robot).humanoid:
+    described = find_robot(settings.robot)
+    if described.humanoid or described.urdf:
         actions += state_publisher(settings)
     if LaunchConfiguration("rviz").perform(context) == "true":
         actions += rviz(share / "rviz" / "robot.rviz", settings)
@@ -141,12 +142,13 @@ def state_publisher(settings: RobotSettings) -> list:
     """Transforms of the robot's links, where the package that computes them is installed."""
     if not installed("robot_state_publisher"):
         return []
+    description = find_robot(settings.robot).urdf or urdf.humanoid()
     return [
         Node(
             package="robot_state_publisher",
             executable="robot_state_publisher",
             namespace=settings.namespace,
-            parameters=[{"robot_description": urdf.humanoid().read_text(encoding="utf-8")}],
+            parameters=[{"robot_description": description.read_text(encoding="utf-8")}],
         )
     ]
 
@@ -169,7 +171,7 @@ def rviz(config: Path, settings: RobotSettings) -> list:
 
 def camera_frame(settings: RobotSettings) -> Node:
     """Where the camera is: RViz complains of a frame that no transform names."""
-    pose = camera_pose()
+    pose = camera_pose(settings.robot)
     return Node(
         package="tf2_ros",
         executable="static_transform_publisher",

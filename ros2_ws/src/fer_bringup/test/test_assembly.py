@@ -43,13 +43,19 @@ def test_a_real_robot_is_not_simulated(settings: RobotSettings) -> None:
 @pytest.mark.parametrize(
     ("robot", "expected"),
     [
-        ("ros2_control", [("robot_bridge", {"robot": "ros2_control"}), ("motion_player", {})]),
-        ("nao", [("robot_bridge", {"robot": "nao"}), ("motion_player", {})]),
+        (
+            "ros2_control",
+            [
+                ("robot_bridge", {"robot": "ros2_control"}),
+                ("motion_player", {"robot": "ros2_control"}),
+            ],
+        ),
+        ("nao", [("robot_bridge", {"robot": "nao"}), ("motion_player", {"robot": "nao"})]),
         (
             "servo_humanoid",
             [
                 ("robot_bridge", {"robot": "servo_humanoid", "port": "/dev/tty9"}),
-                ("motion_player", {}),
+                ("motion_player", {"robot": "servo_humanoid"}),
             ],
         ),
         ("play_motion2", [("play_motion2_bridge", {})]),

@@ -497,6 +497,8 @@ class SqliteFile:
             self._channels = self._read_channels()
         except sqlite3.Error as error:
             raise InputError(f"{path}: cannot be read as a bag ({error})") from error
+        if _is_cut_off(path):
+            self.flaw = f"{path.name} is cut off"
 
     def channels(self) -> Counter[McapChannel]:
         """What is in the file, and how many messages of it."""
@@ -555,6 +557,15 @@ class SqliteFile:
             key: McapChannel(str(name), str(kind), *definitions.get(str(kind), ("", "")))
             for key, name, kind in self._rows("SELECT id, name, type FROM topics")
         }
+
+
+def _is_cut_off(path: Path) -> bool:
+    """Whether a database has fewer pages than its header says (sqlite.org/fileformat)."""
+    with path.open("rb") as file:
+        head = file.read(100)
+    page, pages = int.from_bytes(head[16:18], "big"), int.from_bytes(head[28:32], "big")
+    is_valid = head.startswith(b"SQLite format 3") and head[24:28] == head[92:96]
+    return is_valid and path.stat().st_size < pages * (65536 if page == 1 else page)
 
 
 _ROWS = "SELECT id, topic_id, timestamp, data FROM messages"

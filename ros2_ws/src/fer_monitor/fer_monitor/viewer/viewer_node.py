@@ -21,7 +21,6 @@ from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import String
 
 from ec_rfernet.errors import InputError
-from ec_rfernet.files import user_path
 from fer_common.diagnostics import Report
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.emotions import face_of, image_of, stamp_of
@@ -31,8 +30,7 @@ from fer_common.runner import ClosingNode, StartError
 from fer_common.settings import setting
 from fer_node.nodes.messages import to_bgr
 from fer_node.perception.frame import DecodeError
-from robot_behavior.body.urdf import humanoid
-from robot_behavior.nodes.robot_files import read_model
+from robot_behavior.nodes.robot_files import WHICH_ROBOT, read_model, urdf_file
 
 if TYPE_CHECKING:  # they need rerun-sdk, which may be missing
     from fer_monitor.viewer.screen import Row, ViewerScreen
@@ -57,7 +55,8 @@ class ViewerParameters:
         10.0, "Pictures per second in the browser, at most.", low=0.5, high=60.0
     )
     jpeg_quality: int = setting(75, "Quality of these pictures.", low=10, high=100)
-    urdf: str = setting("", "Path of the robot's URDF; empty: the installed humanoid.")
+    robot: str = setting("sim", WHICH_ROBOT)
+    urdf: str = setting("", "Path of the robot's URDF; empty: that of the robot.")
 
 
 class ViewerNode(ClosingNode):
@@ -115,9 +114,9 @@ class ViewerNode(ClosingNode):
                 f"the viewer needs rerun-sdk, which cannot be loaded ({error}): "
                 "scripts/setup.sh viewer installs what fits"
             ) from error
-        urdf = self._params.urdf
-        height = read_model(urdf).height  # refuses what is no robot
-        screen = ViewerScreen(time.monotonic, user_path(urdf) if urdf else humanoid(), height)
+        urdf, robot = self._params.urdf, self._params.robot
+        height = read_model(urdf, robot).height  # refuses what is no robot
+        screen = ViewerScreen(time.monotonic, urdf_file(urdf, robot), height)
         audience = Audience(screen.begin)
         return screen, audience, ViewerServer(self._params.port, viewer_files(), audience)
 

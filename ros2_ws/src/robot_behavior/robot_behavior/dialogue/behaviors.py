@@ -36,10 +36,13 @@ class Variant:
     Attributes:
         motion: name of a motion of the library.
         say: the sentences; empty for a gesture without words.
+        instead: that the motion stands for another one, which the robot lacks; None if it
+            does not.
     """
 
     motion: str
     say: tuple[str, ...]
+    instead: Reason | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,7 @@ class Behaviors:
         memory_s: a face that is gone for so long is forgotten.
         sentences: where the keys of the file were looked up; None if it has none.
         keys: of the sentences that were looked up, by sentence.
+        substitutes: what the robot cannot express as it is written, and what it does instead.
     """
 
     locale: str
@@ -116,6 +120,7 @@ class Behaviors:
     memory_s: float = 60.0
     sentences: Sentences | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
+    substitutes: tuple[Reason, ...] = ()
 
     def words(self, sentence: str, occasion: str, hour: int) -> Words:
         """A sentence of the file, with its variables filled in and its prosody.
@@ -153,6 +158,84 @@ class Behaviors:
 
 
 # ----------------------------------------------------------------------
+# What is expressed, and how a robot does it.
+
+NEAREST: Mapping[str, tuple[str, ...]] = {
+    "greet": ("agree", "attend"),
+    "bid_farewell": ("greet", "agree"),
+    "attend": ("listen", "look_around"),
+    "look_around": ("attend",),
+    "listen": ("attend",),
+    "think": ("listen", "attend"),
+    "agree": ("attend", "listen"),
+    "disagree": ("inquire", "think"),
+    "rejoice": ("greet", "agree"),
+    "comfort": ("reassure", "listen", "attend"),
+    "reassure": ("calm", "comfort", "listen"),
+    "calm": ("wait", "reassure", "listen"),
+    "wait": ("calm", "listen", "attend"),
+    "give_space": ("withdraw", "calm", "wait"),
+    "withdraw": ("give_space", "reassure", "calm"),
+    "be_surprised": ("inquire", "attend"),
+    "inquire": ("think", "listen", "attend"),
+    "fall_asleep": (),
+    "wake_up": ("look_around", "attend"),
+}
+"""What a behaviour may express, and what is nearest to it, for a robot that has no gesture for it.
+A calm one is never replaced by a lively one. A robot that has none of them stays at rest."""
+
+SUBSTITUTE = "substitute"
+"""Code of the reasons of `Variant.instead`."""
+
+Gestures = Mapping[str, Collection[str]]
+"""What each motion of a robot expresses, by its name."""
+
+
+@dataclass(frozen=True)
+class Repertoire:
+    """What a robot can express.
+
+    Attributes:
+        gestures: of the robot.
+        others: of the humanoid for which behaviours were written that name motions.
+        rest: its motion that expresses nothing.
+    """
+
+    gestures: Gestures
+    others: Gestures = field(default_factory=dict)
+    rest: str = RESTING
+
+    @property
+    def expressions(self) -> list[str]:
+        """All that may be expressed: `NEAREST`, and what else the robot's gestures express."""
+        own = (word for words in self.gestures.values() for word in words)
+        return list(dict.fromkeys((*NEAREST, *own)))
+
+    def motions(self, expression: str) -> tuple[tuple[str, ...], Reason | None]:
+        """The motions for an expression, and what they stand for if it has none of its own."""
+        for nearest in (expression, *NEAREST.get(expression, ())):
+            found = tuple(name for name, words in self.gestures.items() if nearest in words)
+            if found and nearest == expression:
+                return found, None
+            if found:
+                shows = f"the robot has no gesture for '{expression}': it shows '{nearest}'"
+                return found, Reason(SUBSTITUTE, shows)
+        stays = f"the robot has no gesture for '{expression}' or the like: it stays at rest"
+        return (self.rest,), Reason(SUBSTITUTE, stays)
+
+    def motion(self, name: str) -> tuple[tuple[str, ...], Reason | None] | None:
+        """The motion of a name, or those for what it expresses; None if nobody knows it."""
+        if name in self.gestures:
+            return (name,), None
+        expression = next(iter(self.others.get(name, ())), None)
+        if expression is None:
+            return None
+        found, instead = self.motions(expression)
+        lacks = f"the robot has no motion '{name}': it shows '{expression}'"
+        return found, instead or Reason(SUBSTITUTE, lacks)
+
+
+# ----------------------------------------------------------------------
 # Reads and checks ``behaviors.yaml``.
 
 NOTICE_RETRY_S = 10.0
@@ -167,13 +250,17 @@ _NOUNS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 
 
 def load(
-    file: Path, motions: Collection[str], sentences: Path | None = None, locale: str | None = None
+    file: Path,
+    repertoire: Repertoire,
+    sentences: Path | None = None,
+    locale: str | None = None,
 ) -> Behaviors:
     """Reads and checks a behaviours file.
 
     Args:
         file: path of the YAML file.
-        motions: names of the motions that exist.
+        repertoire: what the robot can express; each variant becomes one for every motion
+            that does so.
         sentences: folder with the sentences of each language; None for none, in which
             case the file has to spell out what it says.
         locale: language tag to use instead of that of the file; None for the latter.
@@ -181,17 +268,18 @@ def load(
     Raises:
         ConfigError: names the file, the key, its value and what was expected.
     """
-    return _BehaviorsReader(file, motions, sentences, locale).behaviors()
+    return _BehaviorsReader(file, repertoire, sentences, locale).behaviors()
 
 
 class _BehaviorsReader:
     """Reads one file."""
 
     def __init__(
-        self, file: Path, motions: Collection[str], folder: Path | None, locale: str | None
+        self, file: Path, repertoire: Repertoire, folder: Path | None, locale: str | None
     ) -> None:
         self._root = yaml_file.read(file)
-        self._motions, self._folder = motions, folder
+        self._repertoire, self._folder = repertoire, folder
+        self._substitutes: dict[Reason, None] = {}
         written = self._root.text("locale")
         if not LANGUAGE.fullmatch(written):
             raise self._root.error("locale", written, "a language tag such as en, de or en-GB")
@@ -214,6 +302,7 @@ class _BehaviorsReader:
             memory_s=root.number("memory_s", 0.0, _LONGEST_S, default=_MEMORY_S),
             sentences=self._sentences,
             keys=self._keys,
+            substitutes=tuple(self._substitutes),
         )
         root.close()
         return behaviors
@@ -268,10 +357,11 @@ class _BehaviorsReader:
         sentences = self._say(section)
         if not sentences:
             raise section.error("say", section.get("say"), "a sentence: it has to be told")
-        variant = Variant(self._motion(section), sentences)
+        motions, instead = self._motions(section)
+        variants = tuple(Variant(motion, sentences, instead) for motion in motions)
         priority = self._priority(section)
         section.close()
-        return Behavior(NOTICE, 0.0, NOTICE_RETRY_S, priority, 0.0, (variant,))
+        return Behavior(NOTICE, 0.0, NOTICE_RETRY_S, priority, 0.0, variants)
 
     def _engagement(self) -> EngagementRules | None:
         if self._root.get("engagement", None) is None:
@@ -311,32 +401,54 @@ class _BehaviorsReader:
         return section.integer("priority", 0, 255)
 
     def _variants(self, section: Section, name: str, key: str = "variants") -> tuple[Variant, ...]:
-        variants: list[Variant] = []
+        variants: dict[tuple[str, tuple[str, ...]], Variant] = {}
+        written: list[tuple[str, tuple[str, ...]]] = []
         said: set[str] = set()
         for entry in section.sections(key):
-            variant = Variant(self._motion(entry), self._say(entry))
+            how = "express" if "express" in entry else "motion"
+            (motions, instead), say = self._motions(entry), self._say(entry)
+            name_and_words = entry.text(how), say
             entry.close()
-            for sentence in variant.say:
+            for sentence in say:
                 if sentence in said and sentence not in self._keys:
                     raise entry.error(
                         "say", sentence, f"sentences that differ within {section.key}"
                     )
                 said.add(sentence)
-            if variant in variants:
-                raise entry.error("motion", variant.motion, "a variant that is not listed twice")
-            variants.append(variant)
+            if name_and_words in written:
+                raise entry.error(how, name_and_words[0], "a variant that is not listed twice")
+            written.append(name_and_words)
+            for motion in motions:  # two that the robot shows alike are one
+                variants.setdefault((motion, say), Variant(motion, say, instead))
         if not variants:
             expected = f"at least one variant (leave {name} out if it shall not be answered)"
             raise section.error(key, [], expected)
-        return tuple(variants)
+        return tuple(variants.values())
 
-    def _motion(self, section: Section) -> str:
-        name = section.text("motion")
-        if name not in self._motions:
-            known = ", ".join(sorted(self._motions)) or "none at all"
-            expected = f"a motion of the library{did_you_mean(name, self._motions)}; it has {known}"
-            raise section.error("motion", name, expected)
-        return name
+    def _motions(self, section: Section) -> tuple[tuple[str, ...], Reason | None]:
+        """The motions for what an entry expresses, or for the motion that it names."""
+        known = self._repertoire
+        if "express" in section:
+            if "motion" in section:
+                raise section.error("motion", section.get("motion"), "either 'motion' or 'express'")
+            word = section.text("express")
+            if word not in known.expressions:
+                hint = did_you_mean(word, known.expressions)
+                expected = f"one of {', '.join(known.expressions)}{hint}"
+                raise section.error("express", word, expected)
+            motions, instead = known.motions(word)
+        else:
+            name = section.text("motion")
+            found = known.motion(name)
+            if found is None:
+                hint = did_you_mean(name, known.gestures)
+                names = ", ".join(sorted(known.gestures)) or "none at all"
+                expected = f"a motion of the library{hint}; it has {names}"
+                raise section.error("motion", name, expected)
+            motions, instead = found
+        if instead is not None:
+            self._substitutes[instead] = None
+        return motions, instead
 
     def _say(self, section: Section) -> tuple[str, ...]:
         """The sentences of an entry; a key of the sentence files stands for all it has."""

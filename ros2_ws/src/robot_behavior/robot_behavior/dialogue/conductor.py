@@ -46,8 +46,8 @@ class Chooser:
 
     def choose(
         self, behavior: Behavior, never: Collection[str] = (), rather_not: Collection[str] = ()
-    ) -> tuple[str, str | None]:
-        """(motion, sentence) of the next answer; None for no sentence.
+    ) -> tuple[Variant, str | None]:
+        """The next answer, and its sentence; None for no sentence.
 
         Args:
             behavior: what to choose from.
@@ -62,9 +62,9 @@ class Chooser:
         self._variants[behavior.name] = variant
         sentences = self._fresh(variant, never)
         if not sentences:
-            return variant.motion, None
+            return variant, None
         new = [sentence for sentence in sentences if sentence not in rather_not]
-        return variant.motion, self._rng.choice(new or sentences)
+        return variant, self._rng.choice(new or sentences)
 
     def has_words(self, behavior: Behavior, never: Collection[str] = ()) -> bool:
         """Whether there is something to say."""
@@ -360,14 +360,16 @@ class Conductor:
             reason += f"; without a gesture: {pause}"
             worded = tuple(variant for variant in due.variants if variant.say)
             due = replace(due, variants=worded)
-        motion, sentence = self._chooser.choose(due, self._never(decision), decision.rather_not)
+        variant, sentence = self._chooser.choose(due, self._never(decision), decision.rather_not)
+        if variant.instead is not None and pause is None:
+            reason += f"; {variant.instead}"
         words = None
         if sentence is not None:
             words = self._behaviors.words(sentence, due.name, self._hour())
         return Response(
             due.name,
             decision.face_id,
-            motion if pause is None else None,
+            variant.motion if pause is None else None,
             words,
             due.priority,
             self._behaviors.response_timeout_s,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,23 +42,41 @@ INK, PALE = (60, 46, 34), (130, 116, 104)
 """Blue, green, red of the writing."""
 
 
-def contact_sheet(model: RobotModel, motion: Motion, trajectory: Trajectory) -> np.ndarray:
+Way = list[tuple[float, dict[str, float]]]
+"""Poses on the way from one picture to the next, each with the seconds since the one before."""
+
+
+def contact_sheet(
+    model: RobotModel,
+    motion: Motion,
+    trajectory: Trajectory,
+    draw: Callable[[Way], np.ndarray] | None = None,
+) -> np.ndarray:
     """Draws a motion.
 
     Args:
         model: the robot.
         motion: what is played; its name and description become the title.
         trajectory: what the robot follows, from its rest pose on.
+        draw: makes a picture of `FRAME_PX`, blue green red, of a simulated robot that has followed
+            a way; None: the model in the last pose is drawn.
 
     Returns:
         uint8 [H,W,3], blue green red: `FRAMES` pictures, evenly spaced in time.
     """
     times = np.linspace(0.0, trajectory.duration, FRAMES)
     rows = np.abs(trajectory.times[None, :] - times[:, None]).argmin(axis=1)
-    frames = []
+    frames: list[np.ndarray] = []
+    before, shown = 0.0, -1
     for time, row in zip(times, rows, strict=True):
-        pose = dict(zip(trajectory.joints, map(float, trajectory.positions[row]), strict=True))
-        frame = _figure(model, pose)
+        way: Way = []
+        for each in range(min(shown + 1, row), row + 1):
+            values = map(float, trajectory.positions[each])
+            moment = float(trajectory.times[each])
+            way.append((moment - before, dict(zip(trajectory.joints, values, strict=True))))
+            before = moment
+        shown = row
+        frame = _figure(model, way[-1][1]) if draw is None else draw(way).copy()
         _write_name(frame, f"{time:.1f} s", (8, FRAME_PX[1] - 8), PALE)
         frames.append(frame)
     strip = np.hstack(frames)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,9 @@ from robot_behavior.yaml_file import ConfigError, Section, read
 
 REST = "rest"
 """The motion whose last pose is the rest pose."""
+
+MOST_IDLE = 0.5
+"""Of a joint while nothing plays, rad or m."""
 
 LONGEST_S = 120.0
 """Of a motion; a mistyped time must not fill the memory."""
@@ -31,7 +34,7 @@ class Motion:
             that the way from wherever the robot is to the first pose takes.
         positions: [R,J] rad.
         description: what it expresses, for people.
-        usage: what it is for: greeting, comfort, idle, ...
+        usage: what it expresses, separated by commas: ``greet``, ``comfort, listen``, ...
     """
 
     name: str
@@ -52,6 +55,35 @@ class Motion:
         return dict(zip(self.joints, map(float, self.positions[-1]), strict=True))
 
 
+@dataclass(frozen=True)
+class IdleMoves:
+    """How far joints go while nothing plays, rad (m where one slides), by name of the joint.
+
+    Without a block ``idle`` in the file these are the humanoid's; joints that a robot lacks do
+    not matter.
+
+    Attributes:
+        breath: with every breath: the chest rises, the head stays upright.
+        sway: to and fro, slowly, each with a period of its own.
+        blink: for a moment, now and then: of antennas, for example.
+    """
+
+    breath: Mapping[str, float] = field(
+        default_factory=lambda: {
+            "torso_pitch_joint": -0.016,
+            "head_pitch_joint": 0.012,
+            "left_shoulder_roll_joint": 0.028,
+            "right_shoulder_roll_joint": 0.028,
+            "left_elbow_joint": 0.03,
+            "right_elbow_joint": 0.03,
+        }
+    )
+    sway: Mapping[str, float] = field(
+        default_factory=lambda: {"torso_yaw_joint": 0.02, "head_roll_joint": 0.03}
+    )
+    blink: Mapping[str, float] = field(default_factory=dict)
+
+
 Check = Callable[[Motion, Motion], Reason | None]
 """Why a motion cannot be played, given it and the rest pose; None if it can."""
 
@@ -63,10 +95,12 @@ class MotionLibrary:
     Attributes:
         motions: by name, in the order of the file; always holds `REST`.
         refused: why the other motions of the file cannot be played, by name.
+        idle: what moves while none of them plays.
     """
 
     motions: Mapping[str, Motion]
     refused: Mapping[str, str]
+    idle: IdleMoves = field(default_factory=IdleMoves)
 
     @property
     def rest(self) -> Motion:
@@ -84,7 +118,8 @@ def load_motions(
 
     Args:
         file: YAML, ``/<node>: ros__parameters: motions: <name>: joints, positions,
-            times_from_start, meta``.
+            times_from_start, meta``; beside ``motions`` it may have ``idle: breath, sway,
+            blink``.
         limits: the robot's joints.
         check: what else a motion must stand, such as `robot_behavior.motion.check.Checker`.
 
@@ -93,7 +128,8 @@ def load_motions(
     """
     accepted: dict[str, Motion] = {}
     refused: dict[str, str] = {}
-    section = _motions(file)
+    section, resting = _contents(file)
+    idle = _idle(resting, limits) if resting is not None else IdleMoves()
     names = list(section.names())
     # The rest pose comes first: the others are checked against it.
     for name in sorted(names, key=lambda name: name != REST):
@@ -111,20 +147,27 @@ def load_motions(
     if REST not in accepted:
         raise ConfigError(f"{file}: {section.path(REST)} is missing, expected the rest pose")
     order = [name for name in names if name in accepted]
-    return MotionLibrary({name: accepted[name] for name in order}, refused)
+    return MotionLibrary({name: accepted[name] for name in order}, refused, idle)
 
 
-def motion_names(file: Path) -> set[str]:
-    """Names of all motions of a file, whether or not a robot can play them.
+def read_gestures(file: Path) -> dict[str, tuple[str, ...]]:
+    """What each motion of a file expresses, by its name, whether or not a robot can play it.
 
     Raises:
         ConfigError: the file is unusable.
     """
-    return set(_motions(file).names())
+    found, (motions, _) = {}, _contents(file)
+    for name in motions.names():
+        try:
+            usage = motions.section(name).section("meta").text("usage", "")
+        except ConfigError:  # told by whoever plays it
+            usage = ""
+        found[name] = tuple(filter(None, (word.strip() for word in usage.split(","))))
+    return found
 
 
-def _motions(file: Path) -> Section:
-    """The mapping of motions; a file written for play_motion2 serves as it is."""
+def _contents(file: Path) -> tuple[Section, Section | None]:
+    """The mappings of motions and of idle moves; a file for play_motion2 serves as it is."""
     nodes = list(read(file).items())
     if len(nodes) != 1:
         found = ", ".join(name for name, _ in nodes) or "nothing"
@@ -133,8 +176,24 @@ def _motions(file: Path) -> Section:
     motions = parameters.section("motions")
     if "motion_planner" in parameters:
         parameters.get("motion_planner")  # settings of play_motion2's own planner
+    idle = parameters.section("idle") if "idle" in parameters else None
     parameters.close()
-    return motions
+    return motions, idle
+
+
+def _idle(section: Section, limits: Mapping[str, JointLimits]) -> IdleMoves:
+    found: dict[str, dict[str, float]] = {}
+    for kind in ("breath", "sway", "blink"):
+        found[kind] = {}
+        if kind not in section:
+            continue
+        moves = section.section(kind)
+        for joint in moves.names():
+            if joint not in limits:
+                raise moves.error(joint, "a joint", f"one of {', '.join(limits)}")
+            found[kind][joint] = moves.number(joint, -MOST_IDLE, MOST_IDLE)
+    section.close()
+    return IdleMoves(**found)
 
 
 def _motion(motions: Section, name: str, limits: Mapping[str, JointLimits]) -> Motion:

@@ -13,7 +13,7 @@ import numpy as np
 from fer_common.reason import Reason
 from fer_common.settings import part, setting
 from robot_behavior.body.robot_model import JointLimits, rotation
-from robot_behavior.motion.library import Motion
+from robot_behavior.motion.library import IdleMoves, Motion
 from robot_behavior.motion.monitor import (
     MARGIN_S,
     SILENCE_S,
@@ -126,21 +126,11 @@ BREATH_S = 4.4
 
 RHYTHM_S = 53.0
 
-BREATH = {
-    "torso_pitch_joint": -0.016,
-    "head_pitch_joint": 0.012,
-    "left_shoulder_roll_joint": 0.028,
-    "right_shoulder_roll_joint": 0.028,
-    "left_elbow_joint": 0.03,
-    "right_elbow_joint": 0.03,
-}
-"""How far each joint goes with a breath, rad: the chest rises, the head stays upright."""
+SWAY_S, SWAY_STEP_S = 17.0, 6.0
+"""The period of the first joint that sways, and how much longer that of each further one is."""
 
-SWAY = {
-    "torso_yaw_joint": (0.02, 17.0),
-    "head_roll_joint": (0.03, 23.0),
-}
-"""Slow sway: rad, and seconds of a period."""
+BLINK_S, BLINK_SLOT_S = 0.45, 5.0
+"""How long a blink takes, and in how much time there is one, at a random moment."""
 
 GLANCE_S = 3.6
 """The eyes move once in so long, at a random moment."""
@@ -153,7 +143,7 @@ STAY_SHARE = 0.25
 
 
 class Idle:
-    """Breathing, sway and glances of a robot.
+    """Breathing, sway, blinks and glances of a robot.
 
     Everything is a function of time and of a seed: it needs no state, starts anywhere, and is
     the same in every run.
@@ -162,16 +152,26 @@ class Idle:
         joints: names of its J joints; what needs a joint that it lacks is left out.
         head_yaw: name of the joint that turns the head.
         head_pitch: name of the joint that nods.
-        seed: of the glances.
+        seed: of the glances and blinks.
+        moves: how far the joints go; None: those of the humanoid.
     """
 
     def __init__(
-        self, joints: Sequence[str], head_yaw: str, head_pitch: str, seed: int = 0
+        self,
+        joints: Sequence[str],
+        head_yaw: str,
+        head_pitch: str,
+        seed: int = 0,
+        moves: IdleMoves | None = None,
     ) -> None:
-        self._breath = np.array([BREATH.get(joint, 0.0) for joint in joints])
-        sway = [SWAY.get(joint, (0.0, 1.0)) for joint in joints]
-        self._sway = np.array([amplitude for amplitude, _ in sway])
-        self._turning = 2.0 * math.pi / np.array([period for _, period in sway])
+        moves = moves or IdleMoves()
+        self._breath, self._sway, self._blink = (
+            np.array([amplitudes.get(joint, 0.0) for joint in joints])
+            for amplitudes in (moves.breath, moves.sway, moves.blink)
+        )
+        periods = {joint: SWAY_S + i * SWAY_STEP_S for i, joint in enumerate(moves.sway)}
+        turning = [2.0 * math.pi / periods.get(joint, SWAY_S) for joint in joints]
+        self._turning = np.array(turning)
         self._yaw = np.array([joint == head_yaw for joint in joints], float)
         self._pitch = np.array([joint == head_pitch for joint in joints], float)
         self._seed = seed
@@ -187,6 +187,19 @@ class Idle:
         return CourseState(
             self._breath * wave + self._sway * np.sin(self._turning * now),
             self._breath * moving + self._sway * self._turning * np.cos(self._turning * now),
+        )
+
+    def blink(self, now: float) -> CourseState:
+        """There and back within `BLINK_S`: offsets [J], rad, and their velocities."""
+        slot = math.floor(now / BLINK_SLOT_S)
+        begins = (slot + 0.9 * random.Random(f"blink {self._seed} {slot}").random()) * BLINK_SLOT_S
+        share = (now - begins) / BLINK_S
+        if not 0.0 <= share <= 1.0:
+            return CourseState(0.0 * self._blink, 0.0 * self._blink)
+        angle = 2.0 * math.pi * share
+        return CourseState(
+            self._blink * (1.0 - math.cos(angle)) / 2.0,
+            self._blink * math.sin(angle) * math.pi / BLINK_S,
         )
 
     def glance(self, now: float) -> CourseState:
@@ -285,6 +298,7 @@ class Mover:
         limits: of all joints of the robot.
         settings: may be replaced at any time; the head's joints stay those of now.
         seed: of glances.
+        moves: of a robot that has nothing to do; None: those of the humanoid.
 
     Attributes:
         settings: see above.
@@ -303,6 +317,7 @@ class Mover:
         limits: Mapping[str, JointLimits],
         settings: MoverSettings,
         seed: int = 0,
+        moves: IdleMoves | None = None,
     ) -> None:
         self.settings, self.limits = settings, limits
         self.fault: Reason | None = None
@@ -312,7 +327,7 @@ class Mover:
         self._home = np.array([rest.end[joint] for joint in self._joints])
         self._follower = JointFollower(self._joints, limits)
         yaw, pitch = settings.head.head_yaw_joint, settings.head.head_pitch_joint
-        self._idle, self._gaze = Idle(self._joints, yaw, pitch, seed), Gaze()
+        self._idle, self._gaze = Idle(self._joints, yaw, pitch, seed, moves), Gaze()
         names = (yaw, pitch, HEAD_ROLL)
         self._head = tuple(
             self._joints.index(name) if name in self._joints else -1 for name in names
@@ -515,15 +530,16 @@ class Mover:
     def _wanted(self, now: float) -> CourseState:
         """Where the joints should be while no motion says so."""
         scale = 0.0 if self.quiet else self.settings.idle
-        breath = self._idle.breath(now)
-        positions, face = self._home + scale * breath.positions, self._goal(now)
+        breath, blink = self._idle.breath(now), self._idle.blink(now)
+        positions = self._home + scale * (breath.positions + blink.positions)
+        face = self._goal(now)
         if face is None:
             positions += scale * self._idle.glance(now).positions
         else:
             for column, angle in zip(self._head, (face.yaw, face.pitch), strict=False):
                 if column >= 0:
                     positions[column] += angle
-        return CourseState(positions, scale * breath.velocities)
+        return CourseState(positions, scale * (breath.velocities + blink.velocities))
 
 
 def _moves(window: Trajectory, state: CourseState, columns: list[int] | None = None) -> bool:

@@ -34,7 +34,7 @@ from fer_common.runner import ClosingNode
 from fer_common.settings import ParameterError, part, setting
 from robot_behavior.dialogue import behaviors
 from robot_behavior.dialogue.arbiter import MOTION, SPEECH, Arbiter
-from robot_behavior.dialogue.behaviors import LANGUAGE, NOT_TOLD, RESTING, Behaviors
+from robot_behavior.dialogue.behaviors import LANGUAGE, NOT_TOLD, RESTING, Behaviors, Repertoire
 from robot_behavior.dialogue.conductor import NOT_ACTIVE, Conductor, DialogueSettings
 from robot_behavior.dialogue.response import (
     Activity,
@@ -44,8 +44,9 @@ from robot_behavior.dialogue.response import (
     StatusFilter,
     rest,
 )
-from robot_behavior.motion.library import REST, motion_names
+from robot_behavior.motion.library import REST, read_gestures
 from robot_behavior.nodes.markers import BehaviorMarkers
+from robot_behavior.nodes.robot_files import WHICH_ROBOT, humanoid_motions, motions_file
 from robot_behavior.prosody import PLAIN
 from robot_behavior.robots.sign_of_life import CAN_MOVE, SignOfLife
 from robot_behavior.yaml_file import ConfigError
@@ -73,8 +74,9 @@ class BehaviorParams:
     """See the descriptions; they are also what ``ros2 param describe`` shows."""
 
     behaviors_file: str = setting("", "Path of the behaviours; empty: the installed file.")
+    robot: str = setting("sim", WHICH_ROBOT)
     motions_file: str = setting(
-        "", "Path of the motions that behaviours may name; empty: the installed file."
+        "", "Path of the motions that behaviours may name; empty: those of the robot."
     )
     sentences_dir: str = setting(
         "", "Folder with the sentences of each language; empty: the installed folder."
@@ -182,15 +184,18 @@ class BehaviorNode(ClosingNode, LifecycleNode):
         share = Path(get_package_share_directory("robot_behavior")) / "config"
         params = self._params
         try:
-            motions = user_path(params.motions_file or share / "motions.yaml")
+            gestures = read_gestures(motions_file(params.motions_file, params.robot))
+            repertoire = Repertoire(gestures, read_gestures(humanoid_motions()), REST)
             file = user_path(params.behaviors_file or share / "behaviors.yaml")
             folder = user_path(params.sentences_dir or share / "sentences")
-            known = behaviors.load(file, motion_names(motions), folder, params.locale or None)
+            known = behaviors.load(file, repertoire, folder, params.locale or None)
         except (ConfigError, InputError) as problem:
             self.get_logger().error(str(problem))
             return TransitionCallbackReturn.FAILURE
         if known.sentences is not None and known.sentences.fallback is not None:
             self.get_logger().warning(str(known.sentences.fallback))
+        for substitute in known.substitutes:
+            self.get_logger().info(str(substitute))
         self._behaviors = known
         self._vocabularies.clear()
         self._conductor = Conductor(

@@ -49,7 +49,7 @@ from robot_behavior.body.eyes import light
 from robot_behavior.motion.mover import Mover, MoverSettings, bearing
 from robot_behavior.motion.trajectory import Trajectory
 from robot_behavior.nodes.markers import markers
-from robot_behavior.nodes.robot_files import read_model, read_motions
+from robot_behavior.nodes.robot_files import WHICH_ROBOT, read_model, read_motions
 from robot_behavior.robots.sign_of_life import BEAT_S, EYES, HELD, HOLD, Presence, StopPath
 
 RATE_HZ = 20.0
@@ -73,8 +73,9 @@ OLDEST_S = 1.0
 class PlayerParams:
     """The parameters of `MotionPlayer`."""
 
-    motions_file: str = setting("", "Path of the motions; empty: the installed file.")
-    urdf: str = setting("", "Path of the robot's URDF; empty: the installed humanoid.")
+    robot: str = setting("sim", WHICH_ROBOT)
+    motions_file: str = setting("", "Path of the motions; empty: those of the robot.")
+    urdf: str = setting("", "Path of the robot's URDF; empty: that of the robot.")
     mover: MoverSettings = part(MoverSettings)
     begin_held: bool = setting(
         True,
@@ -103,11 +104,13 @@ class MotionPlayer(ClosingNode):
         super().__init__("motion_player", **options)
         params = declare(self, PlayerParams)
         self._monotonic = clock
-        model = self._model = read_model(params.urdf)
-        self._library = read_motions(params.motions_file, model)
+        model = self._model = read_model(params.urdf, params.robot)
+        self._library = read_motions(params.motions_file, params.robot, model)
         for name, reason in self._library.refused.items():
             self.get_logger().error(f"cannot play '{name}': {reason}")
-        self._mover = Mover(self._library.rest, model.limits, params.mover)
+        self._mover = Mover(
+            self._library.rest, model.limits, params.mover, moves=self._library.idle
+        )
         self._mover.held = self._unheard = params.begin_held
         self._stopped = False  # and not released since
         self._wish: bool | None = None  # whether the robot shall be held, until it has answered

@@ -24,7 +24,7 @@ from fer_common.runner import ClosingNode, StartError
 from fer_common.settings import fields, setting
 from robot_behavior.body.robot_model import RobotModel
 from robot_behavior.motion.simulation import TrajectoryError
-from robot_behavior.nodes.robot_files import read_model
+from robot_behavior.nodes.robot_files import WHICH_ROBOT, read_model
 from robot_behavior.robots import find_robot
 from robot_behavior.robots.backend import JointDriver, JointStream, LinkHealth, TrajectoryDriver
 from robot_behavior.robots.sign_of_life import StopKeeper, watch_motion_player
@@ -42,8 +42,8 @@ FORMER_BACKENDS = {"serial": "servo_humanoid", "naoqi": "nao", "trajectory": "ro
 class BridgeParams:
     """The parameters of `RobotBridge`; each robot has more, see `robot_behavior.robots`."""
 
-    robot: str = setting("servo_humanoid", "Which robot, by its name in robot_behavior.robots.")
-    urdf: str = setting("", "Path of the robot's URDF; empty: the installed humanoid.")
+    robot: str = setting("servo_humanoid", WHICH_ROBOT)
+    urdf: str = setting("", "Path of the robot's URDF; empty: that of the robot.")
     warn_silence_s: float = setting(
         0.25, "Diagnostics warns when the robot's last answer is older, s.", low=0.0, high=60.0
     )
@@ -73,7 +73,7 @@ class RobotBridge(ClosingNode):
         super().__init__("robot_bridge", **options)
         params = declare(self, BridgeParams)
         self._refuse_former_name()
-        self.driver = self._make_driver(params.robot, read_model(params.urdf))
+        self.driver = self._make_driver(params.robot, read_model(params.urdf, params.robot))
         self.closing.callback(self.driver.close)
         self._monotonic, self._last = clock, clock()
         self._logged: str | None = None

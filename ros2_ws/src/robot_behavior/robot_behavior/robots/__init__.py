@@ -5,7 +5,8 @@ parameter ``robot`` of ``robot_bridge``, in YAML and in the docs. In its folder 
 
 - ``__init__.py``: its descriptor, a `Robot`, and the settings of its driver,
 - ``driver.py``: its driver, see `robot_behavior.robots.backend`,
-- its YAML, if it has any, a stand-in that plays the robot (``fake_*.py``), and a README.
+- its ``robot.urdf`` and ``motions.yaml``, if it is no humanoid like ours, and other YAML,
+- a stand-in that plays the robot (``fake_*.py``), and a README.
 
 To add one, write such a folder and a line in `ROBOTS`. A package of its own needs no line: it
 registers its descriptor as an entry point, for example in its ``pyproject.toml``:
@@ -22,12 +23,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, is_dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ec_rfernet.errors import InputError
 from ec_rfernet.registry import Registry, in_one_line
 
 if TYPE_CHECKING:
+    import numpy as np
     from rclpy.node import Node
 
     from robot_behavior.body.robot_model import RobotModel
@@ -56,6 +59,23 @@ class RobotNode:
     keeps_stop: bool = False
 
 
+class RobotPainter(Protocol):
+    """Draws a robot as it is in a simulator of its maker's, for videos."""
+
+    def picture(self, way: list[tuple[float, dict[str, float]]]) -> np.ndarray:
+        """The robot, uint8 [H,W,3], blue green red, after it has followed a way.
+
+        Args:
+            way: each with the seconds since the one before: rad, or m, by name of the joint.
+
+        Raises:
+            InputError: it cannot be drawn.
+        """
+
+    def close(self) -> None:
+        """Ends what draws."""
+
+
 @dataclass(frozen=True)
 class Robot:
     """What there is to know of a robot before anything of it is imported.
@@ -73,6 +93,10 @@ class Robot:
             ``play_motion``, or nothing does.
         humanoid: whether it has the links of the URDF of ``fer_bringup``, so that this tells
             where they are.
+        urdf: its joints, limits and shapes; None: those of the humanoid of ``fer_bringup``.
+        motions: its gestures, for the joints of its URDF; None: those of the humanoid.
+        painter: ``module:name`` of a `RobotPainter`, called with the size of its pictures; None:
+            videos show the shapes of the URDF.
     """
 
     description: str
@@ -82,6 +106,9 @@ class Robot:
     node: RobotNode | None = None
     motion_player: bool = True
     humanoid: bool = False
+    urdf: Path | None = None
+    motions: Path | None = None
+    painter: str | None = None
 
     def __post_init__(self) -> None:
         if not is_dataclass(self.settings):
@@ -106,14 +133,34 @@ class Robot:
         """
         if self.driver is None:
             raise InputError(f"{self.description}: has no driver")
-        module, _, name = self.driver.partition(":")
-        try:
-            make = getattr(import_module(module), name)
-        except (Exception, SystemExit) as error:  # whatever a stranger's module does
-            problem = f"driver {self.driver} cannot be imported: {in_one_line(error)}"
-            raise InputError(problem) from error
-        driver: RobotDriver = make(node, model, settings)
+        driver: RobotDriver = _imported("driver", self.driver)(node, model, settings)
         return driver
+
+    def make_painter(self, size: tuple[int, int]) -> RobotPainter | None:
+        """Imports the painter and makes it.
+
+        Args:
+            size: width and height of its pictures, pixels.
+
+        Returns:
+            None if there is none, or what it needs is not installed.
+        """
+        if self.painter is None:
+            return None
+        try:
+            painter: RobotPainter = _imported("painter", self.painter)(size)
+        except InputError:
+            return None
+        return painter
+
+
+def _imported(what: str, target: str) -> Any:
+    module, _, name = target.partition(":")
+    try:
+        return getattr(import_module(module), name)
+    except (Exception, SystemExit) as error:  # whatever a stranger's module does
+        problem = f"{what} {target} cannot be imported: {in_one_line(error)}"
+        raise InputError(problem) from error
 
 
 ROBOTS: Registry[Robot] = Registry(
@@ -123,6 +170,7 @@ ROBOTS: Registry[Robot] = Registry(
         "sim": "robot_behavior.robots.sim:ROBOT",
         "servo_humanoid": "robot_behavior.robots.servo_humanoid:ROBOT",
         "nao": "robot_behavior.robots.nao:ROBOT",
+        "reachy_mini": "robot_behavior.robots.reachy_mini:ROBOT",
         "ros2_control": "robot_behavior.robots.ros2_control:ROBOT",
         "play_motion2": "robot_behavior.robots.play_motion2:ROBOT",
         "trajectory": "robot_behavior.robots.trajectory:ROBOT",

@@ -202,9 +202,14 @@ class JointStream(TrajectoryDriver):
 
     @property
     def problem(self) -> Reason | None:
-        """That of the robot, or that it brakes for a stop."""
-        braking = Reason(STOPPED, "brakes, and is stopped then") if self._braking else None
-        return self._driver.problem or braking
+        """That of the robot, that it brakes for a stop, or that nobody knows where it is."""
+        if problem := self._driver.problem:
+            return problem
+        if self._braking:
+            return Reason(STOPPED, "brakes, and is stopped then")
+        if not self._known:
+            return Reason("nowhere", "the robot has not told yet where its joints are")
+        return None
 
     @property
     def health(self) -> LinkHealth:
@@ -215,8 +220,6 @@ class JointStream(TrajectoryDriver):
         """See `TrajectoryDriver`."""
         if problem := self.problem:
             raise TrajectoryError(str(problem))
-        if not self._known:
-            raise TrajectoryError("the robot has not told yet where its joints are")
         unknown = follow(self._simulation, message)
         self._sending = True
         return unknown

@@ -142,6 +142,9 @@ class Presence:
             self._publisher.publish(Bool(data=can_move))
 
 
+_GRACE_S = 10.0  # for a callback that is under way
+
+
 class StopPath:
     """Serves what stops a robot in a thread of its own, which the system prefers if it may.
 
@@ -191,9 +194,10 @@ class StopPath:
         self._over.set_result(None)
         if self._thread.is_alive():
             self._executor.wake()
-            self._thread.join(1.0)
-        self._executor.shutdown(timeout_sec=1.0)
-        self._node.destroy_node()
+            self._thread.join(_GRACE_S)
+        if not self._thread.is_alive():  # what it waits for must not go away under it
+            self._executor.shutdown(timeout_sec=1.0)
+            self._node.destroy_node()
 
 
 def _threads_of_dds() -> list[int]:

@@ -14,11 +14,11 @@ from fer_common.bag import BAG_FILES
 from robot_behavior.body import urdf
 from robot_behavior.body.urdf import UrdfError
 from robot_behavior.dialogue import behaviors
-from robot_behavior.dialogue.behaviors import LANGUAGE
+from robot_behavior.dialogue.behaviors import LANGUAGE, Repertoire
 from robot_behavior.dialogue.conductor import DialogueSettings
 from robot_behavior.dialogue.policy import PolicySettings
 from robot_behavior.motion.check import Checker
-from robot_behavior.motion.library import load_motions
+from robot_behavior.motion.library import load_motions, read_gestures
 from robot_behavior.simulator.film import Film
 from robot_behavior.simulator.stage import Body, Stage, Timeline
 from robot_behavior.simulator.views import View, read_bag, read_script
@@ -72,7 +72,7 @@ def _play(given: argparse.Namespace) -> None:
         print(f"behavior-sim: cannot play '{name}': {reason}", file=sys.stderr)
     known = behaviors.load(
         given.behaviors or _config("behaviors.yaml"),
-        set(library.motions) | set(library.refused),
+        Repertoire(read_gestures(motions), read_gestures(_config("motions.yaml"))),
         given.sentences or _config("sentences"),
         given.locale,
     )

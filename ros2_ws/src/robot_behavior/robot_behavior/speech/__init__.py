@@ -24,7 +24,7 @@ VOICES: Registry = Registry(
     {
         "espeak": "robot_behavior.speech.espeak:EspeakVoice",
         "piper": "robot_behavior.speech.piper:NeuralVoice",
-        "log": "robot_behavior.speech.log_voice:LogVoice",
+        "log": "robot_behavior.speech.voice:LogVoice",
     },
     makes=_is_voice,
 )

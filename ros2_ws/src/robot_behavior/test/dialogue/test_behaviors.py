@@ -9,12 +9,22 @@ import pytest
 import yaml
 
 from ec_rfernet.labels import CONTEMPT, LABELS
-from robot_behavior.dialogue.behaviors import NOT_ANSWERED, NOT_TOLD, Behaviors, Variant, load
+from robot_behavior.dialogue.behaviors import (
+    NEAREST,
+    NOT_ANSWERED,
+    NOT_TOLD,
+    SUBSTITUTE,
+    Behaviors,
+    Repertoire,
+    Variant,
+    load,
+)
+from robot_behavior.motion.library import read_gestures
 from robot_behavior.prosody import PLAIN
 from robot_behavior.yaml_file import ConfigError
 
 SHIPPED = Path(__file__).parents[2] / "config" / "behaviors.yaml"
-MOTIONS = {"greet", "nod", "wave", "happy_arms_up", "happy_bounce"}
+MOTIONS = Repertoire(dict.fromkeys(("greet", "nod", "wave", "happy_arms_up", "happy_bounce"), ()))
 
 GOOD = """
 locale: en
@@ -41,8 +51,8 @@ def from_text(tmp_path: Path, text: str) -> Behaviors:
 
 
 def shipped() -> Behaviors:
-    named = set(re.findall(r"motion: (\w+)", SHIPPED.read_text()))
-    return load(SHIPPED, named, SHIPPED.parent / "sentences")
+    gestures = read_gestures(SHIPPED.with_name("motions.yaml"))
+    return load(SHIPPED, Repertoire(gestures), SHIPPED.parent / "sentences")
 
 
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
@@ -277,3 +287,92 @@ def test_shipped_behaviours_answer_within_two_seconds() -> None:
     # People expect an answer within two seconds (Shiwa et al., 2009).
     for name, behavior in shipped().emotions.items():
         assert name == "neutral" or behavior.dwell_s <= 1.5
+
+
+HUMANOID = read_gestures(SHIPPED.with_name("motions.yaml"))
+EXPRESSIVE = GOOD.replace("motion: happy_arms_up", "express: rejoice").replace(
+    "motion: nod", "express: agree"
+)
+
+
+def expressive(tmp_path: Path, gestures: dict[str, tuple[str, ...]]) -> Behaviors:
+    file = tmp_path / "mine.yaml"
+    file.write_text(EXPRESSIVE)
+    return load(file, Repertoire(gestures, HUMANOID))
+
+
+def test_an_expression_becomes_every_gesture_that_the_robot_has_for_it(tmp_path: Path) -> None:
+    gestures = {"greet": ("greet",), "wave": (), "jump": ("rejoice",), "spin": ("agree", "rejoice")}
+    behaviors = expressive(tmp_path, gestures)
+    say = ("You look happy!", "What a smile!")
+    assert behaviors.emotions["happy"].variants == (
+        Variant("jump", say),
+        Variant("spin", say),
+        Variant("spin", ("Nice to see you smile.",)),
+        Variant("wave", ()),
+    )
+    assert behaviors.substitutes == ()
+
+
+def test_a_robot_without_a_gesture_shows_what_is_nearest_and_says_so(tmp_path: Path) -> None:
+    behaviors = expressive(tmp_path, {"greet": ("greet",), "wave": (), "tilt": ("listen",)})
+    rejoice, agree, _wave = behaviors.emotions["happy"].variants
+    assert (rejoice.motion, agree.motion) == ("greet", "tilt")
+    assert rejoice.instead is not None and rejoice.instead.code == SUBSTITUTE
+    assert str(rejoice.instead) == "the robot has no gesture for 'rejoice': it shows 'greet'"
+    assert set(behaviors.substitutes) == {rejoice.instead, agree.instead}
+
+
+def test_a_robot_with_nothing_alike_stays_at_rest_and_says_so(tmp_path: Path) -> None:
+    behaviors = expressive(tmp_path, {"rest": (), "greet": (), "wave": ()})
+    variant = behaviors.emotions["happy"].variants[0]
+    assert variant.motion == "rest" and variant.say
+    assert str(variant.instead).endswith("'rejoice' or the like: it stays at rest")
+
+
+def test_behaviours_that_name_motions_of_the_humanoid_serve_another_robot(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(GOOD.replace("{motion: wave}", "{motion: nod}"))
+    behaviors = load(file, Repertoire({"hop": ("rejoice",), "bow": ("greet", "listen")}, HUMANOID))
+    happy = behaviors.emotions["happy"].variants
+    assert [variant.motion for variant in happy] == ["hop", "bow", "bow"]
+    assert str(happy[0].instead) == ("the robot has no motion 'happy_arms_up': it shows 'rejoice'")
+    assert str(happy[1].instead) == "the robot has no gesture for 'agree': it shows 'listen'"
+    assert behaviors.notice is not None and behaviors.notice.variants[0].motion == "bow"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("express: rejoice", "express: rejoyce", r"express is 'rejoyce', .*mean rejoice or"),
+        ("{motion: wave}", "{motion: wave, express: greet}", "either 'motion' or 'express'"),
+        ("{motion: wave}", "{express: agree, say: Nice to see you smile.}", "differ within"),
+        ("{motion: wave}", "{motion: wvae}", r"a motion of the library \(did you mean wave\?"),
+    ],
+)
+def test_mistakes_in_what_is_expressed(tmp_path: Path, old: str, new: str, complaint: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(EXPRESSIVE.replace(old, new))
+    with pytest.raises(ConfigError, match=complaint):
+        load(file, Repertoire({"wave": ("greet",)}, HUMANOID))
+
+
+def test_every_expression_has_gestures_of_the_humanoid_or_something_near() -> None:
+    known = Repertoire(HUMANOID)
+    used = {word for words in HUMANOID.values() for word in words} - {"rest"}
+    assert used <= set(NEAREST)
+    for expression, nearest in NEAREST.items():
+        assert set(nearest) < set(NEAREST)
+        motions, instead = known.motions(expression)
+        assert motions != ("rest",) or expression == "fall_asleep"
+        assert (instead is None) == (expression in used)
+
+
+LIVELY = {"rejoice", "greet", "be_surprised"}
+
+
+@pytest.mark.parametrize("calm", ["calm", "comfort", "reassure", "wait", "give_space", "withdraw"])
+def test_calm_is_never_replaced_by_something_lively(calm: str) -> None:
+    assert not LIVELY & set(NEAREST[calm])
+    motions, _ = Repertoire({"jump": tuple(LIVELY)}).motions(calm)
+    assert motions == ("rest",)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from robot_behavior.body import urdf
 from robot_behavior.body.robot_model import JointLimits
-from robot_behavior.motion.library import REST, MotionLibrary, load_motions, motion_names
+from robot_behavior.motion.library import REST, MotionLibrary, load_motions, read_gestures
 from robot_behavior.yaml_file import ConfigError
 
 HUMANOID = Path(__file__).parents[3] / "fer_bringup" / "urdf" / "humanoid.urdf"
@@ -58,7 +58,7 @@ def shipped() -> MotionLibrary:
 def test_there_is_a_motion_for_every_occasion(shipped: MotionLibrary, occasion: str) -> None:
     assert shipped.refused == {}
     assert EXPECTED[occasion] <= set(shipped.motions)
-    assert motion_names(SHIPPED) == set(shipped.motions) and len(shipped.motions) >= 20
+    assert set(read_gestures(SHIPPED)) == set(shipped.motions) and len(shipped.motions) >= 20
 
 
 def test_shipped_motions_are_gestures_that_end_at_rest(shipped: MotionLibrary) -> None:
@@ -203,10 +203,38 @@ def test_a_file_of_play_motion2_serves(tmp_path: Path) -> None:
     assert set(load_motions(file, LIMITS).motions) == {REST}
 
 
+IDLE = "    idle: {breath: {neck: 0.02}, blink: {arm: 0.3}}\n"
+
+
+def test_a_file_tells_how_the_robot_idles(tmp_path: Path) -> None:
+    file = tmp_path / "motions.yaml"
+    file.write_text(HEAD + f"      rest: {REST_LINE}\n" + IDLE)
+    idle = load_motions(file, LIMITS).idle
+    assert (idle.breath, idle.sway, idle.blink) == ({"neck": 0.02}, {}, {"arm": 0.3})
+    assert library(tmp_path).idle.breath["torso_pitch_joint"] == -0.016
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("neck: 0.02", "tail: 0.02", "idle.breath.tail is 'a joint', expected one of neck, arm"),
+        ("0.3", "3", "idle.blink.arm is 3, expected a number -0.5..0.5"),
+        ("blink", "wink", "idle.wink is not known, expected: "),
+    ],
+)
+def test_mistakes_in_how_the_robot_idles(
+    tmp_path: Path, old: str, new: str, complaint: str
+) -> None:
+    file = tmp_path / "motions.yaml"
+    file.write_text(HEAD + f"      rest: {REST_LINE}\n" + IDLE.replace(old, new))
+    with pytest.raises(ConfigError, match=complaint):
+        load_motions(file, LIMITS)
+
+
 def test_names_need_no_robot(tmp_path: Path) -> None:
     file = tmp_path / "motions.yaml"
-    file.write_text(HEAD + "      one: {}\n      two: " + GOOD)
-    assert motion_names(file) == {"one", "two"}
+    file.write_text(HEAD + "      one: 7\n      two: " + GOOD)
+    assert read_gestures(file) == {"one": (), "two": ()}
 
 
 def test_what_a_check_complains_about_is_refused_with_its_place(tmp_path: Path) -> None:

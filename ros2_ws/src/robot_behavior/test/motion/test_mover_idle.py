@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_behavior.motion.mover import GLANCE_PITCH, GLANCE_S, GLANCE_YAW, Idle
+from robot_behavior.motion.library import IdleMoves
+from robot_behavior.motion.mover import BLINK_S, GLANCE_PITCH, GLANCE_S, GLANCE_YAW, Idle
 
 JOINTS = ("torso_pitch_joint", "head_yaw_joint", "head_pitch_joint", "left_shoulder_roll_joint")
 times = st.floats(0.0, 1e6)
@@ -48,3 +50,30 @@ def test_glances_pause_and_differ() -> None:
 def test_a_robot_without_the_joints_does_not_mind() -> None:
     still = idle(joints=("wheel",))
     assert still.breath(3.0).positions == still.glance(3.0).positions == [0.0]
+
+
+ANTENNAS = Idle(
+    ("left_antenna_joint", "head_z_joint"),
+    "head_yaw_joint",
+    "head_pitch_joint",
+    moves=IdleMoves({"head_z_joint": 0.002}, {}, {"left_antenna_joint": 0.3}),
+)
+
+
+def test_a_robot_idles_as_its_file_says() -> None:
+    moments = np.arange(0.0, 60.0, 0.02)
+    breath = np.array([ANTENNAS.breath(now).positions for now in moments])
+    assert np.ptp(breath[:, 0]) == 0.0 and 0.003 < np.ptp(breath[:, 1]) < 0.006
+
+
+def test_antennas_blink_now_and_then_and_come_back() -> None:
+    step = 0.01
+    moments = np.arange(0.0, 120.0, step)
+    states = [ANTENNAS.blink(now) for now in moments]
+    antenna = np.array([state.positions[0] for state in states])
+    assert 0.29 < antenna.max() <= 0.3 and antenna.min() == 0.0
+    begun = np.count_nonzero((antenna[1:] > 0.0) & (antenna[:-1] == 0.0))
+    assert 20 <= begun <= 25
+    assert np.count_nonzero(antenna) == pytest.approx(begun * BLINK_S / step, rel=0.1)
+    speeds = np.array([state.velocities[0] for state in states])
+    np.testing.assert_allclose(np.gradient(antenna, step), speeds, atol=0.1)

@@ -23,8 +23,7 @@ from fer_common.testing import DiagnosticsListener, spin_until, spinning
 from robot_behavior.nodes.motion_player import MotionPlayer
 from robot_behavior.nodes.sim_robot import SimRobot
 from robot_behavior.nodes.speech_node import WINDOW_S, SpeechNode, TimeToSound
-from robot_behavior.speech.log_voice import LogVoice
-from robot_behavior.speech.voice import SpeechError
+from robot_behavior.speech.voice import LogVoice, SpeechError
 from robot_behavior.testing.world import make_node, world
 
 URDF = Path(__file__).parents[3] / "fer_bringup" / "urdf" / "humanoid.urdf"

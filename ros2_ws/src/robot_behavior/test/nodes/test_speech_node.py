@@ -28,7 +28,7 @@ from fer_common.runner import StartError
 from fer_common.testing import PacedClock, spin_until, spinning
 from robot_behavior.dialogue.sentences import Sentences
 from robot_behavior.nodes.speech_node import SpeechNode
-from robot_behavior.testing import mock_piper
+from ros2_ws.src.robot_behavior.test.speech import mock_piper
 
 SENTENCES = Path(__file__).parents[2] / "config" / "sentences"
 SUCCEEDED, CANCELED, ABORTED = 4, 5, 6

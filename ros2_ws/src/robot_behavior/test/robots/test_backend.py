@@ -82,8 +82,9 @@ def test_it_waits_for_the_robot_and_for_a_trajectory() -> None:
     stream = JointStream(MODEL, robot)
     with pytest.raises(TrajectoryError, match="has not told yet"):
         stream.follow(to(0.5))
+    assert "has not told yet" in str(stream.problem)
     run(stream, 1.0)
-    assert robot.moves == []
+    assert robot.moves == [] and stream.problem is None
     assert stream.simulated == ("tail",)
 
 

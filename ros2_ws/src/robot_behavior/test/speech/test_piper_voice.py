@@ -15,7 +15,7 @@ from robot_behavior.prosody import PLAIN, Prosody
 from robot_behavior.speech.piper import NeuralVoice
 from robot_behavior.speech.voice import SpeechError, VoiceSettings
 
-MOCK = "robot_behavior.testing.mock_piper"
+MOCK = "ros2_ws.src.robot_behavior.test.speech.mock_piper"
 Make = Callable[..., Path]
 
 

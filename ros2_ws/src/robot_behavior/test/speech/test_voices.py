@@ -14,8 +14,7 @@ import pytest
 from robot_behavior.dialogue.sentences import Sentences
 from robot_behavior.prosody import PLAIN, Prosody
 from robot_behavior.speech.espeak import EspeakVoice
-from robot_behavior.speech.log_voice import LogVoice
-from robot_behavior.speech.voice import STEP_S, Sound, SpeechError, VoiceSettings
+from robot_behavior.speech.voice import STEP_S, LogVoice, Sound, SpeechError, VoiceSettings
 
 SENTENCE = "You look happy! I am glad to see that."
 LANGUAGES = {
