@@ -136,6 +136,10 @@ def _jpeg(data: bytes) -> _Head:
     return *size, turn
 
 
+_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+"""The chunks of a PNG that its pixels need."""
+
+
 def _png(data: bytes) -> _Head:
     width, height = struct.unpack_from(">II", data, 16)
     turn = 1
@@ -145,6 +149,14 @@ def _png(data: bytes) -> _Head:
         if name == b"IDAT":
             break
     return width, height, turn
+
+
+def _pixels_only(data: bytes) -> bytes:
+    """A PNG without what is no part of the picture: libpng prints names in it to the terminal."""
+    spans = [(name in _PIXELS, begin - 8, end + 4) for name, begin, end in _chunks(data, 8, ">")]
+    if all(is_needed for is_needed, _, _ in spans):
+        return data
+    return data[:8] + b"".join(data[begin:end] for is_needed, begin, end in spans if is_needed)
 
 
 def _chunks(data: bytes, at: int, order: str) -> Iterator[tuple[bytes, int, int]]:
@@ -353,6 +365,8 @@ def decode(data: bytes, flags: int, most: int = MOST_PIXELS) -> np.ndarray:
         )
     if not is_whole(data, found.kind):
         raise InputError(f"is a {found.kind} that was cut off after {len(data)} bytes")
+    if found.kind == "PNG":
+        data = _pixels_only(data)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
     except (cv2.error, MemoryError):

@@ -186,3 +186,15 @@ def test_damage_is_a_picture_or_a_sentence(form, place, noise):
         assert "\n" not in str(error)
     else:
         assert image.dtype == np.uint8 and image.shape[2] == 3
+
+
+def test_names_in_a_png_are_not_written_to_the_terminal(capfd):
+    """A terminal would obey them: libpng prints the name of a profile that it does not like."""
+    plain = picture("PNG")
+    content = b"iCCP" + b"\x1b]0;owned\x07\x1b[31m\0\0" + zlib.compress(bytes(5_000_000))
+    checksum = struct.pack(">I", zlib.crc32(content))
+    profile = struct.pack(">I", len(content) - 4) + content + checksum
+    begin = 8 + 25  # behind the signature and IHDR
+    image = decode(plain[:begin] + profile + plain[begin:], cv2.IMREAD_COLOR)
+    np.testing.assert_array_equal(image, decode(plain, cv2.IMREAD_COLOR))
+    assert capfd.readouterr() == ("", "")
