@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ec_rfernet.datasets.dataset import FOLDS, PARTS, Dataset, Split, rows_of
+from ec_rfernet.datasets.dataset import FOLDS, PARTS, Dataset, Split
 from ec_rfernet.datasets.pictures import (
     SIDE,
     LabelledPicture,
@@ -21,6 +21,7 @@ from ec_rfernet.datasets.pictures import (
     load,
     places,
     require,
+    rows_of_people,
 )
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces import DEFAULT_DETECTOR, DETECTORS, LEAST_SCORE
@@ -81,13 +82,7 @@ def read_ckplus(
             face in a frame, or there are fewer people than folds.
     """
     pictures, frames = _pictures(root)
-    people = [picture.group for picture in pictures]
-    if len(set(people)) < FOLDS:
-        raise InputError(
-            f"{root}: pictures of {len(set(people))} people, expected at least {FOLDS} "
-            f"for {FOLDS} folds"
-        )
-    rows = rows_of(people, classes(pictures), split, fold or 0)
+    rows = rows_of_people(root, pictures, split, fold or 0)
     chosen = [pictures[row] for row in rows]
     images = _cut(chosen, detector) if frames else load(chosen)
     return Split(images, classes(chosen), rows)

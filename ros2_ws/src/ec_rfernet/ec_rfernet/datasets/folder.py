@@ -22,6 +22,7 @@ from ec_rfernet.datasets.pictures import (
     load,
     part_folders,
     places,
+    rows_of_people,
     unused,
 )
 from ec_rfernet.errors import InputError
@@ -142,13 +143,7 @@ def read_posed(
     if not pictures:
         raise InputError(f"{root}: no pictures here with names like {example}; is it unpacked?")
     pictures.sort(key=lambda picture: picture.path.name)
-    people = [picture.group for picture in pictures]
-    if len(set(people)) < FOLDS:
-        raise InputError(
-            f"{root}: pictures of {len(set(people))} people, expected at least {FOLDS} "
-            f"for {FOLDS} folds"
-        )
-    rows = rows_of(people, classes(pictures), split, fold or 0)
+    rows = rows_of_people(root, pictures, split, fold or 0)
     chosen = [pictures[row] for row in rows]
     own = DETECTORS.make(DEFAULT_DETECTOR, LEAST_SCORE) if detector is None else None
     try:

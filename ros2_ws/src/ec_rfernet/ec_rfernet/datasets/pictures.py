@@ -14,7 +14,7 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
-from ec_rfernet.datasets.dataset import Split, partition
+from ec_rfernet.datasets.dataset import FOLDS, Split, partition, rows_of
 from ec_rfernet.errors import InputError
 from ec_rfernet.labels import CONTEMPT
 from ec_rfernet.picture_file import SUFFIXES, read_picture
@@ -70,6 +70,23 @@ def read_with_hold_out(official: Callable[[str], Sequence[LabelledPicture]], spl
 def classes(pictures: Sequence[LabelledPicture]) -> np.ndarray:
     """Class numbers int64 [N]."""
     return np.array([picture.label for picture in pictures], dtype=np.int64)
+
+
+def rows_of_people(
+    root: Path, pictures: Sequence[LabelledPicture], split: str, fold: int
+) -> np.ndarray:
+    """Which pictures belong to a split of a fold, where no person is in two splits; see `rows_of`.
+
+    Raises:
+        InputError: there are fewer people than folds.
+    """
+    people = [picture.group for picture in pictures]
+    if len(set(people)) < FOLDS:
+        raise InputError(
+            f"{root}: pictures of {len(set(people))} people, expected at least {FOLDS} "
+            f"for {FOLDS} folds"
+        )
+    return rows_of(people, classes(pictures), split, fold)
 
 
 def load(pictures: Sequence[LabelledPicture]) -> np.ndarray:
