@@ -1,7 +1,9 @@
 # make demo    the whole robot on this machine; sets up what is missing
-# make test    linters and all tests
+# make test    linters and all tests; make test-fast: half of them, within a minute
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
+# Each file stays with one process, which shares what its tests make. Programs are compiled once.
+PYTEST = PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 ENV := . scripts/env.sh &&
 BENCH := bench_output
 PROGRAM := ros2_ws/install/fer_bringup/lib/fer_bringup/robot
@@ -9,27 +11,30 @@ ROBOT := sim
 # Robots whose maker's simulator runs beside the demo: scripts/NAME.sh installs it.
 MAKERS = $(if $(filter reachy_mini,$(ROBOT)),python -m robot_behavior.robots.$(ROBOT).simulator run)
 
-.PHONY: help setup setup-dev demo run test bench bench-against lock docs fuzz soak doctor size lint format clean
+.PHONY: help setup setup-dev demo run test test-fast bench bench-against lock docs fuzz soak doctor size lint format clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
 
-setup:           ## install ROS and what the robot needs, build the workspace. ROS=kilted: that distribution from now on
+setup:           ## install ROS and what the robot needs, build the workspace. ROS=kilted: that distribution from now on; VOICE=piper: a neural voice
 	@scripts/setup.sh robot
 
 setup-dev:       ## the same, and what viewer, training, tests and benchmarks need
 	@scripts/setup.sh dev
 
-demo:            ## camera (or the built-in clip), simulated robot, voice; leaves demo_output/. VIEWER=1: in the browser too; ROBOT=reachy_mini: in its maker's simulator
+demo:            ## camera (or the built-in clip), simulated robot, voice; leaves demo_output/. VIEWER=1: in the browser too; ROBOT=reachy_mini: in its maker's simulator; VOICE=piper: with a neural voice
 	@scripts/setup.sh $(if $(filter-out 0 false no,$(VIEWER)),viewer,robot)
 	@$(if $(MAKERS),scripts/$(ROBOT).sh)
-	@$(ENV) $(MAKERS) $(PROGRAM) --camera $(if $(MAKERS),clip,auto) --robot $(ROBOT) --speech espeak --video demo_output $(if $(filter-out 0 false no,$(VIEWER)),--viewer true)
+	@$(ENV) $(MAKERS) $(PROGRAM) --camera $(if $(MAKERS),clip,auto) --robot $(ROBOT) --speech $(or $(VOICE),espeak) --video demo_output $(if $(filter-out 0 false no,$(VIEWER)),--viewer true)
 
 run: setup       ## the robot with options of your own: make run ARGS="--camera 0"
 	@$(ENV) $(PROGRAM) $(ARGS)
 
-test: setup-dev lint  ## linters and all tests
-	@$(ENV) OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+test: setup-dev lint  ## linters and all tests; ARGS="--shuffle 7": in a random order
+	@$(ENV) $(PYTEST) $(ARGS)
+
+test-fast: setup-dev  ## the tests that start no program, need no DDS and no PyTorch: within a minute
+	@$(ENV) $(PYTEST) --fast $(ARGS)
 
 bench: setup-dev  ## speed of the networks beside others, in five minutes; leaves bench_output/
 	@$(ENV) ec-rfernet benchmark --json $(BENCH)/benchmark.json \

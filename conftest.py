@@ -1,14 +1,23 @@
-"""Shared by all tests: a ROS domain that nobody else on this machine uses."""
+"""Shared by all tests: marks, their order, and a ROS domain that nobody else here uses.
+
+A test is marked by what its module uses: ``process`` (it starts programs), ``dds`` (nodes over
+real DDS), ``training`` (PyTorch), ``long`` (fuzzing, films). ``--fast`` runs those without a mark.
+"""
 
 from __future__ import annotations
 
 import os
+import random
+import re
+import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from ec_rfernet.files import RUNTIME_VARIABLE
 from tests.domains import claimed_domain
 
 settings.register_profile("patient", deadline=None)  # other programs may run beside the tests
@@ -19,6 +28,62 @@ settings.load_profile("patient")
 def pytest_xdist_auto_num_workers() -> int:
     """More than there are processors: a test often waits, for a program to start or to end."""
     return len(os.sched_getaffinity(0)) + 2
+
+
+MARKS = {
+    "process": r"\b(subprocess|multiprocessing|tests\.processes|tests\.namespaces)\b",
+    "dds": r"\b(rclpy\.init|spinning|testing\.world|SingleThreadedExecutor)\b",
+    "long": r"\b(tests\.(fuzz|benchmarks)|fer_bringup\.clip)\b",
+    "training": r"\b(torch|ec_rfernet\.(training|networks|export|cli))\b|\btiny_bundle\b",
+}
+"""What the source of a test's module has in it, by mark."""
+
+STARTERS = {"run", "robot", "observer", "fake_board", "launch_board", "board", "rig"}
+"""Fixtures that start programs or nodes."""
+
+
+@cache
+def marks_of(module: Path) -> frozenset[str]:
+    """The marks of the tests of a module."""
+    text = module.read_text(encoding="utf-8")
+    return frozenset(mark for mark, pattern in MARKS.items() if re.search(pattern, text))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--fast`` and ``--shuffle``."""
+    text = "without the tests that have a mark; their files are not even imported"
+    parser.addoption("--fast", action="store_true", help=text)
+    text = "in the random order of this seed: files, and tests within each"
+    parser.addoption("--shuffle", metavar="SEED", help=text)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Marks are known before they are used."""
+    for mark in MARKS:
+        config.addinivalue_line("markers", f"{mark}: see conftest.py")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves out what is not fast."""
+    fast, file = config.getoption("fast"), collection_path
+    return True if fast and file.name.startswith("test_") and marks_of(file) else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Marks the tests, and shuffles them where that is asked for."""
+    if config.getoption("fast"):
+        items[:] = [item for item in items if not STARTERS & set(getattr(item, "fixturenames", ()))]
+    for item in items:
+        marks = marks_of(item.path)
+        if STARTERS & set(getattr(item, "fixturenames", ())):
+            marks |= {"process"}
+        for mark in marks:
+            item.add_marker(mark)
+    if seed := config.getoption("shuffle"):
+        chance = random.Random(seed)
+        places = {path: chance.random() for path in dict.fromkeys(item.path for item in items)}
+        chance.shuffle(items)
+        items.sort(key=lambda item: places[item.path])
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,6 +104,22 @@ def no_choice_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def runtime_folder_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Robots of the tests know nothing of the user's that were stopped, and these not of them."""
+    folder = tmp_path_factory.mktemp("runtime")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(RUNTIME_VARIABLE, str(folder))
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def no_stop_of_another_test(runtime_folder_of_the_tests: Path) -> Iterator[None]:
+    """A robot that a test has stopped is free in the next."""
+    yield
+    shutil.rmtree(runtime_folder_of_the_tests / "stops", ignore_errors=True)
 
 
 PEOPLE = Path(__file__).parent / "ros2_ws/src/fer_bringup/fer_bringup/clip/people"

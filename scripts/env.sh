@@ -40,6 +40,11 @@ _fer_env() {
         for _fer_package in fer_bringup robot_behavior fer_monitor; do
             PATH="$PATH:$_fer_install/$_fer_package/lib/$_fer_package"
         done
+        # In a shell that somebody types into, the Tab key completes `robot`.
+        case "$-$_fer_shell" in
+            *i*bash) eval "$(register-python-argcomplete robot)" ;;
+            *i*zsh) ! whence compdef >/dev/null || eval "$(register-python-argcomplete robot)" ;;
+        esac
     fi
 }
 

@@ -72,7 +72,7 @@ class Parameter:
     Attributes:
         name: of it.
         field: the setting, see `fer_common.settings`.
-        robot: the only robot that has it, as in ``robot:=NAME``; None: whichever the robot is.
+        robot: the only robots that have it, as in ``robot:=NAME``; None: whichever the robot is.
     """
 
     name: str
@@ -181,8 +181,11 @@ def nodes() -> dict[str, list[Parameter]]:
     """The parameters of every node that a robot may be made of, by its name."""
     names = dict.fromkeys(part.executable for part in all_parts())
     found = {name: _parameters(loaded(declared()[name])) for name in names}
+    drivers: dict[type[Any], list[str]] = {}
     for robot in registry("robots").built_in:
-        found[BRIDGE] += _parameters(registry("robots").get(robot).settings, robot)
+        drivers.setdefault(registry("robots").get(robot).settings, []).append(robot)
+    for settings, robots in drivers.items():
+        found[BRIDGE] += _parameters(settings, ", ".join(robots))
     return found
 
 
@@ -255,7 +258,7 @@ def table(topic: str) -> list[str]:
                 p.field.metadata["description"] if robot else p.meaning,
             )
             for p in nodes()[node]
-            if robot in ("", p.robot)
+            if robot in ("", *(p.robot or "").split(", "))
         ]
         return _table(("parameter", "default", "allowed", "meaning"), rows)
     raise InputError(

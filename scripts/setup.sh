@@ -6,6 +6,7 @@
 #   scripts/setup.sh dev      also what training, tests, linters and benchmarks need
 #
 # ROS=kilted takes another distribution from PyPI, PYTHON=/path another Python; both are remembered.
+# VOICE=piper also installs a neural voice.
 # Doing it again takes seconds: every step notes what it was done for.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -66,6 +67,7 @@ check_machine() {
         robot | viewer | dev) ;;
         *) fail "'$WHAT' is not known, expected robot, viewer or dev" ;;
     esac
+    [[ "${VOICE:-espeak}" =~ ^(espeak|piper)$ ]] || fail "VOICE is '$VOICE', expected espeak or piper"
     missing="$(PYTHONPATH="$PWD/ros2_ws/src/fer_monitor:$PWD/ros2_ws/src/ec_rfernet" "$PYTHON" -m fer_monitor.doctor --before-setup "$WHAT")" ||
         fail "${missing:-could not look for what is missing, see above}"
 }
@@ -145,6 +147,11 @@ install_robot() {
     install_alone requirements/faces.txt
 }
 
+install_piper() {
+    say "A neural voice (63 MB)"
+    install --require-hashes -r requirements/lock/piper.txt
+}
+
 install_viewer() {
     say "Viewer in the browser (Rerun)"
     install -c requirements/lock/dev.txt -r requirements/viewer.txt
@@ -196,6 +203,7 @@ MACHINE="$("$PYTHON" -c 'import sys; print(sys.version)') ${ROS_DISTRO:+/opt/ros
 once venv "$MACHINE" make_venv
 once robot "$(hash_of requirements/{lock/robot,faces}.txt)" install_robot
 [ -z "$ROS" ] || once ros "$(hash_of "requirements/lock/ros-$ROS.txt")" install_ros
+[ "${VOICE:-espeak}" != piper ] || once piper "$(hash_of requirements/lock/piper.txt)" install_piper
 [ "$WHAT" = robot ] || once viewer "$(hash_of requirements/{lock/dev,viewer,viewer-widget}.txt)" install_viewer
 [ "$WHAT" != dev ] || once dev "$(hash_of requirements/{lock/dev,train,dev,bench,mediapipe}.txt)" install_dev
 once build "$(build_inputs)" build

@@ -35,6 +35,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
+from ec_rfernet.files import RUNTIME_VARIABLE
 from fer_bringup.application import command
 from fer_bringup.arguments import ARGUMENTS, RobotSettings
 from fer_bringup.assembly import parts
@@ -489,6 +490,8 @@ def main(given: Sequence[str] | None = None) -> int:
     values = parser.parse_args(given)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ.setdefault("ROS_DOMAIN_ID", str(100 + os.getpid() % 100))
+    stops = tempfile.TemporaryDirectory()
+    os.environ.setdefault(RUNTIME_VARIABLE, stops.name)
     set_up_dds(network=values.inside is not None)
     rclpy.init()
     if values.inside:
@@ -499,6 +502,7 @@ def main(given: Sequence[str] | None = None) -> int:
         found = run(seeds, values.only, values.robot)
     finally:
         rclpy.try_shutdown()
+        stops.cleanup()
     print()
     for kind, rows in sorted(found.items()):
         fallen = [str(seed) for seed, survived, _ in rows if not survived]

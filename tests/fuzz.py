@@ -19,13 +19,14 @@ import os
 import random
 import re
 import resource
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,6 +34,7 @@ from types import FunctionType
 
 import cv2
 import numpy as np
+import yaml
 from PIL import Image
 
 from ec_rfernet import bundle, picture_file
@@ -40,7 +42,7 @@ from ec_rfernet.errors import InputError
 from ec_rfernet.evaluation import cross_validation
 from ec_rfernet.faces.blazeface import networks_folder
 from ec_rfernet.files import read_json, read_yaml
-from ec_rfernet.kernels import tflite
+from ec_rfernet.kernels import operations, tflite
 from ec_rfernet.kernels.network import KernelNetwork, KernelProgram
 from ec_rfernet.kernels.operations import UnsupportedError
 from fer_common.bag import open_bag
@@ -204,6 +206,58 @@ def _shipped(name: str) -> Callable[[], list[bytes]]:
     return lambda: [folder.joinpath(name).read_bytes() for folder in bundle.shipped()[-1:]]
 
 
+def _few_motions() -> list[bytes]:
+    """The rest pose and two gestures: most of a file of 28 would be parsed for nothing."""
+    motions = read_yaml(CONFIG / "motions.yaml")["/motion_player"]["ros__parameters"]["motions"]
+    few = {name: motions[name] for name in ("rest", "nod", "shake")}
+    idle = {"breath": {"head_yaw_joint": 0.01}, "sway": {}, "blink": {}}
+    file = {"/motion_player": {"ros__parameters": {"motions": few, "idle": idle}}}
+    return [yaml.safe_dump(file, default_flow_style=None).encode()]
+
+
+def _small_databases() -> list[bytes]:
+    """Bags whose pages are as small as SQLite has them: a change is rarely in an empty place."""
+    found = []
+    with tempfile.TemporaryDirectory() as name:
+        for number, data in enumerate(_bags("db3")):
+            path = Path(name, f"{number}.db3")
+            path.write_bytes(data)
+            with closing(sqlite3.connect(path)) as database:
+                database.executescript("PRAGMA page_size = 512; VACUUM")
+            found.append(path.read_bytes())
+    return found
+
+
+def _small_programs() -> list[bytes]:
+    """One of each kind of layer, numbers and bytes: nearly every word of them decides something."""
+    rng, found = np.random.default_rng(0), []
+    for steps in (None, operations.Steps(0.02, 128)):
+        kind = np.int8 if steps else np.float32
+        weights = operations.Weights(rng.integers(-9, 9, (4, 3, 3, 3)).astype(kind), np.ones(4))
+        bias = operations.Weights(np.zeros(4, np.int32 if steps else np.float32))
+        image, source = operations.source(8, np.linspace(-1, 1, 256, dtype=np.float32), steps)
+        reads = operations.taps(image, 3, 3)
+        image, convolve = operations.convolve(image, reads, weights, bias, (0.0, 9.0), steps)
+        scaled, added, pooled = (
+            tuple(operations.Plane(size, size, plane.border) for plane in image.planes)
+            for size in (8, 8, 4)
+        )
+        small = replace(image.on(pooled), height=4, width=4)
+        work = (
+            source,
+            convolve,
+            operations.scale(image.planes, scaled, steps, steps),
+            operations.add(image, image.on(scaled), added, (0.0, 9.0), steps),
+            operations.pool(added, pooled, 2, 0, 0),
+            operations.average(small, 0, steps),
+            operations.line(0, 4, 4, 0.5, 0.1, (-9.0, 9.0), steps),
+            operations.dense(4, 8, rng.normal(size=(7, 4)), np.zeros(7), (-99.0, 99.0), steps),
+        )
+        lowered = operations.Lowered(work, 15, operations.Vector(8, 7), steps is not None)
+        found.append(operations.assemble(lowered, 8).words.tobytes())
+    return found
+
+
 _YAML = b"a: &a {x: 1, y: [2, 3.5, '4']}\nb: {<<: *a, z: 0x40}\nc: |\n  text\n"
 _FOLD = {
     "dataset": "ckplus", "split": "test", "fold": 0, "crops": 1, "precision": "fp32",
@@ -222,7 +276,7 @@ TARGETS: dict[str, Target] = {
     "yaml": Target(_file("x.yaml", read_yaml), lambda: [_YAML]),
     "json": Target(_file("x.json", read_json), lambda: [b'{"a": [1, 2.5, "x", null, true]}']),
     "behaviours": Target(_file("x.yaml", _behaviour), _texts(CONFIG / "behaviors.yaml")),
-    "motions": Target(_file("x.yaml", _motions), _texts(CONFIG / "motions.yaml")),
+    "motions": Target(_file("x.yaml", _motions), _few_motions),
     "sentences": Target(_file("en.yaml", _sentences), _texts(CONFIG / "sentences" / "en.yaml")),
     "script": Target(
         _file("x.yaml", read_script), _texts(CONFIG / "scripts" / "mood_minute.yaml")
@@ -238,7 +292,7 @@ TARGETS: dict[str, Target] = {
         lambda: [json.dumps(_FOLD).encode()],
     ),
     "program": Target(
-        _file("x.program", _program), _shipped("model.int8.program"), (InputError, ValueError)
+        _file("x.program", _program), _small_programs, (InputError, ValueError)
     ),
     "tflite": Target(
         _file("x.tflite", _tflite),
@@ -246,7 +300,7 @@ TARGETS: dict[str, Target] = {
         (InputError, UnsupportedError),
     ),
     "mcap": Target(_file("x.mcap", _bag), lambda: _bags("mcap")),
-    "sqlite": Target(_file("x.db3", _bag), lambda: _bags("db3")),
+    "sqlite": Target(_file("x.db3", _bag), _small_databases),
     "ros1 bag": Target(_file("x.bag", _bag), lambda: _bags("bag")),
 }  # fmt: skip
 """Every reader, by the name of what it reads."""
@@ -275,6 +329,9 @@ def check(target: Target, data: bytes, folder: Path) -> None:
 
 # Running.
 
+_IN_MEMORY = (
+    "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+)  # a disk takes longer than most readers
 _FOLLOWED = ("ec_rfernet", "fer_", "robot_behavior", "yaml", "mcap", "rosbags")
 
 
@@ -333,7 +390,7 @@ def _was_kept_waiting(name: str, corpus: Path) -> bool:
 
 
 def _run(name: str, seconds: float, findings: Path) -> bool:
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory(dir=_IN_MEMORY) as place:
         corpus = Path(place, "corpus")
         corpus.mkdir()
         began, spent, inputs, clean = time.monotonic(), 0.0, 0, True

@@ -13,9 +13,7 @@ from pathlib import Path
 import pytest
 from ament_index_python.packages import get_package_share_directory
 
-from fer_common.testing import until
-
-DEADLINE_S = 40.0
+from fer_common.testing import DEADLINE_S, until
 
 
 def wait_for(
@@ -121,7 +119,7 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 
 arguments = [argument.split(":=", 1) for argument in sys.argv[2:]]
 source = PythonLaunchDescriptionSource(sys.argv[1])
-service = LaunchService()
+service = LaunchService(argv=sys.argv[2:])  # as ros2 launch does
 included = IncludeLaunchDescription(source, launch_arguments=arguments)
 service.include_launch_description(LaunchDescription([included]))
 sys.exit(service.run())

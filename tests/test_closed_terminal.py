@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import pty
 import signal
 import subprocess
 import termios
+import wave
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -93,13 +93,15 @@ def full_disk() -> list[int]:
     "output", [closed_pipe, slow_reader, closed_terminal, stopped_terminal, full_disk]
 )
 def test_the_robot_goes_on_without_its_output(
-    output: Callable[[], list[int]], view: str, start, glimpse: Path, tmp_path: Path
+    output: Callable[[], list[int]], view: str, start, glimpse: Path, parameters, tmp_path: Path
 ) -> None:
-    descriptors = output()
+    descriptors, spoken = output(), tmp_path / "spoken.wav"
+    settings = parameters(speech_node={"record_to": str(spoken), "rate_wpm": 450})
     options = ("--camera", str(glimpse), "--view", view, "--log_level", "info")
-    process = start(descriptors[0], *options, "--video", str(tmp_path))
+    process = start(descriptors[0], *options, "--params_file", str(settings))
     assert process.wait(DEADLINE_S) == 0
-    assert json.loads((tmp_path / "summary.json").read_text())["frames"] > 0
+    with wave.open(str(spoken)) as words:
+        assert words.getnframes() > words.getframerate() / 2
     for descriptor in descriptors:
         os.close(descriptor)
 

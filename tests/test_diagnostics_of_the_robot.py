@@ -87,9 +87,7 @@ def robot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DiagnosticsListe
         def well() -> bool:
             return all(physician.level(f"/{name}") == Level.OK for name in NODES)
 
-        assert spin_until(executor, well, 40), {
-            name: physician.message(f"/{name}") for name in NODES
-        }
+        assert spin_until(executor, well), {name: physician.message(f"/{name}") for name in NODES}
         yield physician
 
 

@@ -1,12 +1,15 @@
 """Frames in, gesture and sentence out: real processes, real messages."""
 
 import json
+import re
 from pathlib import Path
 from threading import Event
 
 import cv2
+import numpy as np
 import pytest
 from ament_index_python.packages import get_package_share_directory
+from std_srvs.srv import Trigger
 
 BUNDLES = Path(get_package_share_directory("fer_models")).glob("*/bundle.json")
 
@@ -108,3 +111,43 @@ def test_nothing_is_written_unless_asked_for(
     written = [path for path in work.rglob("*") if path.is_file()]
     assert [path for path in written if (work / "logs") not in path.parents] == []
     assert {path.suffix for path in written} <= {".log", ".json"}
+
+
+def test_a_stopped_robot_stays_so_after_ctrl_c_and_says_how_it_is_released(
+    robot, observer, parameters, wait_for
+) -> None:
+    quiet = parameters(behavior_node={"notice": False, "greet": False})
+    options = ("--camera", "none", "--params_file", str(quiet), "--log_level", "warn")
+    stop, release = (
+        observer.node.create_client(Trigger, f"motion_player/{name}")
+        for name in ("stop", "release")
+    )
+    command = "'robot release', or the service /sim_robot/release"
+
+    first = robot(*options)
+    wait_for(lambda: stop.service_is_ready() and observer.largest_movement > 0.01, "it to breathe")
+    wait_for(stop.call_async(Trigger.Request()).done, "the stop")
+    wait_for(lambda: command in observer.states[-1].reason, "the behaviours to say so")
+    first.interrupt()
+    assert first.end() == 0, first.output
+    assert re.search(rf"^robot +stopped since .*{command}.*; a new start", first.output, re.M)
+
+    seen = len(observer.states)
+    second = robot(*options)
+    second.wait_for("begins stopped: stopped since ")
+    assert f", until {command}" in second.output
+    wait_for(lambda: any(command in state.reason for state in observer.states[seen:]), "the same")
+    poses = len(observer.poses)
+    observer.show("happy")
+    wait_for(lambda: len(observer.poses) > poses + 100, "two seconds")
+    assert not np.ptp(observer.poses[poses:], axis=0).any()
+    wait_for(release.call_async(Trigger.Request()).done, "the release")
+
+    def gestures() -> bool:
+        observer.show("happy")
+        return observer.movement_since(poses) > 0.15
+
+    wait_for(gestures, "a gesture")
+    second.interrupt()
+    assert second.end() == 0, second.output
+    assert "stopped since" not in second.output.partition("\nframes")[2]

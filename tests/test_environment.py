@@ -35,7 +35,7 @@ def test_every_program_says_it_in_one_line(program):
         env=environ,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert "RMW_IMPLEMENTATION is 'nonsense', which is not installed" in done.stderr

@@ -73,7 +73,7 @@ def test_every_name_is_known_everywhere(environment: Mapping[str, str]) -> None:
         "assert 'beeps' in VOICES and 'beeps' in choices['speech']\n"
         "assert 'passport' in DETECTORS\n"
     )
-    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=120)
 
 
 def test_the_robot_runs_with_all_of_it(

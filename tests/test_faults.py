@@ -162,7 +162,7 @@ def test_two_robots_under_one_name_both_live_and_say_so(
         told = all("2 nodes serve the action play_motion" in twin.output for twin in twins)
         return told and observer.largest_movement > 0.15 and len(observer.said) > 2
 
-    wait_for(have_moved_and_told, "gestures, sentences and a word about it", 90.0)
+    wait_for(have_moved_and_told, "gestures, sentences and a word about it")
     for twin in twins:
         twin.interrupt()
     for twin in twins:

@@ -14,6 +14,7 @@ from array import array
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,7 @@ class Stuffing:
             return [self.text or f"name {i}" for i in range(size)]
         if isinstance(inner, NamespacedType):
             element = getattr(importlib.import_module(".".join(inner.namespaces)), inner.name)
+            size = min(size, 20_000)  # rclpy makes several objects of each
             smaller = replace(self, count=min(size, 2))
             return [smaller.into(element()) for _ in range(min(size, 2))] + [element()] * (size - 2)
         value = self._value(0.0 if inner.typename in ("float", "double") else 0, inner.typename)
@@ -165,8 +167,8 @@ STUFFINGS = (
 )
 
 
-def hostile(kind: Any) -> Iterator[Any]:
-    """Messages of a type, and bytes that claim to be one."""
+def messages(kind: Any) -> Iterator[Any]:
+    """Messages of a type."""
     yield kind()
     for stuffing in STUFFINGS:
         yield stuffing.into(kind())
@@ -175,11 +177,18 @@ def hostile(kind: Any) -> Iterator[Any]:
             message = Stuffing().into(kind())
             message.header.stamp.sec, message.header.stamp.nanosec = sec, 2**32 - 1
             yield message
+
+
+@cache
+def hostile(kind: Any) -> tuple[bytes, ...]:
+    """Messages of a type, as they are sent, and bytes that claim to be one."""
+    sent: list[bytes] = []
+    for message in messages(kind):
+        with suppress(RCLError):  # the middleware will not even send it
+            sent.append(bytes(serialize_message(message)))
     plain = bytes(serialize_message(Stuffing(text="MARK").into(kind())))
-    yield plain.replace(b"MARK", b"\xff\xfe\xc3\x28")  # no UTF-8
-    yield plain[: len(plain) // 2]
-    yield plain[:5]
-    yield plain + bytes(100)
+    sent.append(plain.replace(b"MARK", b"\xff\xfe\xc3\x28"))  # no UTF-8
+    return (*sent, plain[: len(plain) // 2], plain[:5], plain + bytes(100))
 
 
 def heard(node: Node) -> Iterator[tuple[Any, str]]:

@@ -70,3 +70,16 @@ def test_a_wrong_choice_is_refused(launch) -> None:
     process = launch("robot:=dog")
     assert process.end() != 0
     assert "dog" in process.output and "trajectory" in process.output
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("camra:=clip", "there is no argument 'camra'; did you mean 'camera'?"),
+        ("speed_scale:=0.5", "there is no argument 'speed_scale'; --show-args lists all"),
+    ],
+)
+def test_an_unknown_argument_is_refused(launch, argument: str, told: str) -> None:
+    process = launch(argument)
+    assert process.end() == 1
+    assert told in process.output

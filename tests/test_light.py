@@ -25,7 +25,7 @@ def test_the_process_of_perception_is_light(tmp_path: Path) -> None:
         [sys.executable, "-c", PROGRAM],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
         env={**os.environ, "ROS_AUTOMATIC_DISCOVERY_RANGE": "OFF", **defaults},
     )

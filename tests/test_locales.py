@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 
 from ec_rfernet.faces import DETECTORS
-from fer_bringup.clip.stage import HEIGHT, RATE, WIDTH, Scene
-from robot_behavior.simulator.film import VideoFile
 
 SOURCES = Path("/usr/share/i18n")  # Debian's and Ubuntu's package locales
 pytestmark = pytest.mark.skipif(
@@ -47,9 +45,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in LOCALES:
         language, _, letters = name.partition(".")
         command = ["localedef", "-i", language, "-f", letters, str(place / name)]
-        subprocess.run(command, check=True, timeout=60)
+        subprocess.run(command, check=True, timeout=120)
         told = subprocess.check_output(
-            ["locale", "charmap"], env={"LOCPATH": str(place), "LC_ALL": name}, timeout=60
+            ["locale", "charmap"], env={"LOCPATH": str(place), "LC_ALL": name}, timeout=120
         )
         assert told.decode().strip() == letters
     return place
@@ -66,22 +64,11 @@ def name(request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.Monke
     return f"{text}.png".encode(request.param.partition(".")[2])
 
 
-@pytest.fixture(scope="module")
-def smile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A film of a smiling person, long enough to be greeted."""
-    path, clip = tmp_path_factory.mktemp("film") / "smile.mp4", Scene()
-    film = VideoFile(path, RATE, (WIDTH, HEIGHT))
-    for index in range(5 * RATE, 10 * RATE):
-        film.write(clip.frame(index))
-    film.complete()
-    return path
-
-
 def predict(program: tuple[str, str], picture: bytes, *options: str) -> tuple[int, bytes]:
     """What ``ec-rfernet predict`` returns, and all that it writes."""
     done = subprocess.run(
         [sys.executable, *program, "predict", *options, picture],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False,
     )  # fmt: skip
     return done.returncode, done.stdout
 
@@ -116,14 +103,16 @@ def test_a_name_from_another_locale_ends_in_no_traceback(
 def test_the_robot_answers_and_records(
     name: bytes,
     robot: Callable,
-    smile: Path,
+    video: Path,
+    parameters: Callable,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
-    process = robot("--camera", str(smile), "--view", "lines", "--record", "true")
+    options = ("--params_file", str(parameters()), "--view", "lines", "--record", "true")
+    process = robot("--camera", str(video), *options)
     assert process.end() == 0, process.output
     assert "answers  people: greet" in process.output
     assert "sees     happy" in process.output

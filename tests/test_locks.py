@@ -14,6 +14,7 @@ from fer_monitor.doctor.host import DISTROS, PYTHONS
 FOLDER = Path(__file__).resolve().parents[1] / "requirements"
 ASKED = {
     "robot": ("build", "runtime"),
+    "piper": ("piper",),
     "dev": ("cmake", "viewer", "train", "dev", "bench"),
     **{f"ros-{distro}": (f"ros-{distro}",) for distro in DISTROS},
 }

@@ -89,7 +89,7 @@ def test_what_is_written_is_its_owners(
         ]
         command += ["--video", str(home / "demo_output"), "--params_file", str(settings)]
         robot = start(machine.command(*command), **ours)
-        wait_for(lambda: "happy" in robot.output or robot.has_ended, "an answer", 120.0)
+        wait_for(lambda: "happy" in robot.output or robot.has_ended, "an answer")
         segments = [*("-regextype", "posix-extended"), "-regex", ".*/fast(rtps|dds)_[0-9a-f]{16}"]
         listed = machine.run("find", "/dev/shm", *segments, "-printf", "%m /dev/shm/%f\\n")
         left = {

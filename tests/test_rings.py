@@ -17,7 +17,7 @@ def loaded_by(*names: str) -> set[str]:
     lines = "\n".join(f"import {name}" for name in names)
     program = f"{lines}\nimport sys\nprint(*sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True
     )
     return set(done.stdout.split())
 

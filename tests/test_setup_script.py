@@ -114,6 +114,7 @@ ARM = "import platform; platform.machine = lambda: 'aarch64'"
             "'noetic-typo', but /opt/ros/noetic-typo is not there; unset it to install ROS from",
         ),
         ("robot", "pass", {"ROS": "foxy"}, "ROS is 'foxy', expected jazzy or kilted"),
+        ("robot", "pass", {"VOICE": "choir"}, "VOICE is 'choir', expected espeak or piper"),
         (
             "robot", "pass", {"ROS": "kilted", "ROS_DISTRO": "jazzy"},
             "ROS=kilted asks for ROS from PyPI, but this shell has sourced ROS 2 Jazzy; leave",

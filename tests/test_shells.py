@@ -33,7 +33,7 @@ def run(shell: str, script: str, folder: Path) -> subprocess.CompletedProcess[st
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -56,3 +56,16 @@ def test_a_checkout_without_set_up_is_told(shell: str, tmp_path: Path) -> None:
     done = run(shell, f". {tmp_path}/scripts/env.sh || echo refused", tmp_path)
     assert done.stdout == "refused\n"
     assert f"{tmp_path} has no .venv; run scripts/setup.sh there first" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("shell", "before", "shown"),
+    [
+        ("bash -i", "", "complete -p robot"),
+        ("zsh -i", "autoload -Uz compinit; compinit -u;", "echo ${_comps[robot]}"),
+    ],
+)
+def test_the_tab_key_completes_robot(shell: str, before: str, shown: str, tmp_path: Path) -> None:
+    (tmp_path / ".zshrc").touch()
+    done = run(shell, f"{before} . {ROOT}/scripts/env.sh; {shown}", tmp_path)
+    assert "_python_argcomplete" in done.stdout, done.stderr

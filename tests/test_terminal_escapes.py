@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import cv2
 import numpy as np
@@ -208,6 +208,7 @@ class Stranger(Node):
     def speak(self) -> None:
         for publisher, message in self._publishers_and_messages:
             publisher.publish(message)
+        Event().wait(0.05)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@
 #include "frame.h"
 #include "humanoid.h"
 
-constexpr uint16_t VERSION = 1;
+constexpr uint16_t VERSION = 2;
 
 enum Type : uint8_t {
   // To the board; it answers each.
@@ -14,6 +14,7 @@ enum Type : uint8_t {
   REST = 0x04,
   STOP = 0x05,
   RELEASE = 0x06,
+  HOLD = 0x07,
   // From the board.
   ANSWER = 0x41,   // sequence, code
   STATUS = 0x42,   // state, bad frames, cause of the last reset, number of servos, positions
@@ -22,8 +23,8 @@ enum Type : uint8_t {
 static_assert(CHANNELS + 4 <= MOST_WORDS, "a status must fit into a frame");
 
 inline Code obey(Humanoid& humanoid, const Frame& frame) {
-  static const uint8_t COUNTS[] = {0, 1, 5, CHANNELS, 0, 0, 0};
-  if (frame.type < HELLO || frame.type > RELEASE) return UNKNOWN;
+  static const uint8_t COUNTS[] = {0, 1, 5, CHANNELS, 0, 0, 0, 0};
+  if (frame.type < HELLO || frame.type > HOLD) return UNKNOWN;
   humanoid.heard();
   if (frame.count != COUNTS[frame.type]) return BAD_VALUE;
   const uint16_t* w = frame.words;
@@ -33,6 +34,7 @@ inline Code obey(Humanoid& humanoid, const Frame& frame) {
     case POSE: return humanoid.pose(w);
     case REST: return humanoid.rest();
     case STOP: return humanoid.stop();
+    case HOLD: return humanoid.hold();
     default: return humanoid.release();
   }
 }

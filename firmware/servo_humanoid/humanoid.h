@@ -113,6 +113,7 @@ class Humanoid {
   Code rest() {
     if (state_ == STOPPED) return NOT_NOW;
     if (state_ != ACTIVE) return DONE;
+    if (holding_) return stop();
     duration_ = SHORTEST_REST;
     for (Servo& servo : servos_) {
       if (!servo.speed) continue;
@@ -127,14 +128,22 @@ class Humanoid {
     return DONE;
   }
 
+  // The computer brakes, and will stop it: whatever happens until then, it does not go to rest.
+  Code hold() {
+    holding_ = true;
+    return DONE;
+  }
+
   // Stops where it is, and stays there.
   Code stop() {
     state_ = STOPPED;
+    holding_ = false;
     return DONE;
   }
 
   // Ends the stop; nothing moves because of it.
   Code release() {
+    holding_ = false;
     if (state_ != STOPPED) return DONE;
     for (Servo& servo : servos_) servo.target = servo.position;
     state_ = pulsing_ ? ACTIVE : OFF;
@@ -179,6 +188,7 @@ class Humanoid {
   Servo servos_[CHANNELS] = {};
   State state_ = OFF;
   bool pulsing_ = false;
+  bool holding_ = false;
   uint8_t silent_ = 0;     // steps without a valid frame
   uint16_t progress_ = 0;  // steps on the way to rest
   uint16_t duration_ = 1;

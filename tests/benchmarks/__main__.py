@@ -16,13 +16,16 @@ from typing import Any
 
 from ec_rfernet.benchmark.timing import Speed
 from ec_rfernet.errors import InputError
-from tests.benchmarks import behaviour, report
+from tests.benchmarks import behaviour, contact, report
 from tests.benchmarks.crew import MeasurementError, crew
 from tests.benchmarks.pipeline import Pipeline
 from tests.benchmarks.report import Case, short_matrix, whole_matrix
 from tests.benchmarks.transport import PROFILES, discovery_s, loss
 
 PARTS = ("pipeline", "start", "transport", "faces", "behaviour")
+LONG = ("contact",)
+"""Takes six minutes; measured only when it is asked for."""
+
 _START_UPS = 5
 _PATIENCE_S = 120.0
 
@@ -34,7 +37,7 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
         description="From the camera's image to /emotion, over real DDS with real processes.",
     )
     parser.add_argument("--full", action="store_true", help="every case, not the short list")
-    parser.add_argument("--only", choices=PARTS, action="append", help="may be repeated")
+    parser.add_argument("--only", choices=(*PARTS, *LONG), action="append", help="may be repeated")
     parser.add_argument("--case", default="", metavar="TEXT", help="cases whose name has this")
     parser.add_argument("--seconds", type=float, default=8.0, help="per case (default: 8)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
@@ -107,6 +110,7 @@ def measure(values: argparse.Namespace, say: Callable[[str], object]) -> dict[st
             ("faces", "detection_ms", lambda: _faces(domain)["detection_ms"]),
             ("faces", "smallest_face_px", lambda: _faces(domain)["smallest_face_px"]),
             ("behaviour", "behaviour_ms", lambda: behaviour.measure(domain)),
+            ("contact", "contact_ms", lambda: contact.measure(domain)),
         ]
         for part, key, job in jobs:
             if part in wanted:

@@ -1,6 +1,7 @@
 """How soon the robot does what is decided, and stops when it is told to.
 
-python -m tests.benchmarks.behaviour --busy 4    # all on one core, beside four endless loops
+python -m tests.benchmarks.behaviour --busy 4         # all on one core, beside four endless loops
+python -m tests.benchmarks.behaviour --voice piper    # with another voice
 """
 
 from __future__ import annotations
@@ -27,11 +28,19 @@ from trajectory_msgs.msg import JointTrajectory
 
 from fer_common.qos import EVENTS, NEWEST
 from fer_common.testing import spin_until
+from robot_behavior.speech import DEFAULT_VOICE, VOICES
 from tests.benchmarks.crew import crew
 
 ROUNDS = 9
 MOTIONS = ("happy_arms_up", "greet", "happy_bounce")
 """Gestures with the fastest movements of all."""
+
+SENTENCES = (
+    "You look happy! That makes me want to dance.",
+    "Hello! My camera looks at facial expressions, so that I can answer them.",
+    "I will just stay here with you.",
+    "Oh! Was that unexpected?",
+)
 
 FAST_RAD_S = 3.0
 """From such a speed of the fastest joint the robot is stopped."""
@@ -40,12 +49,13 @@ _PATIENCE_S = 90.0
 _STILL_RAD_S = 1e-6
 
 
-def measure(domain: int, busy: int = 0) -> dict[str, list[float]]:
+def measure(domain: int, busy: int = 0, voice: str = DEFAULT_VOICE) -> dict[str, list[float]]:
     """Latencies of the robot's body and voice, each in a process of its own.
 
     Args:
         domain: ROS domain.
         busy: endless loops beside it; with any, all of them share this machine's last core.
+        voice: which one speaks.
 
     Returns:
         Median and longest of each, milliseconds, by name.
@@ -59,7 +69,8 @@ def measure(domain: int, busy: int = 0) -> dict[str, list[float]]:
         running.program("robot_behavior", "sim_robot", ready="simulates")
         still = ["-p", "idle:=0.0", "-p", "gaze:=false"]
         running.program("robot_behavior", "motion_player", *still, ready="can play")
-        running.program("robot_behavior", "speech_node", "-p", "audio_device:=null")
+        spoken = ["-p", "audio_device:=null", "-p", f"backend:={voice}"]
+        running.program("robot_behavior", "speech_node", *spoken)
         return running.answer(running.module("behaviour", "--client"), _PATIENCE_S)
 
 
@@ -117,16 +128,14 @@ class _Session:
         self._wait(client.stop.service_is_ready, "~/stop")
         self._wait(lambda: client.stood, "joint states")
         for number in range(ROUNDS):
-            self._round(MOTIONS[number % len(MOTIONS)])
+            motion, sentence = MOTIONS[number % len(MOTIONS)], SENTENCES[number % len(SENTENCES)]
+            self._round(motion, sentence)
 
-    def _round(self, motion: str) -> None:
+    def _round(self, motion: str, sentence: str) -> None:
         client = self._client
         begin = self._sent(client.motion, PlayMotion.Goal(motion=motion, priority=128))
         self._wait(lambda: client.told > begin, "a command")
         self._note("goal to the first joint command", begin, client.told)
-        begin = self._sent(client.say, Say.Goal(text="You look happy!", priority=128))
-        self._wait(lambda: client.said > begin, "a sound")
-        self._note("goal to the first sound", begin, client.said)
         self._wait(lambda: client.fastest > FAST_RAD_S, "a fast movement")
         begin = time.monotonic()
         self._client.stop.call_async(Trigger.Request())
@@ -140,6 +149,9 @@ class _Session:
         self._wait(lambda: client.fastest > _STILL_RAD_S, "the way to rest")
         still = client.stood
         self._wait(lambda: client.stood > still + 0.5, "rest")
+        begin = self._sent(client.say, Say.Goal(text=sentence, priority=128))
+        self._wait(lambda: client.said > begin, "a sound")
+        self._note("goal to the first sound", begin, client.said)
 
     def _sent(self, client: Any, goal: Any) -> float:
         begin = time.monotonic()
@@ -170,12 +182,15 @@ def main(given: Sequence[str] | None = None) -> int:
     """Measures, and prints a line for each latency; the client prints JSON."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.behaviour")
     parser.add_argument("--busy", type=int, default=0, help="endless loops, all on one core")
+    parser.add_argument("--voice", choices=VOICES.names, default=DEFAULT_VOICE, help="who speaks")
     parser.add_argument("--client", action="store_true", help=argparse.SUPPRESS)
     values = parser.parse_args(given)
     if values.client:
         print(json.dumps(client()), flush=True)
         return 0
-    for name, (usual, longest) in measure(100 + os.getpid() % 100, values.busy).items():
+    for name, (usual, longest) in measure(
+        100 + os.getpid() % 100, values.busy, values.voice
+    ).items():
         print(f"{name:34} {usual:6.0f} ms median, {longest:6.0f} ms longest")
     return 0
 

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ament_index_python.packages import get_package_prefix
 
+from ec_rfernet.files import RUNTIME_VARIABLE
 from fer_common.runner import PROFILE_VARIABLES
 from tests.processes import Process, wait_for
 
@@ -26,13 +28,18 @@ class Crew:
     Args:
         domain: ROS domain of all of them.
         grace_s: how long a program may take to end when it is told to.
+        stops: folder in which they keep who was stopped: not the user's robot.
+
+    Attributes:
+        domain: see above.
     """
 
-    def __init__(self, domain: int, grace_s: float) -> None:
-        self._grace_s = grace_s
+    def __init__(self, domain: int, grace_s: float, stops: str) -> None:
+        self._grace_s, self.domain = grace_s, domain
         self._environment = {
             **os.environ,
             "ROS_DOMAIN_ID": str(domain),
+            RUNTIME_VARIABLE: stops,
             "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
             "PYTHONUNBUFFERED": "1",
         }
@@ -125,11 +132,12 @@ class Crew:
 @contextmanager
 def crew(domain: int, grace_s: float = 5.0) -> Iterator[Crew]:
     """A crew that is sent home at the end, whatever happens."""
-    made = Crew(domain, grace_s)
-    try:
-        yield made
-    finally:
-        made.stop()
+    with TemporaryDirectory() as stops:
+        made = Crew(domain, grace_s, stops)
+        try:
+            yield made
+        finally:
+            made.stop()
 
 
 def _json(process: Process) -> str:

@@ -248,6 +248,8 @@ _OTHERS = {  # key of the report: a line for each of its values
     "lost": "raw images lost between processes, {name}: {value:.1%}",
     "discovery_s": "six processes find each other, {name}: {value:.2f} s",
     "behaviour_ms": "{name}: {value[0]:.0f} ms, at most {value[1]:.0f} ms",
+    "contact_ms": "first sign, {name}: {value[0]:.0f} ms median, {value[1]:.0f} ms 99th percentile"
+    ", n = {value[2]:.0f}",
     "detection_ms": "one detection in 640x480 on one core, {name}: {value:.2f} ms",
     "smallest_face_px": "smallest face found in 640x480, detector {name}: {value:.0f} pixels wide",
 }

@@ -212,7 +212,9 @@ def keep_private() -> None:
 # What this process is given.
 
 _LEAST_DESCRIPTORS, _ENOUGH_DESCRIPTORS = 64, 4096
-_LIMITS = ("memory.max", "memory/memory.limit_in_bytes")  # of control groups, 2 and 1
+_LEAST_STACK_MB = 1
+_ENOUGH_OF_A_FILE = 20_000_000  # shared memory for images among them; a larger limit stays
+_CONTROL_GROUPS = ("memory.max", "memory/memory.limit_in_bytes")  # 2 and 1
 
 
 def check_limits(addresses_mb: int, memory_mb: int) -> None:
@@ -233,13 +235,19 @@ def check_limits(addresses_mb: int, memory_mb: int) -> None:
             f"there may be {descriptors} file descriptors (ulimit -n), expected at least "
             f"{_LEAST_DESCRIPTORS}"
         )
+    _raised(resource.RLIMIT_FSIZE, _ENOUGH_OF_A_FILE)
     addresses_mb += 100 * len(os.sched_getaffinity(0))
-    allowed = _raised(resource.RLIMIT_AS, addresses_mb * 10**6)
-    if allowed < addresses_mb * 10**6:
-        raise InputError(
-            f"there may be {allowed / 1e6:.0f} MB of address space (ulimit -v), expected at least "
-            f"{addresses_mb} MB"
-        )
+    for limit, what, option, needed_mb in (
+        (resource.RLIMIT_AS, "address space", "v", addresses_mb),
+        (resource.RLIMIT_DATA, "data", "d", addresses_mb),
+        (resource.RLIMIT_STACK, "stack", "s", _LEAST_STACK_MB),
+    ):
+        allowed = _raised(limit, needed_mb * 10**6)
+        if allowed < needed_mb * 10**6:
+            raise InputError(
+                f"there may be {allowed / 1e6:.4g} MB of {what} (ulimit -{option}), expected at "
+                f"least {needed_mb} MB"
+            )
     allowed = container_memory()
     if allowed < memory_mb * 10**6:
         raise InputError(
@@ -252,6 +260,8 @@ def _raised(limit: int, enough: int) -> float:
     """A limit of this process, raised where that is allowed."""
     soft, hard = (math.inf if each == resource.RLIM_INFINITY else each
                   for each in resource.getrlimit(limit))  # fmt: skip
+    if limit == resource.RLIMIT_STACK:  # that of other threads stays what it was at the start
+        return soft
     if soft < min(enough, hard):
         soft = min(enough, hard)
         resource.setrlimit(limit, (int(soft), -1 if hard == math.inf else int(hard)))
@@ -264,7 +274,7 @@ def container_memory(root: Path = Path("/")) -> float:
     with suppress(OSError, ValueError):
         for line in (root / "proc/self/cgroup").read_text().splitlines():
             _, kinds, place = line.split(":", 2)
-            limit = _LIMITS[kinds == "memory"]
+            limit = _CONTROL_GROUPS[kinds == "memory"]
             if kinds not in ("", "memory"):
                 continue
             group = root / "sys/fs/cgroup" / limit.rpartition("/")[0]

@@ -16,7 +16,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -342,6 +342,7 @@ def held(folder: Path) -> Iterator[None]:
         InputError: another program holds the folder.
         OSError: the folder cannot be created.
     """
+    refuse_stdout(folder)
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -378,7 +379,18 @@ def check_place(path: Path) -> None:
         pass
 
 
+def refuse_stdout(path: Path) -> None:
+    """Refuses ``-``, and what would be below it, as the name of something to write.
+
+    Raises:
+        InputError: it is that; other programs would write to standard output.
+    """
+    if path.parts[:1] == ("-",):
+        raise InputError(f"{path}: standard output is not written to, expected a name")
+
+
 def _refuse_all_but_files(path: Path) -> None:
+    refuse_stdout(path)
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a folder, expected a file", str(path))
     if path.exists() and not path.is_file():  # /dev/stdout would be replaced, if root asks for it
@@ -386,6 +398,7 @@ def _refuse_all_but_files(path: Path) -> None:
 
 
 def _refuse_file(folder: Path) -> None:
+    refuse_stdout(folder)
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "is a file, expected a folder", str(folder))
 
@@ -406,6 +419,7 @@ def write_bytes(path: Path, data: bytes, private: bool = False) -> None:
     Raises:
         OSError: it cannot be written.
     """
+    _refuse_all_but_files(path)
     with staged(path.parent) as draft:
         file = draft / path.name
         if private:
@@ -419,6 +433,7 @@ def open_private(path: Path) -> BinaryIO:
     Raises:
         OSError: it cannot be written.
     """
+    refuse_stdout(path)
     file = os.fdopen(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb")
     os.fchmod(file.fileno(), 0o600)  # the old one may have been everybody's
     return file
@@ -529,16 +544,45 @@ def temporary_folder() -> Path:
     Raises:
         InputError: there is none.
     """
+    return _own_folder(tempfile.gettempdir, "TMPDIR")
+
+
+RUNTIME_VARIABLE = "FER_RUNTIME_DIR"
+"""Of the environment: the folder that stands for `runtime_folder`."""
+
+
+def runtime_folder() -> Path:
+    """A folder for what outlives all programs of this user, and no new start of the machine.
+
+    It is made: ``/tmp/fer-UID``, the same for a login, a service and a cron job. XDG_RUNTIME_DIR
+    is not: only logins have it, and it goes with the last one, while a robot may go on.
+
+    Raises:
+        InputError: there is none.
+    """
+    chosen = os.environ.get(RUNTIME_VARIABLE)
+    if not chosen:
+        return _own_folder(lambda: "/tmp", RUNTIME_VARIABLE)
+    folder = Path(chosen)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        text = f"{RUNTIME_VARIABLE} is '{chosen}', which is no folder ({error.strerror})"
+        raise InputError(text) from error
+    return folder
+
+
+def _own_folder(above: Callable[[], str], variable: str) -> Path:
     user = os.getuid()
     try:
-        folder = Path(tempfile.gettempdir(), f"fer-{user}")
+        folder = Path(above(), f"fer-{user}")
         folder.mkdir(mode=0o700, exist_ok=True)
         is_ours = folder.is_dir() and folder.lstat().st_uid == user
     except OSError as error:
         raise InputError(
-            f"there is no place for temporary files ({error.strerror}); set TMPDIR to a folder "
-            "that you may write, or mount one at /tmp"
+            f"there is no place for temporary files ({error.strerror}); set {variable} to a "
+            "folder that you may write, or mount one at /tmp"
         ) from error
     if not is_ours or folder.is_symlink():
-        raise InputError(f"{folder}: belongs to somebody else; remove it, or set TMPDIR")
+        raise InputError(f"{folder}: belongs to somebody else; remove it, or set {variable}")
     return folder

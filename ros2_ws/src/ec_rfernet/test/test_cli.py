@@ -63,7 +63,7 @@ def test_evaluate(run_folder, fer2013, tmp_path, capsys):
         "public",
     ]
     assert main([*arguments, "--ten-crop", "--json", str(figures), "--plot", str(plot)]) == 0
-    assert json.loads(figures.read_text())["images"] == 42
+    assert json.loads(figures.read_text())["images"] == 21
     assert cv2.imread(str(plot)) is not None
     assert "macro-F1" in capsys.readouterr().out
 

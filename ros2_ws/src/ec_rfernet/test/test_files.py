@@ -8,6 +8,7 @@ import pytest
 
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import (
+    Draft,
     can_be_made,
     check_place,
     held,
@@ -204,3 +205,26 @@ def test_a_disk_that_is_full_only_when_it_is_asked_is_told(tmp_path, monkeypatch
     with pytest.raises(OSError, match="No space left"):
         write_text(tmp_path / "a", "new")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def _staged(path: Path) -> None:
+    with staged(path):
+        pass
+
+
+def _held(path: Path) -> None:
+    with held(path):
+        pass
+
+
+@pytest.mark.parametrize(
+    "write",
+    [check_place, lambda path: write_text(path, "x"), Draft, open_private, _staged, _held],
+)
+def test_nothing_is_written_to_a_file_named_like_standard_output(tmp_path, monkeypatch, write):
+    monkeypatch.chdir(tmp_path)
+    for name in ("-", "-/x"):
+        with pytest.raises(InputError, match="standard output is not written to"):
+            write(Path(name))
+    assert not list(tmp_path.iterdir())
+    write_text(tmp_path / "-", "a whole path is meant as it is")

@@ -32,7 +32,7 @@ sys.exit(7)
 
 def run(code, **streams):
     return subprocess.run(
-        [sys.executable, "-c", code], check=False, timeout=60, text=True, **streams
+        [sys.executable, "-c", code], check=False, timeout=120, text=True, **streams
     )
 
 
@@ -161,7 +161,15 @@ def test_what_a_container_may_have(tmp_path, groups, files, expected):
     assert container_memory(tmp_path) == expected
 
 
-@pytest.mark.parametrize(("limit", "unit"), [("-v 300000", "MB of addr"), ("-n 20", "file desc")])
+@pytest.mark.parametrize(
+    ("limit", "unit"),
+    [
+        ("-v 300000", "MB of addr"),
+        ("-n 20", "file desc"),
+        ("-d 200000", "MB of data (ulimit -d)"),
+        ("-s 512", "MB of stack (ulimit -s)"),
+    ],
+)
 def test_too_little_is_told_before_anything_is_tried(limit, unit):
     done = subprocess.run(
         ["sh", "-c", f"ulimit {limit}; exec {sys.executable} -m ec_rfernet.cli summary"],

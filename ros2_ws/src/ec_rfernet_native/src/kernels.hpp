@@ -146,11 +146,23 @@ struct Int8 {
   }
 };
 
+// Elements in a row.
+EC_INLINE void fill(Word* from, int count, Word value) {
+  using Four = Vectors<4>::Words;
+  const Four four = spread<Four>(value);
+  int i = 0;
+  for (; i + 4 <= count; i += 4) store(from + i, four);
+  if (i < count && count >= 4)
+    store(from + count - 4, four);
+  else
+    for (; i < count; ++i) from[i] = value;
+}
+
 // Writes the border of a plane that was computed: whole vectors were, which do not end with rows.
 EC_INLINE void surround(Word* plane, const Shape& shape, Word border) {
-  for (int i = -shape.around(); i < 0; ++i) plane[i] = border;
+  fill(plane - shape.around(), shape.around(), border);
   for (int i = shape.width; i < shape.count(); i += shape.stride()) plane[i] = border;
-  for (int i = shape.count(); i < shape.span() + shape.around(); ++i) plane[i] = border;
+  fill(plane + shape.count(), shape.span() + shape.around() - shape.count(), border);
 }
 
 // Weights are read once in a row, of large layers from far away. The processor, too, reads ahead,
@@ -342,12 +354,10 @@ template <int kLanes>
 struct Stencil {
   using Floats = typename Vectors<kLanes>::Floats;
 
-  Floats weights[Depthwise::kTaps], bias, low, high;
+  Floats weights[Depthwise::kTaps], bias;
 
   EC_INLINE Stencil(const Depthwise& op, int plane)
-      : bias(spread_float<Floats>(op.bias[plane])),
-        low(spread_float<Floats>(op.low)),
-        high(spread_float<Floats>(op.high)) {
+      : bias(spread_float<Floats>(op.bias[plane])) {
     for (int i = 0; i < op.kTaps; ++i)
       weights[i] = spread_float<Floats>(op.weights[plane * op.kTaps + i]);
   }
@@ -363,8 +373,9 @@ EC_INLINE typename Vectors<kLanes>::Floats every_other(const Word* place, int fi
       __builtin_shuffle(load<Words>(place), load<Words>(place + kLanes), lanes));
 }
 
-// A vector of each of some rows of a depthwise convolution, the rows `below` elements apart.
-template <int kLanes, int kStep, int kRows>
+// A vector of each of some rows of a depthwise convolution, the rows `below` elements apart; what
+// they are made from begins `kDown` rows apart.
+template <int kLanes, int kStep, int kRows, int kDown = kStep>
 EC_INLINE void windows(
     const Stencil<kLanes>& stencil, const Word* source, int stride, Word* target, int below) {
   using Floats = typename Vectors<kLanes>::Floats;
@@ -372,7 +383,7 @@ EC_INLINE void windows(
   Floats sums[kRows];
   for (int r = 0; r < kRows; ++r) sums[r] = stencil.bias;
 #pragma GCC unroll 16
-  for (int i = 0; i < kStep * (kRows - 1) + kWindow; ++i) {
+  for (int i = 0; i < kDown * (kRows - 1) + kWindow; ++i) {
     const Word* row = source + i * stride;
 #pragma GCC unroll 4
     for (int j = 0; j < kWindow; ++j) {
@@ -381,13 +392,12 @@ EC_INLINE void windows(
       hold(value);
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; ++r) {
-        const int line = i - kStep * r;
+        const int line = i - kDown * r;
         if (line >= 0 && line < kWindow) sums[r] += value * stencil.weights[line * kWindow + j];
       }
     }
   }
-  for (int r = 0; r < kRows; ++r)
-    store(target + r * below, clip(sums[r], stencil.low, stencil.high));
+  for (int r = 0; r < kRows; ++r) store(target + r * below, sums[r]);
 }
 
 // Some rows of a plane. Behind a row that is shorter than a vector the next one is spoiled: it is
@@ -413,6 +423,14 @@ EC_INLINE void depthwise_band(
   const Stencil<kLanes> stencil(op, plane);
   const int step = kStep * op.from.stride();
   int y = 0;
+  if (kStep == 1 && below == op.from.stride() && 2 * below - 1 <= kLanes) {
+    // Two rows fit into a vector, with the border between them.
+    for (; y + 6 <= rows; y += 6)
+      windows<kLanes, 1, 3, 2>(
+          stencil, source + y * step, step, target + y * below, 2 * below);
+    for (; y + 2 <= rows; y += 2)
+      windows<kLanes, 1, 1>(stencil, source + y * step, step, target + y * below, below);
+  }
   for (; y + kBand <= rows; y += kBand)
     depthwise_rows<kLanes, kStep, kBand>(
         stencil, op, source + y * step, target + y * below, below);
@@ -432,6 +450,12 @@ EC_INLINE void depthwise_plane(
     depthwise_band<kLanes, 1>(op, source, plane, target, below, rows);
   else
     depthwise_band<kLanes, 2>(op, source, plane, target, below, rows);
+  if (!op.bounded()) return;  // hardly any is
+  using Floats = typename Vectors<kLanes>::Floats;
+  const Floats low = spread_float<Floats>(op.low), high = spread_float<Floats>(op.high);
+  const int elements = (rows - 1) * below + op.to.width;
+  for (int x = 0; x < elements; x += kLanes)
+    store(target + x, clip(load<Floats>(target + x), low, high));
 }
 
 // Results go to the plane by way of `room`: vectors that are too wide must not spoil what follows.
@@ -454,68 +478,93 @@ void depthwise(const Depthwise& op, Word* arena) {
 
 // Vectors of pixels: where they are read, and where in a plane their results go.
 struct Strip {
-  const Word* sources;   // of the first input, where they are not planes
-  std::ptrdiff_t apart;  // from one input to the next
-  const int* places;     // of each vector in a plane
+  const Word* sources;
+  const int* places;  // of each vector in a plane
+  int last;           // elements of the last vector that are written
 };
 
-// All outputs of so many vectors of pixels, whose sums stay in registers.
-template <class Kind, bool kPlanes, int kVectors>
+// All outputs of so many vectors of pixels, whose sums stay in registers. Several terms have sums
+// of their own, for a sum that was just changed has to be waited for.
+template <class Kind, int kVectors, int kTerms>
 EC_INLINE void mix_strip(const Pointwise& op, Word* arena, const Strip& strip) {
   using Floats = typename Kind::Floats;
+  using Words = typename Kind::Words;
   constexpr int kLanes = Kind::kLanes;
   const Floats low = spread_float<Floats>(op.low), high = spread_float<Floats>(op.high);
+  const bool capped = op.capped();
+  Words written;
+  for (int i = 0; i < kLanes; ++i) written[i] = i < strip.last ? -1 : 0;
   const int* places = strip.places;
-  const Word* sources = kPlanes ? arena + places[0] : strip.sources;
-  const Word* input = op.inputs_of;
+  const Word* read = op.reads;
   const float* weight = op.weights;
   for (int o = 0; o < op.outputs; ++o) {
-    Floats sums[kVectors];
-    for (int v = 0; v < kVectors; ++v) sums[v] = spread_float<Floats>(op.bias[o]);
-    for (const Word* end = input + op.counts[o]; input < end; ++input, ++weight) {
-      const Word* source = sources + (kPlanes ? op.sources[*input] : *input * strip.apart);
-      const Floats factor = spread_float<Floats>(*weight);
-      for (int v = 0; v < kVectors; ++v) sums[v] += load<Floats>(source + v * kLanes) * factor;
-    }
+    Floats sums[kTerms][kVectors] = {};
+    for (int v = 0; v < kVectors; ++v) sums[0][v] = spread_float<Floats>(op.bias[o]);
     if (o < op.added)
-      for (int v = 0; v < kVectors; ++v) sums[v] += load<Floats>(arena + op.adds[o] + places[v]);
-    for (int v = 0; v < kVectors; ++v)
-      store(arena + op.targets[o] + places[v], clip(sums[v], low, high));
+      for (int v = 0; v < kVectors; ++v) sums[0][v] += load<Floats>(arena + op.adds[o] + places[v]);
+    const Word* end = read + op.counts[o];
+    for (; end - read >= kTerms; read += kTerms, weight += kTerms)
+      for (int t = 0; t < kTerms; ++t) {
+        const Word* source = strip.sources + read[t];
+        const Floats factor = spread_float<Floats>(weight[t]);
+        for (int v = 0; v < kVectors; ++v)
+          sums[t][v] += load<Floats>(source + v * kLanes) * factor;
+      }
+    if constexpr (kTerms > 1)
+      for (; read < end; ++read, ++weight) {
+        const Word* source = strip.sources + *read;
+        const Floats factor = spread_float<Floats>(*weight);
+        for (int v = 0; v < kVectors; ++v)
+          sums[0][v] += load<Floats>(source + v * kLanes) * factor;
+      }
+    Word* target = arena + op.targets[o];
+    for (int v = 0; v < kVectors; ++v) {
+      Floats sum = sums[0][v];
+      for (int t = 1; t < kTerms; ++t) sum += sums[t][v];
+      sum = sum > low ? sum : low;
+      if (capped) sum = sum < high ? sum : high;
+      if (v == kVectors - 1) sum = written ? sum : load<Floats>(target + places[v]);
+      store(target + places[v], sum);
+    }
   }
 }
 
-template <class Kind, bool kPlanes, int kVectors = Kind::kStrip>
+template <class Kind, int kVectors = Kind::kStrip>
 EC_INLINE void mix_vectors(const Pointwise& op, Word* arena, const Strip& strip, int vectors) {
-  if (vectors == kVectors) return mix_strip<Kind, kPlanes, kVectors>(op, arena, strip);
-  if constexpr (kVectors > 1)
-    mix_vectors<Kind, kPlanes, kVectors - 1>(op, arena, strip, vectors);
+  constexpr int kTerms = kVectors > 5 ? 1 : kVectors > 2 ? 2 : 4;
+  if (vectors == kVectors) return mix_strip<Kind, kVectors, kTerms>(op, arena, strip);
+  if constexpr (kVectors > 1) mix_vectors<Kind, kVectors - 1>(op, arena, strip, vectors);
 }
 
 constexpr int kNearest = 28 << 10;  // bytes of a strip's inputs, for the first-level cache
-constexpr int kLeast = 4;           // vectors of a strip: fewer sums would wait for each other
+constexpr int kLeast = 3;           // vectors of a strip: fewer would be read too slowly
 
-// Vectors may reach into the next row: those that come later mend it.
-template <class Kind, bool kPlanes>
-EC_INLINE void mix(const Pointwise& op, Word* arena, const Strip& all, int vectors) {
-  const int fitting = kNearest / (static_cast<int>(sizeof(Word)) * Kind::kLanes * op.inputs);
+// Vectors that are read one behind the other; behind the last element nothing is written.
+template <class Kind>
+EC_INLINE void mix(
+    const Pointwise& op, Word* arena, const Word* sources, const int* places, int elements) {
+  constexpr int kLanes = Kind::kLanes;
+  const int vectors = (elements + kLanes - 1) / kLanes;
+  const int fitting = kNearest / (static_cast<int>(sizeof(Word)) * kLanes * op.inputs);
   const int most = fitting < kLeast ? kLeast : fitting < Kind::kStrip ? fitting : Kind::kStrip;
   const int strips = (vectors + most - 1) / most;  // as even as can be
   for (int s = 0; s < strips; ++s) {
     const int first = vectors * s / strips, next = vectors * (s + 1) / strips;
-    const Strip strip{
-        kPlanes ? nullptr : all.sources + first * Kind::kLanes, all.apart, all.places + first};
-    mix_vectors<Kind, kPlanes>(op, arena, strip, next - first);
+    const int left = elements - (next - 1) * kLanes;
+    const Strip strip{sources + first * kLanes, places + first, left < kLanes ? left : kLanes};
+    mix_vectors<Kind>(op, arena, strip, next - first);
   }
 }
 
 template <class Kind>
 void pointwise(const Pointwise& op, Word* arena) {
-  int places[Kind::kStrip * 8];
-  const int all = (op.shape.count() + Kind::kLanes - 1) / Kind::kLanes, most = Kind::kStrip * 8;
-  for (int first = 0; first < all; first += most) {
-    const int vectors = all - first < most ? all - first : most;
-    for (int v = 0; v < vectors; ++v) places[v] = (first + v) * Kind::kLanes;
-    mix<Kind, true>(op, arena, {nullptr, 0, places}, vectors);
+  constexpr int kLanes = Kind::kLanes, kMost = Kind::kStrip * 8;
+  int places[kMost];
+  const int end = op.shape.count();
+  for (int first = 0; first < end; first += kMost * kLanes) {
+    const int left = end - first, elements = left < kMost * kLanes ? left : kMost * kLanes;
+    for (int v = 0; v * kLanes < elements; ++v) places[v] = first + v * kLanes;
+    mix<Kind>(op, arena, arena + first, places, elements);
   }
   for (int o = 0; o < op.outputs; ++o) surround(arena + op.targets[o], op.shape, op.border);
 }
@@ -528,18 +577,16 @@ void separable(const Separable& op, Word* arena, Word* room) {
   const Shape& shape = op.point.shape;
   const bool whole = shape.width % kLanes == 0;
   const int below = whole ? shape.width : shape.stride();
-  const int band = op.band();
+  const int band = op.band(), apart = op.apart(band);
   int places[Separable::kEnough / kLanes + kAlign];
   for (int y = 0; y < shape.height; y += band) {
-    const int left = shape.height - y, rows = left < band ? left : band;
-    const int vectors = (rows * below + kLanes - 1) / kLanes;
-    for (int v = 0; v < vectors; ++v)
+    const int left = shape.height - y, high = left < band ? left : band;
+    for (int v = 0; v * kLanes < high * below; ++v)
       places[v] = whole ? (y + v * kLanes / below) * shape.stride() + v * kLanes % below
                         : y * below + v * kLanes;
-    const int apart = op.apart(rows);
     for (int p = 0; p < op.depth.planes; ++p)
-      depthwise_plane<kLanes>(op.depth, arena, p, y, rows, room + p * apart, below);
-    mix<Kind, false>(op.point, arena, {room, apart, places}, vectors);
+      depthwise_plane<kLanes>(op.depth, arena, p, y, high, room + p * apart, below);
+    mix<Kind>(op.point, arena, room, places, high * below);
   }
   for (int o = 0; o < op.point.outputs; ++o)
     surround(arena + op.point.targets[o], shape, op.point.border);
@@ -551,124 +598,222 @@ EC_INLINE Any between(Any near, Any far) {
   return 0.75f * near + 0.25f * far;
 }
 
+// Twice as many pixels as a row has, whose ends are repeated around it. Others may be added.
+template <int kLanes>
+EC_INLINE void enlarge_row(const Word* row, int width, const Word* others, Word* target) {
+  using Floats = typename Vectors<kLanes>::Floats;
+  using Words = typename Vectors<kLanes>::Words;
+  Words low, high;  // of two vectors in turn
+  for (int i = 0; i < kLanes; ++i)
+    low[i] = i / 2 + i % 2 * kLanes, high[i] = low[i] + kLanes / 2;
+  for (int next = 0; next < width; next += kLanes) {
+    const int x = next + kLanes <= width ? next : width - kLanes;
+    const auto middle = load<Floats>(row + x);
+    const auto even = between(middle, load<Floats>(row + x - 1));
+    const auto odd = between(middle, load<Floats>(row + x + 1));
+    Floats first = __builtin_shuffle(even, odd, low), second = __builtin_shuffle(even, odd, high);
+    if (others) {
+      first += load<Floats>(others + 2 * x);
+      second += load<Floats>(others + 2 * x + kLanes);
+    }
+    store(target + 2 * x, first);
+    store(target + 2 * x + kLanes, second);
+  }
+}
+
 template <class Kind>
 void enlarge(const Enlarge& op, Word* arena) {
-  constexpr int kHalf = Kind::kLanes / 2;
+  constexpr int kLanes = Kind::kLanes, kFew = 4;
   using Floats = typename Kind::Floats;
-  using Pairs = typename Vectors<Kind::kLanes>::Pairs;
-  using Evens = typename Vectors<Kind::kLanes>::Evens;
-  using Halves = typename Vectors<Kind::kLanes>::Halves;
-  const int width = op.from.width;
+  const int width = op.from.width, stride = op.to.stride();
   constexpr int kRows = 8;
   constexpr int kWide = kMostSide / 2 + 2 + kAlign;
-  Word rows[kRows][kWide], both[kMostSide + kAlign];
+  Word rows[kRows][kWide];
   for (int p = 0; p < op.planes; ++p) {
     const Word* source = arena + op.sources[p];
+    const Word* others = op.added > 0 ? arena + op.adds[p] : nullptr;
+    Word* target = arena + op.targets[p];
     for (int y = 0; y < op.to.height; ++y) {
       // Some rows at once, for what was just written is not read quickly.
       for (int r = 0; y % kRows == 0 && r < kRows && y + r < op.to.height; ++r) {
         const int near = (y + r) / 2, next = r % 2 ? near + 1 : near - 1;
         const int far = next < 0 || next == op.from.height ? near : next;
         const Word *one = source + near * op.from.stride(), *two = source + far * op.from.stride();
-        for (int x = 0; x < width; x += Kind::kLanes)
+        for (int x = 0; x < width; x += kLanes)
           store(rows[r] + 1 + x, between(load<Floats>(one + x), load<Floats>(two + x)));
         rows[r][0] = rows[r][1], rows[r][width + 1] = rows[r][width];
       }
-      const Word* row = rows[y % kRows];
-      for (int x = 0; x < width; x += kHalf) {
-        const auto middle = load<Halves>(row + x + 1);
-        const auto even = between(middle, load<Halves>(row + x));
-        const auto odd = between(middle, load<Halves>(row + x + 2));
-        // The lower half of two elements is the first: these processors are little-endian.
-        store(
-            both + 2 * x,
-            __builtin_convertvector(reinterpret_cast<Evens>(even), Pairs) |
-                (__builtin_convertvector(reinterpret_cast<Evens>(odd), Pairs) << 32));
-      }
-      const int place = y * op.to.stride();
-      if (op.added > 0) {
-        const Word* other = arena + op.adds[p] + place;
-        for (int x = 0; x < op.to.width; x += Kind::kLanes)
-          store(both + x, load<Floats>(both + x) + load<Floats>(other + x));
-      }
-      std::memcpy(arena + op.targets[p] + place, both, sizeof(Word) * op.to.width);
+      const Word* row = rows[y % kRows] + 1;
+      const Word* other = others ? others + y * stride : nullptr;
+      if (width >= kLanes)
+        enlarge_row<kLanes>(row, width, other, target + y * stride);
+      else if (width >= kFew)
+        enlarge_row<kFew>(row, width, other, target + y * stride);
+      else
+        for (int x = 0; x < width; ++x) {
+          Word both[2 * kFew];
+          enlarge_row<kFew>(row + x, kFew, nullptr, both);
+          typedef Vectors<2>::Floats Two;
+          Two value = load<Two>(both);
+          if (other) value += load<Two>(other + 2 * x);
+          store(target + y * stride + 2 * x, value);
+        }
     }
-    surround(arena + op.targets[p], op.to, op.border);
+    surround(target, op.to, op.border);
   }
 }
 
-// A row of averages, as floats; `sums` is room. The sums of pixels are made from every byte on, of
-// which only those of whole pixels are read.
-EC_INLINE void average(const View& view, int row, std::uint16_t* sums, float* target) {
+// A row of averages, rounded as OpenCV does; `room` is for a row of floats. They are made from
+// every byte on, of which only those of whole pixels are read.
+EC_INLINE void average(const View& view, int row, std::uint16_t* target, float* room) {
   constexpr float kWhole = 12582912.0f;  // 1.5 * 2^23 leaves no bits for a fraction
+  constexpr int kColours = View::kColours;
   const std::uint8_t* source = view.pixels + row * view.shrink * view.stride;
-  for (int x = 0; x < view.row(); ++x) sums[x] = source[x];
-  for (int i = 1; i < view.shrink; ++i)
-    for (int x = 0; x < view.row(); ++x)
-      sums[x] = static_cast<std::uint16_t>(sums[x] + source[i * view.stride + x]);
-  const int last = view.row() - View::kColours * (view.shrink - 1);
-  for (int x = 0; x < last; ++x) target[x] = sums[x];
-  if (view.shrink == 1) return;
-  for (int i = 1; i < view.shrink; ++i)
-    for (int x = 0; x < last; ++x) target[x] += static_cast<float>(sums[x + i * View::kColours]);
-  const float share = 1 / static_cast<float>(view.shrink * view.shrink);
-  const float upwards = view.shrink == 2 ? 0.125f : 0;  // ties, as OpenCV rounds them
-  for (int x = 0; x < last; ++x) target[x] = target[x] * share + upwards + kWhole - kWhole;
+  const int last = view.row() - kColours * (view.shrink - 1);
+  if (view.shrink == 1) {
+    for (int x = 0; x < last; ++x) target[x] = source[x];
+  } else if (view.shrink == 2) {  // what cameras send
+    const std::uint8_t* below = source + view.stride;
+    for (int x = 0; x < last; ++x)
+      target[x] = static_cast<std::uint16_t>(
+          (source[x] + source[x + kColours] + below[x] + below[x + kColours] + 2) >> 2);
+  } else {
+    for (int x = 0; x < view.row(); ++x) target[x] = source[x];
+    for (int i = 1; i < view.shrink; ++i)
+      for (int x = 0; x < view.row(); ++x)
+        target[x] = static_cast<std::uint16_t>(target[x] + source[i * view.stride + x]);
+    for (int x = 0; x < last; ++x) room[x] = target[x];
+    for (int i = 1; i < view.shrink; ++i)
+      for (int x = 0; x < last; ++x) room[x] += static_cast<float>(target[x + i * kColours]);
+    const float share = 1 / static_cast<float>(view.shrink * view.shrink);
+    for (int x = 0; x < last; ++x)
+      target[x] = static_cast<std::uint16_t>(room[x] * share + kWhole - kWhole);
+  }
 }
 
 // Two neighbours of a place, of which one or both may be outside, where all is black.
 struct Neighbours {
-  int first, second;
-  float one, other;  // their shares
+  static constexpr int kWhole = 1 << View::kBits;
 
-  Neighbours() = default;
+  int first, second, one, other;  // the neighbours, and their shares of `kWhole`
+
   EC_INLINE Neighbours(int place, int length) {
-    const int whole = place >> View::kBits;
-    const float beyond = static_cast<float>(place - (whole << View::kBits)) / (1 << View::kBits);
+    const int whole = place >> View::kBits, beyond = place - (whole << View::kBits);
     const bool near = whole >= 0 && whole < length, far = whole >= -1 && whole + 1 < length;
     second = far ? whole + 1 : near ? whole : 0, first = near ? whole : second;
-    one = near ? 1 - beyond : 0, other = far ? beyond : 0;
+    one = near ? kWhole - beyond : 0, other = far ? beyond : 0;
   }
 };
 
-template <class Kind>
-void letterbox(const View& view, int side, std::uint8_t* target, Word* room) {
+// A row of the square, between the columns of a row of averages, its pixels divided by the parity
+// of their column. A pixel has four numbers, the last of which means nothing.
+struct Columns {
+  typedef std::uint16_t Numbers __attribute__((vector_size(16), may_alias));
+
+  static constexpr int kEach = 4, kSide = kMostSide / Picture::kParts + kEach;
+
+  struct Column {
+    Numbers one, other;  // shares
+    int left, right;     // numbers of the row
+  };
+
+  std::uint16_t pixels[Picture::kParts][kSide * kEach + kEach];
+
+  static EC_INLINE Vectors<4>::Floats pixel(const std::uint16_t* row, int x) {
+    Numbers numbers;
+    std::memcpy(&numbers, row + x * kEach, sizeof(numbers));
+    // Each with a zero behind it is the same number with more bits: processors are little-endian.
+    const Numbers wider = __builtin_shuffle(numbers, Numbers{}, Numbers{0, 8, 1, 9, 2, 10, 3, 11});
+    return __builtin_convertvector(
+        reinterpret_cast<Vectors<4>::Words>(wider), Vectors<4>::Floats);
+  }
+
+  EC_INLINE void fill(const std::uint16_t* row, const Column* columns, int side) {
+    for (int x = 0; x < side / Picture::kParts; ++x)
+      for (auto& part : pixels) {
+        const Column& column = *columns++;
+        Numbers left, right;
+        std::memcpy(&left, row + column.left, sizeof(left));
+        std::memcpy(&right, row + column.right, sizeof(right));
+        const Numbers sum = left * column.one + right * column.other;
+        std::memcpy(part + x * kEach, &sum, sizeof(sum));
+      }
+  }
+};
+
+// Four pixels of the square, between two rows: four of each colour.
+EC_INLINE void blend(
+    const std::uint16_t* first, const std::uint16_t* second, const Neighbours& rows,
+    const Picture& op, Vectors<4>::Floats (&colours)[Picture::kColours]) {
   using Pixel = Vectors<4>::Floats;
-  typedef std::uint8_t Levels __attribute__((vector_size(4)));
-  constexpr int kColours = View::kColours;
-  const int step = kColours * view.shrink, apart = view.row() + kAlign;
-  auto* sums = reinterpret_cast<std::uint16_t*>(room);
-  float* averages[2] = {
-      reinterpret_cast<float*>(room + apart), reinterpret_cast<float*>(room + 2 * apart)};
+  using Places = Vectors<4>::Words;
+  constexpr float kShare = 1.0f / (Neighbours::kWhole * Neighbours::kWhole);
+  const float one = static_cast<float>(rows.one) * kShare;
+  const float other = static_cast<float>(rows.other) * kShare;
+  Pixel pixels[Columns::kEach];
+  for (int i = 0; i < Columns::kEach; ++i) {
+    const Pixel level = Columns::pixel(first, i) * one + Columns::pixel(second, i) * other + 0.5f;
+    const Pixel whole = __builtin_convertvector(__builtin_convertvector(level, Places), Pixel);
+    pixels[i] = whole * op.slope + op.offset;
+  }
+  const Places low = {0, 4, 1, 5}, high = {2, 6, 3, 7}, start = {0, 1, 4, 5}, end = {2, 3, 6, 7};
+  const Pixel left = __builtin_shuffle(pixels[0], pixels[1], low);
+  const Pixel right = __builtin_shuffle(pixels[2], pixels[3], low);
+  colours[0] = __builtin_shuffle(left, right, start);
+  colours[1] = __builtin_shuffle(left, right, end);
+  colours[2] = __builtin_shuffle(
+      __builtin_shuffle(pixels[0], pixels[1], high), __builtin_shuffle(pixels[2], pixels[3], high),
+      start);
+}
+
+template <class Kind>
+void letterbox(const View& view, const Picture& op, Word* arena, Word* room) {
+  using Pixel = Vectors<4>::Floats;
+  constexpr int kColours = Picture::kColours, kParts = Picture::kParts, kEach = Columns::kEach;
+  const int side = kParts * op.shape.height, wide = op.shape.width;
+  const int step = kColours * view.shrink;
+  auto* averages = reinterpret_cast<std::uint16_t*>(room);
+  auto* sums = reinterpret_cast<float*>(room + view.row() + kAlign);
+  Columns kept[2];
   int there[2] = {-1, -1};  // which rows these are
-  Neighbours columns[kMostSide];
-  for (int x = 0; x < side; ++x) columns[x] = {view.place(x, side, view.width), view.width};
-  std::memset(target, 0, static_cast<std::size_t>(side) * side * kColours);
+  Columns::Column columns[kMostSide];
+  for (int x = 0; x < side; ++x) {
+    const Neighbours at(view.place(x, side, view.width), view.width);
+    columns[x] = {
+        Columns::Numbers{} + static_cast<std::uint16_t>(at.one),
+        Columns::Numbers{} + static_cast<std::uint16_t>(at.other), at.first * step,
+        at.second * step};
+  }
   for (int y = 0; y < side; ++y) {
     const Neighbours rows(view.place(y, side, view.height), view.height);
-    if (rows.one + rows.other == 0) continue;
+    const bool black = rows.one + rows.other == 0;
     for (const int wanted : {rows.first, rows.second})
-      if (there[wanted % 2] != wanted) {
-        average(view, wanted, sums, averages[wanted % 2]);
+      if (Columns& row = kept[wanted % 2]; !black && there[wanted % 2] != wanted) {
+        average(view, wanted, averages, sums);
+        row.fill(averages, columns, side);
         there[wanted % 2] = wanted;
       }
-    const auto* first = reinterpret_cast<const Word*>(averages[rows.first % 2]);
-    const auto* second = reinterpret_cast<const Word*>(averages[rows.second % 2]);
-    std::uint8_t* next = target + static_cast<std::size_t>(y) * side * kColours;
-    for (int x = 0; x < side; ++x, next += kColours) {
-      const Neighbours& column = columns[x];
-      if (column.one + column.other == 0) continue;
-      const int left = column.first * step, right = column.second * step;
-      const Pixel above =
-          column.one * load<Pixel>(first + left) + column.other * load<Pixel>(first + right);
-      const Pixel below =
-          column.one * load<Pixel>(second + left) + column.other * load<Pixel>(second + right);
-      const Pixel value = rows.one * above + rows.other * below + 0.5f;
-      const Levels levels =
-          __builtin_convertvector(__builtin_convertvector(value, Vectors<4>::Words), Levels);
-      std::memcpy(next, &levels, kColours);
+    for (int part = 0; part < kParts; ++part) {
+      Word* targets[kColours];
+      for (int colour = 0; colour < kColours; ++colour)
+        targets[colour] = arena + op.target(colour, y % kParts, part) +
+                          y / kParts * op.shape.stride();
+      const std::uint16_t* first = kept[rows.first % 2].pixels[part];
+      const std::uint16_t* second = kept[rows.second % 2].pixels[part];
+      Pixel colours[kColours];
+      for (Pixel& colour : colours) colour = spread_float<Pixel>(op.offset);
+      for (int x = 0; x < wide; x += kEach) {
+        if (!black) blend(first + x * kEach, second + x * kEach, rows, op, colours);
+        const std::size_t size = sizeof(Word) * (wide - x < kEach ? wide - x : kEach);
+        for (int colour = 0; colour < kColours; ++colour)
+          if (size == sizeof(Pixel))
+            store(targets[colour] + x, colours[colour]);
+          else
+            std::memcpy(targets[colour] + x, &colours[colour], size);
+      }
     }
   }
+  for (int i = 0; i < op.kPlanes; ++i) surround(arena + op.targets[i], op.shape, op.border);
 }
 
 template <class Kind, class Simd>

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <stdexcept>
 
 namespace ec_rfernet {
 namespace {
@@ -27,21 +28,20 @@ void fill_input(const Input& op, const std::uint8_t* pixels, Word* arena) {
 }
 
 void fill_picture(const Picture& op, const std::uint8_t* pixels, Word* arena) {
+  Word elements[256];
+  for (int level = 0; level < 256; ++level) {
+    const float value = op.slope * static_cast<float>(level) + op.offset;
+    std::memcpy(elements + level, &value, sizeof(value));
+  }
   for (int i = 0; i < op.kPlanes; ++i) {
     Word* target = arena + op.targets[i];
     std::fill(target - op.shape.around(), target + op.shape.span() + op.shape.around(), op.border);
   }
-  for (int y = 0; y < op.kParts * op.shape.height; ++y) {
-    const int row = y / op.kParts * op.shape.stride();
-    Word* targets[op.kParts][op.kColours];
-    for (int part = 0; part < op.kParts; ++part)
+  for (int y = 0; y < op.kParts * op.shape.height; ++y)
+    for (int x = 0; x < op.kParts * op.shape.width; ++x)
       for (int colour = 0; colour < op.kColours; ++colour)
-        targets[part][colour] =
-            arena + op.targets[(colour * op.kParts + y % op.kParts) * op.kParts + part] + row;
-    for (int x = 0; x < op.shape.width; ++x)
-      for (auto& part : targets)
-        for (Word* target : part) target[x] = op.elements[*pixels++];
-  }
+        arena[op.target(colour, y % op.kParts, x % op.kParts) +
+              y / op.kParts * op.shape.stride() + x / op.kParts] = elements[*pixels++];
 }
 
 void read(const Reading& op, const Word* arena, float* values) {
@@ -109,9 +109,18 @@ Word* allocate(std::size_t words) {
   return static_cast<Word*>(memory);
 }
 
+template <class Any>
+std::size_t packed_size(const Any&) {
+  return 0;
+}
+
 std::size_t packed_size(const Convolution& op) {
   return static_cast<std::size_t>(op.inputs + 1) * op.outputs;
 }
+
+std::size_t packed_size(const Pointwise& op) { return op.terms; }
+
+std::size_t packed_size(const Separable& op) { return packed_size(op.point); }
 
 }  // namespace
 
@@ -128,11 +137,25 @@ Network::Network(Program program, const Kernels& kernels)
   arena_ = round_up(program_.arena, kAlign);
   std::size_t size = arena_ + Separable::kRoom + kAlign;
   for (const Operation& operation : program_.operations)
-    if (const auto* op = std::get_if<Convolution>(&operation)) size += packed_size(*op);
+    size += std::visit([](const auto& op) { return packed_size(op); }, operation);
   memory_.reset(allocate(size));
-  Word* weights = memory_.get() + arena_ + Separable::kRoom + kAlign;
+  Word* next = memory_.get() + arena_ + Separable::kRoom + kAlign;
   for (Operation& operation : program_.operations)
-    if (auto* op = std::get_if<Convolution>(&operation)) weights = pack(*op, weights);
+    if (auto* op = std::get_if<Convolution>(&operation)) {
+      next = pack(*op, next);
+    } else if (auto* point = std::get_if<Pointwise>(&operation)) {
+      next = pack(*point, next, [=](Word input) { return point->sources[input]; });
+    } else if (auto* both = std::get_if<Separable>(&operation)) {
+      const int apart = both->apart(both->band());
+      next = pack(both->point, next, [=](Word input) { return input * apart; });
+    }
+}
+
+// Where the terms are read, from ``to`` on; returns where they end.
+template <class Place>
+Word* Network::pack(Pointwise& op, Word* to, Place place) const {
+  op.reads = to;
+  return std::transform(op.inputs_of, op.inputs_of + op.terms, to, place);
 }
 
 // Weights and biases as the kernels want them, from ``to`` on; returns where they end.
@@ -158,17 +181,32 @@ Word* Network::pack(Convolution& op, Word* to) const {
 }
 
 void Network::run(const std::uint8_t* pixels, int images, float* logits) {
-  Word *arena = memory_.get(), *room = arena + arena_;
-  float* values = values_.data();
   const std::size_t image =
       static_cast<std::size_t>(program_.side) * program_.side * program_.colours;
+  for (int i = 0; i < images; ++i)
+    compute(pixels + i * image, nullptr, logits + i * program_.labels);
+}
+
+void Network::look(const View& view, float* logits) {
+  if (program_.colours != View::kColours) throw std::invalid_argument("it takes grey pixels");
+  rows_.resize(static_cast<std::size_t>(view.room()));
+  compute(nullptr, &view, logits);
+}
+
+// Of pixels, or else of a view.
+void Network::compute(const std::uint8_t* pixels, const View* view, float* logits) {
+  Word* arena = memory_.get();
+  float* values = values_.data();
   struct Step {
     const Kernels& kernels;
     const std::uint8_t* pixels;
-    Word *arena, *room;
+    const View* view;
+    Word *arena, *room, *rows;
     float* values;
 
-    void operator()(const Input& op) const { fill_input(op, pixels, arena); }
+    void operator()(const Input& op) const {
+      if (pixels) fill_input(op, pixels, arena);
+    }
     void operator()(const Convolution& op) const { kernels.convolve(op, arena); }
     void operator()(const Pool& op) const { kernels.pool(op, arena); }
     void operator()(const Average& op) const {
@@ -180,7 +218,12 @@ void Network::run(const std::uint8_t* pixels, int images, float* logits) {
     void operator()(const Add& op) const { kernels.add(op, arena); }
     void operator()(const Dense& op) const { multiply(op, values); }
     void operator()(const Line& op) const { follow(op, values); }
-    void operator()(const Picture& op) const { fill_picture(op, pixels, arena); }
+    void operator()(const Picture& op) const {
+      if (view)
+        kernels.letterbox(*view, op, arena, rows);
+      else
+        fill_picture(op, pixels, arena);
+    }
     void operator()(const Depthwise& op) const { kernels.depthwise(op, arena); }
     void operator()(const Pointwise& op) const { kernels.pointwise(op, arena); }
     void operator()(const Separable& op) const { kernels.separable(op, arena, room); }
@@ -188,18 +231,9 @@ void Network::run(const std::uint8_t* pixels, int images, float* logits) {
     void operator()(const Reading& op) const { read(op, arena, values); }
     void operator()(const Regression& op) const { regress(op, arena, values); }
   };
-  for (int i = 0; i < images; ++i) {
-    const Step step{kernels_, pixels + i * image, arena, room, values};
-    for (const Operation& operation : program_.operations) std::visit(step, operation);
-    std::copy_n(values + program_.logits, program_.labels, logits + i * program_.labels);
-  }
-}
-
-void Network::look(const View& view, float* logits) {
-  square_.resize(static_cast<std::size_t>(program_.side) * program_.side * View::kColours);
-  rows_.resize(static_cast<std::size_t>(view.room()));
-  kernels_.letterbox(view, program_.side, square_.data(), rows_.data());
-  run(square_.data(), 1, logits);
+  const Step step{kernels_, pixels, view, arena, arena + arena_, rows_.data(), values};
+  for (const Operation& operation : program_.operations) std::visit(step, operation);
+  std::copy_n(values + program_.logits, program_.labels, logits);
 }
 
 }  // namespace ec_rfernet

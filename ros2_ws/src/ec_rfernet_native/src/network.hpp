@@ -18,17 +18,6 @@ struct Input {
   const Word* elements;  // of each of the 256 levels
 };
 
-// Coloured pixels become elements, divided by the parity of row and column: a convolution at every
-// other pixel then is one at every pixel of these planes.
-struct Picture {
-  static constexpr int kColours = 3, kParts = 2, kPlanes = kColours * kParts * kParts;
-
-  Shape shape;  // of a part
-  Word border;
-  Places targets;        // [colours][row parity][column parity]
-  const Word* elements;  // of each of the 256 levels
-};
-
 // The pixels of planes as values [planes][height][width].
 struct Reading {
   Shape shape;
@@ -110,6 +99,9 @@ class Network {
 
  private:
   Word* pack(Convolution& op, Word* to) const;
+  template <class Place>
+  Word* pack(Pointwise& op, Word* to, Place place) const;
+  void compute(const std::uint8_t* pixels, const View* view, float* logits);
 
   struct Free {
     void operator()(void* memory) const;
@@ -120,8 +112,7 @@ class Network {
   std::size_t arena_ = 0;                 // words of it
   std::unique_ptr<Word[], Free> memory_;  // the arena, room for results, then the packed weights
   std::vector<float> values_;
-  std::vector<std::uint8_t> square_;
-  std::vector<Word> rows_;  // room to fill it
+  std::vector<Word> rows_;  // room to look at a picture
 };
 
 }  // namespace ec_rfernet

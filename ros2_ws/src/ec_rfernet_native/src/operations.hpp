@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 namespace ec_rfernet {
 
@@ -26,6 +27,7 @@ EC_INLINE constexpr int round_up(int value, int step) { return (value + step - 1
 
 struct Shape {
   int height, width;
+
 
   EC_INLINE int stride() const { return width + 1; }
   EC_INLINE int count() const { return height * stride(); }         // borders at the right too
@@ -86,6 +88,21 @@ struct Add {
 
 // The following know fp32 only; detectors of faces are made of them.
 
+// Levels of coloured pixels become slope * level + offset, divided by the parity of row and column:
+// a convolution at every other pixel then is one at every pixel of these planes.
+struct Picture {
+  static constexpr int kColours = 3, kParts = 2, kPlanes = kColours * kParts * kParts;
+
+  Shape shape;  // of a part
+  Word border;
+  float slope, offset;
+  Places targets;  // [colours][row parity][column parity]
+
+  EC_INLINE Word target(int colour, int row, int column) const {
+    return targets[(colour * kParts + row) * kParts + column];
+  }
+};
+
 // fp32: clip(bias + sum weight * source, low, high) of each plane for itself, with a window of 3x3
 // from (top, left) on, at every pixel or at every other one.
 struct Depthwise {
@@ -97,10 +114,15 @@ struct Depthwise {
   float low, high;
   Places sources, targets;
   const float *weights, *bias;  // [planes][3][3], [planes]
+
+  EC_INLINE bool bounded() const {
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    return low > -kInfinity || high < kInfinity;
+  }
 };
 
 // A convolution of 1x1 most of whose weights may be zero: for each output those that are not. To the
-// first outputs planes may be added.
+// first outputs planes may be added, which may be the ones that they go to.
 struct Pointwise {
   Shape shape;
   Word border;
@@ -109,6 +131,9 @@ struct Pointwise {
   Places sources, adds, targets;
   const Word *counts, *inputs_of;  // [outputs] terms each; [terms] index of the source
   const float *weights, *bias;     // [terms], [outputs]
+  const Word* reads;               // [terms] where the source is; made when the program is opened
+
+  EC_INLINE bool capped() const { return high < std::numeric_limits<float>::infinity(); }
 };
 
 // A depthwise convolution and one of 1x1 of its results, which never leave the nearest caches.
@@ -122,7 +147,7 @@ struct Separable {
 
   // Words from a plane to the next: an odd number of lines, so that all of a cache is made use of.
   EC_INLINE int apart(int rows) const {
-    return (round_up(rows * depth.to.stride(), kAlign) / kAlign + 1) / 2 * 2 * kAlign + kAlign;
+    return round_up(rows * depth.to.stride(), kAlign) / kAlign / 2 * 2 * kAlign + kAlign;
   }
 
   // Rows that are computed at once.
@@ -166,8 +191,8 @@ struct View {
     return (static_cast<int>(start) + (1 << (kFine - 1)) + static_cast<int>(way + 0.5)) >> kFine;
   }
 
-  // Words that are needed meanwhile: sums of a row, and two rows of averages.
-  std::int64_t room() const { return 3 * (static_cast<std::int64_t>(row()) + kAlign); }
+  // Words that are needed meanwhile: averages of a row, and what they are made of.
+  std::int64_t room() const { return 2 * (static_cast<std::int64_t>(row()) + kAlign); }
 };
 
 // How the outputs of a convolution are divided: evenly, in multiples of a plane's channels.
@@ -193,8 +218,7 @@ struct Kernels {
   void (*pointwise)(const Pointwise&, Word* arena);
   void (*separable)(const Separable&, Word* arena, Word* room);
   void (*enlarge)(const Enlarge&, Word* arena);
-  // Writes [side][side][colours].
-  void (*letterbox)(const View&, int side, std::uint8_t* target, Word* room);
+  void (*letterbox)(const View&, const Picture&, Word* arena, Word* room);
 };
 
 }  // namespace ec_rfernet

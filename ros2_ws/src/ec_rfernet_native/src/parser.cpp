@@ -273,8 +273,9 @@ class Parser {
     if (program_.side % op.kParts != 0) reader_.fail("the side of a picture is odd");
     op.shape = {program_.side / op.kParts, program_.side / op.kParts};
     op.border = reader_.any();
+    op.slope = reader_.real("slope");
+    op.offset = reader_.real("offset");
     op.targets = planes(op.kPlanes, op.shape);
-    op.elements = reader_.block(256);
     program_.colours = op.kColours;
     return op;
   }

@@ -26,7 +26,7 @@ from fer_bringup import arguments as command_line
 from fer_bringup.arguments import RobotOptions, RobotSettings
 from fer_bringup.assembly import (
     Part,
-    check_parameter_file,
+    check_user_file,
     default_file,
     enclave,
     parameter_file,
@@ -176,7 +176,7 @@ def _perform(options: RobotOptions, share: Path, lines: list[str]) -> None:
     """Runs the robot; adds what to tell at the end, also where the video cannot be completed."""
     settings, folder = options.settings, options.video
     everybody = parts(settings, clip_path(), folder / VOICE if folder else None)
-    check_parameter_file(settings, everybody, share / "config" / "robot.yaml")
+    check_user_file(settings, everybody, share / "config" / "robot.yaml")
     robot = [part for part in everybody if part.target]
     watching = {p.executable: command(p, settings) for p in everybody if not p.target}
     with ExitStack() as stack:
@@ -198,6 +198,7 @@ def _perform(options: RobotOptions, share: Path, lines: list[str]) -> None:
             aside.add(recorder)
             stack.enter_context(closing(recorder))
         aside.begin()
+        stack.callback(aside.stop)  # before anything goes that it shows or records
         try:
             for part in robot:
                 if stop or companions.have_failed():

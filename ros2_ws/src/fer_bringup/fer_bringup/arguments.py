@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import re
-from collections.abc import Mapping, Sequence
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ec_rfernet.cli import Parser
 from ec_rfernet.errors import InputError, writable
-from ec_rfernet.files import user_path
+from ec_rfernet.files import refuse_stdout, user_path
 from robot_behavior.robots import FORMER_NAMES, ROBOTS, describe_robots
 from robot_behavior.speech import DEFAULT_VOICE, VOICES
 
@@ -76,10 +77,12 @@ ARGUMENTS = (
     ),
     Argument("port", "/dev/ttyACM0", "serial port of the servo board, for robot:=servo_humanoid"),
     Argument("host", "127.0.0.1", "name or address of a robot that is on the network"),
+    Argument("interface", "", "network interface that leads to the robot, for robot:=unitree_g1"),
     Argument(
         "speech",
         DEFAULT_VOICE,
-        "which voice speaks; piper needs parameter piper_voice, log only writes the words",
+        "which voice speaks; piper is a neural one (make setup VOICE=piper), naoqi is NAO's or "
+        "Pepper's own, unitree that of Unitree G1, log only writes the words",
         VOICES.names,
     ),
     Argument("model", "ec_rfernet", "name of a model bundle, or path of one"),
@@ -132,6 +135,7 @@ class RobotSettings:
     robot: str
     port: str
     host: str
+    interface: str
     speech: str
     model: str
     viewer: bool
@@ -207,20 +211,15 @@ class RobotOptions:
     profile: bool
 
 
-def read(arguments: Sequence[str] | None, config: Path) -> RobotOptions:
-    """Reads the command line; prints help, or what is wrong, and exits, as argparse does.
-
-    Args:
-        arguments: without the program's name; None for those of this process.
-        config: the parameter file for when none is given.
-
-    Raises:
-        InputError: the value of an argument is not allowed.
-    """
-    parser = argparse.ArgumentParser(
+def make_parser() -> Parser:
+    """The parser of a start; see `make_command_parser` for that of the commands."""
+    parser = Parser(
         prog="robot",
         description="Every node of the robot in one process. Ctrl-C brings it to rest and stops.",
-        epilog="The arguments are those of robot.launch.py.",
+        epilog="The arguments are those of robot.launch.py. To a robot that runs, in another "
+        "terminal: "
+        + "; ".join(f"robot {name}: {each.help}" for name, each in COMMANDS.items())
+        + ". A robot that was stopped stays so after a new start, until robot release.",
     )
     for argument in ARGUMENTS:
         # The view tells what happens; of the messages, warnings are enough beside it.
@@ -249,8 +248,117 @@ def read(arguments: Sequence[str] | None, config: Path) -> RobotOptions:
         action="store_true",
         help="at the end, a table of where the time of the last images went, by stage",
     )
-    values = vars(parser.parse_args(arguments))
+    return parser
+
+
+def read(arguments: Sequence[str] | None, config: Path) -> RobotOptions:
+    """Reads the command line; prints help, or what is wrong, and exits, as argparse does.
+
+    Args:
+        arguments: without the program's name; None for those of this process.
+        config: the parameter file for when none is given.
+
+    Raises:
+        InputError: the value of an argument is not allowed.
+    """
+    values = vars(make_parser().parse_args(arguments))
     view, video, profile = (values.pop(name) for name in ("view", "video", "profile"))
     _check_text("video", str(video))
     folder = None if video is None else user_path(video)  # --video=~/x stays as it is in a shell
+    if folder is not None:
+        refuse_stdout(folder)
     return RobotOptions(RobotSettings.read(values, config), view, folder, profile)
+
+
+# ----------------------------------------------------------------------
+# Commands to a robot that runs.
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of ``robot``; what it does stands in `fer_bringup.remote`.
+
+    Attributes:
+        help: one line.
+        arguments: of its own: names, and options of ``ArgumentParser.add_argument``.
+    """
+
+    help: str
+    arguments: tuple[tuple[str, dict[str, Any]], ...] = ()
+
+
+_PRIORITY: tuple[str, dict[str, Any]] = (
+    "--priority",
+    {
+        "type": int,
+        "default": 128,
+        "choices": range(256),
+        "metavar": "N",
+        "help": "0 to 255; takes the place of what has the same or a lower one (default: 128)",
+    },
+)
+
+COMMANDS = {
+    "say": Command(
+        "says a sentence",
+        (
+            ("text", {"help": "what to say"}),
+            ("--locale", {"default": "", "help": "its language, such as de; else the robot's"}),
+            _PRIORITY,
+        ),
+    ),
+    "play": Command("plays a gesture", (("motion", {"help": "see robot list"}), _PRIORITY)),
+    "stop": Command("stops the robot, which stays where it is until robot release"),
+    "release": Command("lets a robot that was stopped move again"),
+    "status": Command(
+        "tells how the robot is; exit code 1 when something is wrong",
+        (("--json", {"action": "store_true", "help": "for programs"}),),
+    ),
+    "watch": Command(
+        "shows what the robot sees and does, until Ctrl-C",
+        (("--view", {"default": "auto", "choices": VIEWS[:-1], "help": "see robot --help"}),),
+    ),
+    "list": Command("lists the gestures of the robot"),
+    "set": Command(
+        "changes a parameter, or shows it",
+        (
+            ("name", {"help": "such as smoothing_s, or fer_node.smoothing_s"}),
+            ("value", {"nargs": "?", "help": "shows it if there is none"}),
+        ),
+    ),
+}
+"""By name. Whatever else ``robot`` is given are the arguments of a start."""
+
+
+def make_command_parser(
+    completers: Mapping[str, Callable[..., Sequence[str]]] | None = None,
+) -> Parser:
+    """The parser of `COMMANDS`.
+
+    Args:
+        completers: of argcomplete, by the name of the argument.
+    """
+    parser = Parser(prog="robot", description="Asks a robot that runs.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        own = commands.add_parser(name, help=command.help, description=f"{name}: {command.help}.")
+        for argument, details in command.arguments:
+            action = own.add_argument(argument, **details)
+            if completers and argument in completers:
+                setattr(action, "completer", completers[argument])  # noqa: B010, argcomplete's way
+        own.add_argument("--namespace", default="", metavar="NAME", help="of the robot's nodes")
+        own.add_argument(
+            "--network", action="store_true", help="the robot may be on another machine"
+        )
+    return parser
+
+
+def read_command(arguments: Sequence[str]) -> Namespace:
+    """Reads a command; prints help, or what is wrong, and exits, as argparse does.
+
+    Raises:
+        InputError: the namespace is none.
+    """
+    options = make_command_parser().parse_args(arguments)
+    _check_name("namespace", options.namespace, _NAMESPACE)
+    return options

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,8 @@ import yaml
 
 from ec_rfernet.errors import InputError
 from fer_bringup.arguments import RobotSettings
-from fer_common.settings import fields
+from fer_common.settings import check_parameter_file, fields, parameter_blocks
 from robot_behavior.robots import find_robot
-from robot_behavior.yaml_file import ConfigError, Section, read
 
 CAMERA_FRAME = "camera_optical_frame"
 """Link of the URDF, and frame of the images: where the camera is, and where it looks."""
@@ -131,16 +128,7 @@ def _yaml(nodes: dict[str, dict[str, Any]]) -> str:
     return yaml.safe_dump(blocks)
 
 
-# Names in a parameter file: ROS ignores those that nothing has.
-
-_OF_ROS = ("use_sim_time", "start_type_description_service", "qos_overrides")
-"""Parameters of every node."""
-
-_OTHERS = ("robot_view", "robot_recorder", "robot_state_publisher", "rviz2")
-"""Nodes of whose parameters nothing is known here."""
-
-
-def check_parameter_file(settings: RobotSettings, nodes: Iterable[Part], installed: Path) -> None:
+def check_user_file(settings: RobotSettings, nodes: Iterable[Part], installed: Path) -> None:
     """Sees that everything in the user's parameter file is for something.
 
     Args:
@@ -154,60 +142,11 @@ def check_parameter_file(settings: RobotSettings, nodes: Iterable[Part], install
     file = settings.params_file
     if file.samefile(installed):
         return
-    try:
-        known = {name.rpartition("/")[2]: set(at) for name, at in _blocks(read(installed), "")}
-        for part in nodes:
-            known.setdefault(part.executable, set()).update(part.parameters, part.defaults)
-        known.setdefault("robot_bridge", set()).update(fields(find_robot(settings.robot).settings))
-        for pattern, values in _blocks(read(file), ""):
-            _check_block(f"{file}: ", pattern, values, known, settings.namespace)
-    except ConfigError as error:
-        raise InputError(str(error)) from error
-
-
-def _blocks(section: Section, above: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The nodes of a parameter file, as patterns of full names, each with its parameters."""
-    for name in section.names():
-        value = section.get(name)
-        if name == "ros__parameters":
-            if not isinstance(value, dict):
-                raise section.error(name, value, "a mapping")
-            yield above or "/**", value
-        elif isinstance(value, dict):
-            yield from _blocks(section.section(name), f"{above}/{name.strip('/')}")
-        else:
-            raise section.error(name, value, "a node, with its parameters below ros__parameters")
-
-
-def _check_block(
-    where: str,
-    pattern: str,
-    values: Mapping[str, Any],
-    known: Mapping[str, Collection[str]],
-    namespace: str,
-) -> None:
-    node = pattern.rpartition("/")[2]
-    allowed: Collection[str]
-    if "*" in node:
-        allowed = {name for names in known.values() for name in names}
-    elif node in known:
-        allowed = known[node]
-        full = "/" + "/".join(filter(None, (namespace.strip("/"), node)))
-        tokens = {"**": "(/[^/]+)*", "*": "/[^/]+"}
-        matches = (tokens.get(t, "/" + re.escape(t)) for t in pattern.strip("/").split("/"))
-        if not re.fullmatch("".join(matches), full):
-            raise InputError(f"{where}'{pattern}' is not {full}; write '/**/{node}'")
-    elif node in _OTHERS or not (near := get_close_matches(node, known, 1, 0.5)):
-        return  # another package's
-    else:
-        raise InputError(f"{where}there is no node '{node}'; did you mean '{near[0]}'?")
-    for name in values:
-        if str(name).split(".")[0] not in (*allowed, *_OF_ROS):
-            near = get_close_matches(str(name), allowed, 1, 0.5)
-            hint = f"did you mean '{near[0]}'?" if near else "all of them are in robot.yaml"
-            owner = "no node" if "*" in node else node
-            verb = "has" if "*" in node else "has no"
-            raise InputError(f"{where}{owner} {verb} parameter '{name}'; {hint}")
+    known = {name.rpartition("/")[2]: set(at) for name, at in parameter_blocks(installed)}
+    for part in nodes:
+        known.setdefault(part.executable, set()).update(part.parameters, part.defaults)
+    known.setdefault("robot_bridge", set()).update(fields(find_robot(settings.robot).settings))
+    check_parameter_file(file, known, settings.namespace)
 
 
 def _supervisor(nodes: Sequence[Part], respawn: bool) -> Part:
@@ -244,6 +183,8 @@ def _body(settings: RobotSettings) -> list[Part]:
         nodes.append(Part("robot_behavior", "robot_bridge", target, parameters, needed=True))
     if robot.node is not None:
         node = robot.node
+        if node.executable == "stop_keeper":
+            given["robot"] = settings.robot
         nodes.append(Part(node.package, node.executable, node.target, given, needed=True))
     if robot.motion_player:
         target = "robot_behavior.nodes.motion_player:MotionPlayer"
@@ -262,7 +203,11 @@ def _body(settings: RobotSettings) -> list[Part]:
 
 
 def _speech(settings: RobotSettings, voice: Path | None) -> Part:
-    parameters = {"backend": settings.speech}
+    parameters = {
+        "backend": settings.speech,
+        "host": settings.host,
+        "interface": settings.interface,
+    }
     if voice is not None:
         parameters["record_to"] = str(voice)
     return Part(

@@ -27,16 +27,24 @@ class LatencyHistogram:
 
     Attributes:
         count: of latencies.
+        odd: how many were none: whoever made the stamp has another clock.
     """
 
-    _FIRST_S, _STEP, _BINS = 1e-4, math.log(1.01), 1400  # up to 100 s
+    _FIRST_S, _STEP, _BINS = 1e-4, math.log(1.01), 1400
+    _MOST_S = 3600.0
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count = self.odd = 0
         self._counts, self._sums = np.zeros(self._BINS, np.int64), np.zeros(self._BINS)
 
     def add(self, latency_s: float) -> None:
-        """Counts one, seconds; those below 0.1 ms, and those above 100 s, are one bin each."""
+        """Counts one, seconds; those below 0.1 ms, and those above 100 s, are one bin each.
+
+        Of more than an hour, whether before or after, it is none.
+        """
+        if not abs(latency_s) <= self._MOST_S:
+            self.odd += 1
+            return
         steps = math.log(max(latency_s, self._FIRST_S) / self._FIRST_S) / self._STEP
         place = min(round(steps), self._BINS - 1)
         self._counts[place] += 1
@@ -87,11 +95,13 @@ class RunSummary:
         rate: of them per second, while images came.
         median_s: median latency from an image's stamp to its result, seconds.
         p99_s: 99th percentile of it, seconds.
+        odd_stamps: images whose stamp tells no latency, because it is from another clock.
         seconds: for how long the attended face showed each label.
         images: in how many images it did.
         answers: the last `REMEMBERED`, in their order.
         said: the last `REMEMBERED` sentences that were begun, in their order.
         emotions_answered: the different expressions, in the order of their first answer.
+        stopped: since when the robot is stopped, and what releases it; None when it is not.
     """
 
     duration_s: float
@@ -99,11 +109,13 @@ class RunSummary:
     rate: float
     median_s: float
     p99_s: float
+    odd_stamps: int
     seconds: Mapping[str, float]
     images: Mapping[str, int]
     answers: tuple[Answered, ...]
     said: tuple[str, ...]
     emotions_answered: tuple[str, ...]
+    stopped: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; numbers rounded to what they are worth."""
@@ -118,13 +130,20 @@ class RunSummary:
 
     def lines(self) -> list[str]:
         """For people."""
+        latency = (
+            f"{1000 * self.median_s:.0f} ms median, {1000 * self.p99_s:.0f} ms 99th percentile"
+        )
+        if self.odd_stamps:
+            latency = latency if self.odd_stamps < self.frames else "not known"
+            latency += f"; {self.odd_stamps} images have stamps of another clock"
         lines = [
             f"frames     {self.frames} in {self.duration_s:.0f} s, {self.rate:.1f} per second",
-            f"latency    {1000 * self.median_s:.0f} ms median, {1000 * self.p99_s:.0f} ms "
-            "99th percentile",
+            f"latency    {latency}",
             f"seen       {self._seen()}",
             f"answered   {', '.join(self.emotions_answered) or 'nothing'}",
         ]
+        if self.stopped:
+            lines.append(f"robot      {self.stopped}; a new start changes nothing")
         return lines + [f"  {answer.at_s:5.1f} s  {answer.what}" for answer in self.answers]
 
     def _seen(self) -> str:
@@ -224,13 +243,14 @@ class Journal:
         self._moment = JournalMoment()
         self._latencies = LatencyHistogram()
         self._lately = Statistics()
-        self._first_image = self._last_image = 0.0
+        self._images, self._first_image, self._last_image = 0, 0.0, 0.0
         self._attended = _Attended()
         self._answers: deque[Answered] = deque(maxlen=REMEMBERED)
         self._answered: dict[str, None] = {}
         self._said: deque[str] = deque(maxlen=REMEMBERED)
         self._response: tuple[str | None, str | None] = (None, None)
         self._line: str | None = None
+        self._stopped: str | None = None
 
     @property
     def elapsed(self) -> float:
@@ -265,11 +285,13 @@ class Journal:
             labels: that the model knows; empty when they are not told.
         """
         now = self._clock()
-        if not self._latencies.count:
+        if not self._images:
             self._first_image = now
         self._last_image = now
+        self._images += 1
+        odd = self._latencies.odd
         self._latencies.add(latency_s)
-        self._lately.add(latency_s, now)
+        self._lately.add(latency_s if self._latencies.odd == odd else 0.0, now)
         if faces == 0:
             self._forget_the_face()
         if labels and tuple(labels) != self._moment.labels:  # those of before say nothing now
@@ -294,9 +316,10 @@ class Journal:
             probabilities: one for each of the labels; others are not shown.
         """
         self._attended.add(label, self._clock())
+        confidence = abs(confidence)  # of -0, which is in the range, too
         changed = label != self._moment.label
         order = tuple(labels) or self._moment.labels
-        shares = tuple(map(float, probabilities))
+        shares = tuple(map(abs, probabilities))
         if len(shares) != len(order):
             shares = ()
         self._moment = replace(
@@ -331,6 +354,10 @@ class Journal:
         """The loudspeaker, or the log, has begun to say something."""
         self._said.append(text)
 
+    def stopped(self, text: str | None) -> None:
+        """Since when the robot is stopped, and what releases it; None: it is not."""
+        self._stopped = text
+
     def problem(self, text: str | None) -> None:
         """What the perception complains of; None when all is well."""
         self._moment = replace(self._moment, problem=text)
@@ -341,15 +368,17 @@ class Journal:
         span = self._last_image - self._first_image
         return RunSummary(
             duration_s=self.elapsed,
-            frames=latencies.count,
-            rate=(latencies.count - 1) / span if span > 0 else 0.0,
+            frames=self._images,
+            rate=(self._images - 1) / span if span > 0 else 0.0,
             median_s=latencies.percentile(50),
             p99_s=latencies.percentile(99),
+            odd_stamps=latencies.odd,
             seconds=dict(self._attended.seconds),
             images=dict(self._attended.images),
             answers=tuple(self._answers),
             said=tuple(self._said),
             emotions_answered=tuple(self._answered),
+            stopped=self._stopped,
         )
 
     def _forget_the_face(self) -> None:

@@ -37,7 +37,7 @@ from robot_behavior.dialogue.arbiter import MOTION
 from robot_behavior.dialogue.response import rest
 from robot_behavior.motion.library import REST
 from robot_behavior.nodes.behavior_node import SUPERVISION, motion_goal
-from robot_behavior.robots.sign_of_life import SignOfLife, StopMemory
+from robot_behavior.robots.sign_of_life import SignOfLife
 
 # Who has ended is started again.
 
@@ -219,8 +219,7 @@ class Supervisor(ClosingNode):
     They rest until all are back that the robot needs. Where they are missing themselves, the
     supervisor asks for the rest pose. A process that hangs for long is killed; the launch file, or
     the one-process robot, starts it again. A lifecycle node that was active when it was lost, and
-    returns unconfigured, is configured and activated: one after the other, in the order given. A
-    robot that was stopped stays so where what moves it starts anew.
+    returns unconfigured, is configured and activated: one after the other, in the order given.
 
     Args:
         options: passed on to the node, such as ``parameter_overrides``.
@@ -238,7 +237,6 @@ class Supervisor(ClosingNode):
             for name in _names(names)
         }
         self._looks = 0
-        self._stop = StopMemory(self)
         self._motion = GoalClient(self, PlayMotion, MOTION, motion_goal, self._update)
         self.closing.callback(self._motion.destroy)
         self._changes: dict[str, Client] = {}
@@ -276,7 +274,6 @@ class Supervisor(ClosingNode):
         if any(member.name == "behavior_node" for member in lost):
             self._bring_to_rest()
         self._update()
-        self._stop.look()
         self._looks += 1
         if lost or not self._looks % _TELL_LOOKS:
             self._tell()

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
+from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray, HoldState
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from std_msgs.msg import String
@@ -16,6 +16,7 @@ from fer_common.diagnostics import Report, node_of
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.door import LONGEST_TEXT, seconds
 from fer_common.qos import EVENTS, LATCHED
+from robot_behavior.robots.sign_of_life import HELD
 
 _PERIOD_S = 0.1
 
@@ -35,6 +36,7 @@ class ViewNode(Node):
         self.create_subscription(EmotionArray, "emotions", self._on_emotions, EVENTS)
         self.create_subscription(Emotion, "emotion", self._on_emotion, EVENTS)
         self.create_subscription(BehaviorState, "behavior_state", self._on_behaviour, LATCHED)
+        self.create_subscription(HoldState, HELD, self._on_held, LATCHED)
         self.create_subscription(String, "speech", self._on_speech, EVENTS)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, EVENTS)
         self._perception = self.resolve_topic_name("fer_node")
@@ -54,6 +56,9 @@ class ViewNode(Node):
         # In a message, an empty text stands for what there is not.
         what = (message.emotion, message.motion, message.speech, message.reason)
         self.journal.behaviour(message.state, *(text or None for text in what))
+
+    def _on_held(self, message: HoldState) -> None:
+        self.journal.stopped(message.text or None)
 
     def _on_speech(self, message: String) -> None:
         if message.data:

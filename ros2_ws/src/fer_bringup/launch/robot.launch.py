@@ -1,6 +1,8 @@
 """The robot, one process per node: ``ros2 launch fer_bringup robot.launch.py camera:=clip``."""
 
 import os
+import sys
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
@@ -18,13 +20,14 @@ from launch.events.process import ProcessExited, ShutdownProcess
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 
+from ec_rfernet.errors import InputError
 from fer_bringup.application import COULD_NOT_START
 from fer_bringup.arguments import ARGUMENTS, RobotSettings
 from fer_bringup.assembly import (
     CAMERA_FRAME,
     Part,
     camera_pose,
-    check_parameter_file,
+    check_user_file,
     enclave,
     parts,
 )
@@ -39,6 +42,7 @@ from robot_behavior.robots import find_robot
 RVIZ = DeclareLaunchArgument(
     "rviz", default_value="false", choices=["true", "false"], description="whether to open RViz"
 )
+OF_LAUNCH = ("launch-prefix", "launch-prefix-filter")
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -57,13 +61,29 @@ def declaration(argument) -> DeclareLaunchArgument:
     )
 
 
+def check_names(context: LaunchContext) -> None:
+    """Refuses an argument that this file does not have: ``ros2 launch`` ignores those.
+
+    Those of a launch file that includes this one are its own.
+    """
+    if not any(Path(text).name == Path(__file__).name for text in sys.argv):
+        return
+    known = [*(argument.name for argument in ARGUMENTS), RVIZ.name, *OF_LAUNCH]
+    for name in (text.partition(":=")[0] for text in context.argv):
+        if name not in known:
+            near = get_close_matches(name, known)
+            hint = f"did you mean '{near[0]}'?" if near else "--show-args lists all"
+            raise InputError(f"there is no argument '{name}'; {hint}")
+
+
 def robot(context: LaunchContext) -> list:
+    check_names(context)
     share = Path(get_package_share_directory("fer_bringup"))
     values = {a.name: LaunchConfiguration(a.name).perform(context) for a in ARGUMENTS}
     installed_parameters = share / "config" / "robot.yaml"
     settings = RobotSettings.read(values, installed_parameters)
     everybody = parts(settings, clip_path())
-    check_parameter_file(settings, everybody, installed_parameters)
+    check_user_file(settings, everybody, installed_parameters)
     ensure_clip_for(settings.camera, print)
     variables = {**dds_variables(settings.network), ENDS_WITH: str(os.getpid())}
     actions = [SetEnvironmentVariable(name, value) for name, value in variables.items()]

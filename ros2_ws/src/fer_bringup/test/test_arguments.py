@@ -46,7 +46,7 @@ def test_a_wrong_choice_is_named_with_the_right_ones(name: str, config: Path) ->
 
 @pytest.mark.parametrize(
     ("former", "now"),
-    [("serial", "servo_humanoid"), ("naoqi", "nao"), ("controller", "ros2_control")],
+    [("serial", "servo_humanoid"), ("naoqi", "naoqi_driver"), ("controller", "ros2_control")],
 )
 def test_a_former_name_of_a_robot_is_told_its_new_one(former: str, now: str, config: Path) -> None:
     told = f"argument 'robot': '{former}' is now called '{now}'"

@@ -50,7 +50,13 @@ def test_a_real_robot_is_not_simulated(settings: RobotSettings) -> None:
                 ("motion_player", {"robot": "ros2_control"}),
             ],
         ),
-        ("nao", [("robot_bridge", {"robot": "nao"}), ("motion_player", {"robot": "nao"})]),
+        (
+            "nao",
+            [
+                ("robot_bridge", {"robot": "nao", "host": "127.0.0.1"}),
+                ("motion_player", {"robot": "nao"}),
+            ],
+        ),
         (
             "servo_humanoid",
             [

@@ -97,6 +97,14 @@ def test_a_run_without_images_has_a_summary(journal: Journal) -> None:
     assert "nothing" in "\n".join(summary.lines())
 
 
+def test_a_stopped_robot_says_so_at_the_end(journal: Journal) -> None:
+    journal.stopped("stopped since 10:15:02, until 'release'")
+    told = "robot      stopped since 10:15:02, until 'release'; a new start changes nothing"
+    assert told in journal.summary().lines()
+    journal.stopped(None)
+    assert not any("stopped" in line for line in journal.summary().lines())
+
+
 def test_adds_up_the_time_of_each_expression(journal: Journal, clock: Clock) -> None:
     for label, steps in (("happy", 20), ("sad", 10)):
         for _ in range(steps):
@@ -205,3 +213,29 @@ def test_percentiles_are_those_of_all_latencies_to_one_percent() -> None:
 def test_a_latency_out_of_the_ordinary_is_told_as_it_is(journal: Journal, latency: float) -> None:
     journal.image(1, latency)
     assert journal.summary().p99_s == pytest.approx(latency)
+
+
+def test_stamps_of_another_clock_are_no_latency(journal: Journal, clock: Clock) -> None:
+    for latency in (0.02, 1.8e9, -1.8e9, 0.02, float("inf")):
+        clock.now += 0.1
+        journal.image(1, latency)
+    summary = journal.summary()
+    assert (summary.frames, summary.odd_stamps) == (5, 3)
+    assert summary.p99_s == pytest.approx(0.02)
+    assert journal.moment.latency_s < 1
+    assert summary.lines()[1].endswith(
+        "20 ms 99th percentile; 3 images have stamps of another clock"
+    )
+    assert summary.rate == pytest.approx(10.0)
+
+
+def test_without_any_latency_none_is_told(journal: Journal) -> None:
+    journal.image(1, 1.8e9)
+    told = journal.summary().lines()[1]
+    assert told == "latency    not known; 1 images have stamps of another clock"
+
+
+def test_nothing_is_less_than_nothing(journal: Journal, listener: Listener) -> None:
+    journal.expression("happy", -0.0, ("happy", "sad"), (-0.0, 1.0))
+    assert listener.lines[-1] == "happy, 0%"
+    assert f"{journal.moment.probabilities[0]:.0%}" == "0%"

@@ -9,7 +9,7 @@ from ament_index_python.packages import get_package_share_directory
 
 from ec_rfernet.errors import InputError
 from fer_bringup.arguments import ARGUMENTS, RobotSettings
-from fer_bringup.assembly import check_parameter_file, parts
+from fer_bringup.assembly import check_user_file, parts
 
 INSTALLED = Path(get_package_share_directory("fer_bringup"), "config", "robot.yaml")
 
@@ -17,7 +17,7 @@ INSTALLED = Path(get_package_share_directory("fer_bringup"), "config", "robot.ya
 def check(path: Path, **arguments: str) -> None:
     values = {a.name: a.default for a in ARGUMENTS} | {"params_file": str(path)} | arguments
     settings = RobotSettings.read(values, INSTALLED)
-    check_parameter_file(settings, parts(settings, Path("clip")), INSTALLED)
+    check_user_file(settings, parts(settings, Path("clip")), INSTALLED)
 
 
 @pytest.mark.parametrize(

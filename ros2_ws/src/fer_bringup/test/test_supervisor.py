@@ -189,7 +189,7 @@ def program(folder: Path, *arguments: str, parent: str = "") -> Iterator[subproc
         assert child.stdout.readline() == "ready\n"
         yield child
     finally:
-        child.communicate(timeout=20)
+        child.communicate(timeout=120)
 
 
 def test_a_process_that_hangs_is_killed_and_one_that_lives_is_not(tmp_path: Path) -> None:

@@ -179,12 +179,12 @@ class Tty:
         except OSError:  # Linux reports the end of a pseudo-terminal as an error
             pass
         os.close(self._end)
-        return self._process.wait(timeout=20)
+        return self._process.wait(timeout=120)
 
     def hang_up(self) -> int:
         """The terminal is closed; the exit code."""
         os.close(self._end)
-        return self._process.wait(timeout=20)
+        return self._process.wait(timeout=120)
 
     @property
     def shown(self) -> list[str]:

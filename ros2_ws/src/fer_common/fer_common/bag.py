@@ -544,9 +544,12 @@ class SqliteFile:
         self.flaw = self.flaw or f"{self._path.name} is damaged ({text})"
 
     def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
-        # Not "yield from", which closes what it delegates to; the database may be closed by then.
-        for row in self._database.execute(query):  # noqa: UP028
-            yield row
+        try:
+            # Not "yield from", which closes what it delegates to; that may have been closed.
+            for row in self._database.execute(query):  # noqa: UP028
+                yield row
+        except MemoryError as error:  # sizes in a damaged file, of whatever SQLite makes of them
+            raise sqlite3.DatabaseError("it asks for more memory than there is") from error
 
     def _read_channels(self) -> dict[int, McapChannel]:
         definitions: dict[str, tuple[str, str]] = {}

@@ -99,7 +99,7 @@ def face_of(message: Any) -> SeenFace:
         return SeenFace(
             message.face_id,
             message.label,
-            float(message.confidence),
+            abs(float(message.confidence)),  # of -0, which is shown with its sign
             labels,
             probabilities,
             float(message.valence),

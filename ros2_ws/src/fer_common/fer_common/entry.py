@@ -8,6 +8,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from types import FrameType
 
@@ -42,6 +43,8 @@ def quit_on_signal() -> None:
 def program(work: Callable[[], int], needs: tuple[int, int]) -> int:
     """Runs a program that lives on when its terminal is gone, but not when its parent is.
 
+    It ends at once where a thread could not be ended.
+
     Args:
         work: imports what it needs, and returns the exit code.
         needs: see `ec_rfernet.cli.check_limits`.
@@ -55,6 +58,17 @@ def program(work: Callable[[], int], needs: tuple[int, int]) -> int:
     quit_on_signal()
     hurry()
     _end_with_parent()
+    code = _outcome(work, needs)
+    if any(thread.daemon for thread in threading.enumerate()):
+        # One that hangs was left behind. It must not find that the libraries in which it waits
+        # have gone: they are not destroyed.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def _outcome(work: Callable[[], int], needs: tuple[int, int]) -> int:
     try:
         check_limits(*needs)
         if (wrong := wrong_variable(os.environ)) is not None:

@@ -15,6 +15,7 @@ _SWITCHES = (
     "RCUTILS_LOGGING_USE_STDOUT",
     "RCUTILS_LOGGING_BUFFERED_STREAM",
 )
+_FILES = ("FASTDDS_ENVIRONMENT_FILE",)  # Fast DDS would wait for a pipe
 _MIDDLEWARES = Path("share", "ament_index", "resource_index", "rmw_typesupport")
 _NONE_OF_THEM = "rmw_implementation"  # stands there, too, and chooses one
 
@@ -40,6 +41,10 @@ def wrong_variable(environ: Mapping[str, str]) -> tuple[str, str] | None:
     if chosen and known and chosen not in known:
         text = f"RMW_IMPLEMENTATION is '{chosen}', which is not installed, expected "
         return "RMW_IMPLEMENTATION", f"{text}{' or '.join(sorted(known))}; or unset it"
+    for name in _FILES:
+        place = environ.get(name)
+        if place and Path(place).exists() and not Path(place).is_file():
+            return name, f"{name} is '{place}', which is no file; name one, or unset it"
     for name in _SWITCHES:
         if environ.get(name, "") not in ("", "0", "1"):
             return name, f"{name} is '{environ[name]}', expected 0 or 1; or unset it"

@@ -1,4 +1,4 @@
-"""A node's parameters: its settings, declared.
+"""A node's parameters: its settings, declared, and what it is given for them.
 
     params = declare(node, FerSettings)
 
@@ -11,8 +11,8 @@ import dataclasses
 import re
 import sys
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, TypeVar
 
 from rcl_interfaces.msg import (
@@ -24,8 +24,18 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from ec_rfernet.errors import InputError
+from ec_rfernet.files import MOST_TEXT, check_file, read_text, shortened
 from fer_common.door import door_of
-from fer_common.settings import ParameterError, checked, fields, read
+from fer_common.settings import (
+    OF_ROS,
+    ParameterError,
+    check_names,
+    check_parameter_file,
+    checked,
+    fields,
+    read,
+)
 
 T = TypeVar("T")
 
@@ -52,32 +62,80 @@ def declare(node: Node, settings: type[T]) -> T:
     return read(settings, values)
 
 
+# What a node is given on its command line, and in parameter files: ROS ignores what nothing has.
+
 _GIVEN = re.compile(r"(?:(?P<node>[^:=]*):)?(?P<name>[^:=]+):=.*", re.DOTALL)
-_OF_ROS = ("use_sim_time", "start_type_description_service", "qos_overrides")
+_NAME_OPTIONS = ("-p", "--param", "-r", "--remap")
+_FILE_OPTIONS = ("--params-file", "--log-config-file")
+
+
+def check_arguments(arguments: Sequence[str] | None = None) -> None:
+    """Sees that ROS reads all of a node's command line, and is given no file that never ends.
+
+    To be called before ROS sees it.
+
+    Args:
+        arguments: of the command line; None for those of this process.
+
+    Raises:
+        InputError: an argument is not for ROS; or a file is none, too large, or is not there.
+    """
+    of_ros, others = _split(arguments)
+    if others:
+        text = " ".join(others)
+        if ":=" not in text:
+            hint = "a node takes those of ROS, such as --ros-args -p name:=value"
+        else:
+            hint = f"write --ros-args {'' if text.startswith('-') else '-p '}{shortened(text)}"
+        raise InputError(f"there is no argument '{shortened(others[0])}'; {hint}")
+    for option, text in pairwise(of_ros):
+        if option in _FILE_OPTIONS:
+            check_file(Path(text), MOST_TEXT)
+
+
+def _split(arguments: Sequence[str] | None) -> tuple[list[str], list[str]]:
+    """What of a command line is for ROS, and what is not."""
+    of_ros, others = list[str](), list[str]()
+    to = others
+    for text in sys.argv[1:] if arguments is None else arguments:
+        if text in ("--ros-args", "--"):
+            to = of_ros if text == "--ros-args" else others
+        else:
+            to.append(text)
+    return of_ros, others
 
 
 def check_given(node: Node, arguments: Sequence[str] | None = None) -> None:
-    """Sees that a node has every parameter of its command line: ROS ignores those it lacks.
+    """Sees that a node has every parameter that its command line, or a file there, gives it.
 
     Args:
         node: that has declared its own.
         arguments: of the command line; None for those of this process.
 
     Raises:
-        ParameterError: it has no such parameter; tells the nearest one.
+        InputError: it has no such parameter; tells the nearest one. Or a file is not for it,
+            but for a node of nearly the same name, or for one elsewhere.
     """
-    given = list(sys.argv if arguments is None else arguments)
-    for option, text in pairwise(given):
-        match = _GIVEN.fullmatch(text) if option in ("-p", "--param") else None
-        if match is None or match["node"] not in (None, "", node.get_name()):
+    name, space = node.get_name(), node.get_namespace()
+    known = [each for each in node.get_parameters_by_prefix("") if each not in OF_ROS]
+    options = list(pairwise(_split(arguments)[0]))
+    single = []
+    for option, text in options:
+        match = _GIVEN.fullmatch(text) if option in _NAME_OPTIONS else None
+        if match is None or match["name"].startswith("//"):  # a kind, as in rostopic://
             continue
-        name = match["name"].strip()
-        if node.has_parameter(name) or name.split(".")[0] in _OF_ROS:
-            continue
-        known = [each for each in node.get_parameters_by_prefix("") if each not in _OF_ROS]
-        near = get_close_matches(name, known, 1, 0.5)
-        hint = f"did you mean '{near[0]}'?" if near else "all of them are in robot.yaml"
-        raise ParameterError(f"{node.get_name()} has no parameter '{name}'; {hint}")
+        node_name = (match["node"] or name).rpartition("/")[2]
+        if node_name != name and "*" not in node_name:
+            raise ParameterError(f"{text}: there is no node '{node_name}' here, only {name}")
+        if option in _NAME_OPTIONS[:2]:
+            single.append(match["name"].strip())
+    check_names("", name, single, known)
+    # Python takes a tenth of a second for a file, and ROS tells what it has found for this node.
+    found: dict[str, Parameter] = node.handle.get_parameters(Parameter)
+    heard = len(found) > len(single) and all(map(node.has_parameter, found))
+    for file in [Path(text) for option, text in options if option == "--params-file"]:
+        if not (heard and name in read_text(file)):
+            check_parameter_file(file, {name: known}, space, alone=True)
 
 
 def on_change(node: Node, settings: type[Any], changed: Callable[[dict[str, Any]], None]) -> None:

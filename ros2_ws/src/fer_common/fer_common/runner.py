@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import gc
 import os
 import re
 import struct
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import Any, cast
 
 import rclpy
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
@@ -27,10 +30,10 @@ from rclpy.task import Future
 from rclpy.utilities import get_rmw_implementation_identifier
 
 from ec_rfernet.errors import InputError, writable
-from ec_rfernet.files import can_be_made, temporary_folder
+from ec_rfernet.files import MOST_TEXT, can_be_made, read_bytes, temporary_folder
 from fer_common.door import door_of
 from fer_common.entry import on_stop_signals
-from fer_common.parameters import check_given
+from fer_common.parameters import check_arguments, check_given
 from fer_common.settings import ParameterError
 
 # Memory of a process through which images pass.
@@ -137,6 +140,9 @@ The latter reads the former, too, and complains about it.
 OPEN = "other machines can watch and command this robot"
 """What the user is told then, followed by `why_open`."""
 
+SLOW = "messages between programs take longer than they should"
+"""What the user is told where there is no shared memory."""
+
 ASKED_FOR = "network:=true"
 """Of `why_open`: it is meant to be so."""
 
@@ -145,14 +151,16 @@ _WITH_FAST_DDS_3 = 9  # major version of rmw_fastrtps_cpp, in ROS 2 Kilted
 _LISTENING = "0A"  # state of a TCP socket in /proc/net/tcp
 
 
-def profile(network: bool = False, images: bool = True) -> Path:
+def profile(network: bool = False, images: bool = True, shared: bool = True) -> Path:
     """Our profile for Fast DDS, see there.
 
     Args:
         network: the one that lets other machines take part.
         images: the one with room for the images of any camera.
+        shared: the one with shared memory; without it, room does not matter.
     """
-    name = f"fast_dds{'_network' if network else ''}{'' if images else '_small'}.xml"
+    room = ("" if images else "_small") if shared else "_udp"
+    name = f"fast_dds{'_network' if network else ''}{room}.xml"
     return Path(get_package_share_directory("fer_common"), "config", name)
 
 
@@ -168,7 +176,8 @@ def profile_variable() -> str:
 
 def _chosen_profiles() -> set[str]:
     """Of the environment; for one of ours without room for images stands the one with it."""
-    ours = {str(profile(each, images=False)): str(profile(each)) for each in (False, True)}
+    rooms = ({"images": False}, {"shared": False})
+    ours = {str(profile(n, **room)): str(profile(n)) for n in (False, True) for room in rooms}
     chosen = filter(None, map(os.environ.get, PROFILE_VARIABLES))
     return {ours.get(path, path) for path in chosen}
 
@@ -195,13 +204,30 @@ def dds_variables(network: bool = False) -> dict[str, str]:
     return found
 
 
-def set_up_dds(network: bool = False, images: bool = True) -> None:
+_SEGMENT = {True: 17_000_000, False: 4_000_000}  # bytes, with images and without
+
+
+def _no_shared_memory(size: int) -> str | None:
+    """Why Fast DDS cannot have so many bytes of shared memory; None where it can."""
+    try:
+        with tempfile.TemporaryFile(dir="/dev/shm") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:  # also where no file may be so large
+        hint = " (ulimit -f)" if error.errno == errno.EFBIG else ""
+        return f"{error.strerror}{hint}"
+    return None
+
+
+def set_up_dds(network: bool = False, images: bool = True) -> str | None:
     """Sets `dds_variables` for this process and its children, before ``rclpy.init``.
 
     Args:
         network: see there.
         images: whether this process sends images of a camera. What others need less room for
             is not taken; of a profile that the user has chosen it is left as it is.
+
+    Returns:
+        What to tell the user where messages take longer than they should, None else.
 
     Raises:
         InputError: a profile that the user has chosen cannot be read. Fast DDS would go on
@@ -211,17 +237,21 @@ def set_up_dds(network: bool = False, images: bool = True) -> None:
         from xml.etree import ElementTree  # rarely needed
 
         try:
-            ElementTree.parse(path)
-        except (OSError, ElementTree.ParseError) as error:
+            ElementTree.fromstring(read_bytes(Path(path), MOST_TEXT))
+        except (InputError, ElementTree.ParseError) as error:
             name = next(n for n in PROFILE_VARIABLES if os.environ.get(n) == path)
             raise InputError(
-                f"{name} is {path}, which cannot be read ({error}); "
+                f"{name} is {path}, which cannot be read ({error.__cause__ or error}); "
                 "unset it, or name a profile of Fast DDS"
             ) from error
     os.environ.update(dds_variables(network))
     for each in (False, True):
-        if not images and os.environ.get(profile_variable()) == str(profile(each)):
-            os.environ[profile_variable()] = str(profile(each, images))
+        if os.environ.get(profile_variable()) == str(profile(each)):
+            why = _no_shared_memory(_SEGMENT[images])
+            os.environ[profile_variable()] = str(profile(each, images, why is None))
+            if why is not None:
+                return f"{SLOW}: no shared memory in /dev/shm: {why}"
+    return None
 
 
 def open_ports() -> list[str]:
@@ -415,14 +445,17 @@ def initialise(
         images: see there.
 
     Raises:
-        StartError: ROS cannot parse them, or cannot write its log; or see `set_up_dds`.
+        StartError: ROS cannot parse them, or cannot write its log; or see `set_up_dds` and
+            `fer_common.parameters.check_arguments`.
     """
     remove_shared_memory_of_the_dead()
     keep_memory()
     log_plainly()
     given = list(args) if args is not None else None
     try:
-        set_up_dds(network, images)
+        check_arguments(given)
+        if slow := set_up_dds(network, images):
+            print(slow, file=sys.stderr)
         make_room_for_logs()
         rclpy.init(args=given, signal_handler_options=SignalHandlerOptions.NO)
     except PackageNotFoundError as error:
@@ -494,13 +527,26 @@ def add(executor: Executor, node: Node) -> None:
     executor.add_node(node)
 
 
-def spin_once(executor: Executor, timeout_s: float, end: Future | None = None) -> None:
+class End(Event):
+    """Of something that waits: an executor takes it for a future.
+
+    A future would keep a callback for each time that it was waited for, and call all of them.
+    Whoever sets this wakes the executor.
+    """
+
+    done = Event.is_set
+
+    def add_done_callback(self, _callback: Callable[[Future], None]) -> None:
+        """Keeps nothing."""
+
+
+def spin_once(executor: Executor, timeout_s: float, end: End | None = None) -> None:
     """Does what is due; what goes wrong even before the doors of the nodes ends nothing.
 
     Args:
         executor: has at least one node.
         timeout_s: waits for so long, seconds.
-        end: when it is done and the executor is woken, the waiting is over.
+        end: when it is set and the executor is woken, the waiting is over.
 
     Raises:
         ExternalShutdownException: ROS was shut down.
@@ -509,7 +555,7 @@ def spin_once(executor: Executor, timeout_s: float, end: Future | None = None) -
         if end is None:
             executor.spin_once(timeout_sec=timeout_s)
         else:
-            executor.spin_once_until_future_complete(end, timeout_sec=timeout_s)
+            executor.spin_once_until_future_complete(cast(Future, end), timeout_sec=timeout_s)
     except ExternalShutdownException:
         raise
     except (Exception, SystemExit) as error:  # such as a message that cannot be read

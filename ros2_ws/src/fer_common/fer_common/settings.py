@@ -17,8 +17,14 @@ of:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, TypeVar
+
+from ec_rfernet.errors import InputError
+from ec_rfernet.files import MOST_TEXT, read_yaml, shortened, shown
 
 T = TypeVar("T")
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
@@ -118,3 +124,105 @@ def checked(field: dataclasses.Field[Any], value: object) -> Any:
     else:
         return value
     raise ParameterError(f"parameter '{field.name}' is {value!r}, expected {expected}")
+
+
+# Parameter files: ROS ignores the names in them that nothing has.
+
+OF_ROS = ("use_sim_time", "start_type_description_service", "qos_overrides")
+"""Parameters of every node."""
+
+_OTHERS = ("robot_view", "robot_recorder", "robot_state_publisher", "rviz2")  # nothing is known
+_SAME_NODE = 0.85  # how like its own name one must be that a node takes for it, misspelt
+
+
+def check_parameter_file(
+    file: Path, known: Mapping[str, Collection[str]], namespace: str, alone: bool = False
+) -> None:
+    """Sees that everything in a parameter file is for something.
+
+    Args:
+        file: as ROS reads them.
+        known: the parameters of all nodes that may be meant, by the node's name.
+        namespace: of these nodes.
+        alone: whether the file may be for other nodes, too, of which nothing is known here.
+
+    Raises:
+        InputError: nothing has such a name; tells the nearest one.
+    """
+    here, elsewhere = False, ""
+    for pattern, values in parameter_blocks(file):
+        node = pattern.rpartition("/")[2]
+        if "*" in node:
+            if not alone:
+                names = {name for names in known.values() for name in names}
+                check_names(f"{file}: ", "", values, names)
+        elif node in known:
+            full = "/" + "/".join(filter(None, (namespace.strip("/"), node)))
+            tokens = {"**": "(/[^/]+)*", "*": "/[^/]+"}
+            matches = (tokens.get(t, "/" + re.escape(t)) for t in pattern.strip("/").split("/"))
+            if re.fullmatch("".join(matches), full):
+                here = True
+                check_names(f"{file}: ", node, values, known[node])
+            else:
+                elsewhere = f"{file}: '{shortened(pattern)}' is not {full}; write '/**/{node}'"
+        elif node in _OTHERS:
+            continue
+        elif near := get_close_matches(node, known, 1, _SAME_NODE if alone else 0.5):
+            text = f"there is no node '{shortened(node)}'; did you mean '{near[0]}'?"
+            raise InputError(f"{file}: {text}")
+    if elsewhere and not (here and alone):
+        raise InputError(elsewhere)
+
+
+def parameter_blocks(file: Path) -> list[tuple[str, Mapping[str, Any]]]:
+    """The nodes of a parameter file, as patterns of full names, each with its parameters.
+
+    Raises:
+        InputError: the file cannot be read, or has something else.
+    """
+    return list(_blocks(file, read_yaml(file, MOST_TEXT), "", ()))
+
+
+def _blocks(
+    file: Path, found: Any, above: str, keys: tuple[str, ...]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    place = shortened(".".join(keys), 100) or "the file"
+    if not isinstance(found, dict):
+        expected = "a mapping"
+        if keys and keys[-1] != _BLOCK:
+            expected = f"a node, with its parameters below {_BLOCK}"
+        raise InputError(f"{file}: {place} is {shown(found)}, expected {expected}")
+    if keys and keys[-1] == _BLOCK:
+        yield above or "/**", found
+        return
+    for name, value in found.items():
+        below = above if name == _BLOCK else f"{above}/{str(name).strip('/')}"
+        yield from _blocks(file, value, below, (*keys, str(name)))
+
+
+_BLOCK = "ros__parameters"
+
+
+def _is_of_ros(name: str) -> bool:
+    return name.split(".")[0] in OF_ROS
+
+
+def check_names(where: str, node: str, names: Iterable[object], known: Collection[str]) -> None:
+    """Sees that parameters are there.
+
+    Args:
+        where: begins the message.
+        node: whose they are; empty for all together.
+        names: of the parameters.
+        known: those that are there.
+
+    Raises:
+        InputError: one is not; tells the nearest one.
+    """
+    for name in map(str, names):
+        if name in known or name.split(".")[0] in known or _is_of_ros(name):
+            continue
+        near = get_close_matches(name, known, 1, 0.5)
+        hint = f"did you mean '{near[0]}'?" if near else "all of them are in robot.yaml"
+        owner = f"{node} has no" if node else "no node has"
+        raise InputError(f"{where}{owner} parameter '{shortened(name)}'; {hint}")

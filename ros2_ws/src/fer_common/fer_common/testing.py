@@ -19,10 +19,13 @@ from fer_common.door import door_of
 from fer_common.qos import EVENTS
 from fer_common.runner import add, spin_once
 
+DEADLINE_S = 180.0
+"""After which nobody waits any longer: many times what the slowest machine needs, seconds."""
+
 
 def until(
     condition: Callable[[], object],
-    timeout_s: float = 20.0,
+    timeout_s: float = DEADLINE_S,
     step: Callable[[], object] | None = None,
 ) -> bool:
     """Asks again and again until ``condition()`` is true.
@@ -47,7 +50,7 @@ def until(
 
 
 def spin_until(
-    executor: Executor, condition: Callable[[], object], timeout_s: float = 20.0
+    executor: Executor, condition: Callable[[], object], timeout_s: float = DEADLINE_S
 ) -> bool:
     """`until`, while an executor works."""
     return until(condition, timeout_s, lambda: spin_once(executor, 0.05))

@@ -381,6 +381,27 @@ def test_a_database_without_definitions_is_read_by_those_of_ros(tmp_path):
     assert words(path) == (WHOLE, None)
 
 
+_PAGE, _LEAF = 512, 0x0D
+
+
+def test_sizes_beyond_all_memory_in_a_database_are_told(tmp_path):
+    path = write(tmp_path / "bag", storage=SQLITE) / "bag.db3"
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(f"PRAGMA page_size = {_PAGE}; VACUUM")
+    whole, told = path.read_bytes(), []
+    for page in range(0, len(whole), _PAGE):
+        if whole[page] == _LEAF and any(whole[page + 3 : page + 5]):
+            data = bytearray(whole)
+            cell = page + int.from_bytes(data[page + 8 : page + 10], "big")
+            data[cell : cell + 9] = b"\xff" * 9
+            path.write_bytes(data)
+            try:
+                told.append(words(path)[1] or "")
+            except InputError as error:
+                told.append(str(error))
+    assert sum("it asks for more memory than there is" in text for text in told) > 1
+
+
 def bad(make: Callable[[Path], Path], *complaint: str) -> object:
     return pytest.param(make, complaint, id=complaint[0][:20])
 

@@ -30,6 +30,10 @@ def prefix(tmp_path: Path) -> str:
         ({"RMW_IMPLEMENTATION": "rmw_implementation"}, "which is not installed"),
         ({"RCUTILS_COLORIZED_OUTPUT": "yes"}, "RCUTILS_COLORIZED_OUTPUT is 'yes', expected 0 or 1"),
         ({"RCUTILS_LOGGING_USE_STDOUT": "2"}, "RCUTILS_LOGGING_USE_STDOUT is '2'"),
+        (
+            {"FASTDDS_ENVIRONMENT_FILE": "/dev/zero"},
+            "FASTDDS_ENVIRONMENT_FILE is '/dev/zero', which",
+        ),
         ({"RCUTILS_LOGGING_BUFFERED_STREAM": "x"}, "RCUTILS_LOGGING_BUFFERED_STREAM is 'x'"),
     ],
 )

@@ -62,7 +62,7 @@ def another_process(program: str) -> Iterator[None]:
     try:
         yield
     finally:
-        child.communicate(timeout=20)
+        child.communicate(timeout=120)
 
 
 def test_nobody_publishes() -> None:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import pytest
+import rclpy
+from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from fer_common.parameters import declare, on_change
+from ec_rfernet.errors import InputError
+from fer_common.parameters import check_arguments, check_given, declare, on_change
 from fer_common.settings import ParameterError, setting
 from fer_common.testing import spinning
 
@@ -82,3 +86,86 @@ def test_a_live_parameter_changes_if_the_value_is_allowed():
         assert node.get_parameter("gain").value == 0
     assert changes == [{"gain": 0.5}, {"gain": 0.0}]
     assert refused.reason == "parameter 'gain' is 'loud', expected a number"
+
+
+# What a node is given.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["-p", "rate:=5.0"], "no argument '-p'; write --ros-args -p rate:=5.0"),
+        (["rate:=5.0"], "no argument 'rate:=5.0'; write --ros-args -p rate:=5.0"),
+        (["--ros-args", "-p", "loop:=true", "--", "-p", "rate:=5.0"], "no argument '-p'; write"),
+        (["--help"], "no argument '--help'; a node takes those of ROS, such as --ros-args"),
+        (["--ros-args", "--params-file", "/dev/zero"], "/dev/zero: is not a file but a device"),
+        (["--ros-args", "--params-file", "{pipe}"], "pipe: is not a file but a device or a pipe"),
+        (["--ros-args", "--params-file", "{here}"], "is not a file but a folder"),
+        (["--ros-args", "--params-file", "{huge}"], "huge: is larger than 1 MB"),
+        (["--ros-args", "--params-file", "{here}/none"], "none: cannot be read (No such file"),
+        (["--ros-args", "--log-config-file", "{pipe}"], "pipe: is not a file but a device"),
+    ],
+)
+def test_what_ros_would_ignore_or_wait_for_is_refused(tmp_path, arguments, told):
+    pipe, huge = tmp_path / "pipe", tmp_path / "huge"
+    os.mkfifo(pipe)
+    with huge.open("wb") as file:
+        file.truncate(10**9)
+    with pytest.raises(InputError) as caught:
+        check_arguments([a.format(pipe=pipe, here=tmp_path, huge=huge) for a in arguments])
+    assert told in str(caught.value)
+
+
+def given(*arguments):
+    """A node that was given these arguments, and has read them."""
+    context = Context()
+    rclpy.init(args=list(arguments), context=context)
+    try:
+        node = Node("subject", context=context)
+        try:
+            declare(node, Params)
+            check_given(node, arguments)
+            return node.get_parameter("rate").value
+        finally:
+            node.destroy_node()
+    finally:
+        context.try_shutdown()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("subject: {ros__parameters: {rat: 5.0}}", "no parameter 'rat'; did you mean 'rate'?"),
+        ("/**/subjct: {ros__parameters: {rate: 5.0}}", "no node 'subjct'; did you mean 'subject'?"),
+        ("/lab/subject: {ros__parameters: {rate: 5.0}}", "'/lab/subject' is not /subject; write"),
+    ],
+)
+def test_a_file_that_a_node_would_ignore_is_refused(tmp_path, content, told):
+    file = tmp_path / "mine.yaml"
+    file.write_text(content)
+    with pytest.raises(InputError) as caught:
+        given("--ros-args", "--params-file", str(file))
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "/**/subject: {ros__parameters: {rate: 5.0, use_sim_time: false}}",
+        "/**: {ros__parameters: {rate: 5.0, volume: 3}}",
+        "subject: {ros__parameters: {rate: 5.0}}\n/lab/subject: {ros__parameters: {rate: 6.0}}",
+        "subject: {ros__parameters: {rate: 5.0}}\nothers: {ros__parameters: {x: 1}}",
+    ],
+)
+def test_a_file_may_be_for_others_too(tmp_path, content):
+    file = tmp_path / "mine.yaml"
+    file.write_text(content)
+    assert given("--ros-args", "--params-file", str(file)) == 5.0
+
+
+def test_a_rule_for_another_node_is_refused():
+    with pytest.raises(ParameterError, match="there is no node 'subjct' here, only subject"):
+        given("--ros-args", "-p", "subjct:rate:=5.0")
+    with pytest.raises(ParameterError, match="there is no node 'subjct' here, only subject"):
+        given("--ros-args", "-r", "subjct:image:=picture")
+    assert given("--ros-args", "-p", "subject:rate:=5.0", "-r", "rostopic://a:=b") == 5.0

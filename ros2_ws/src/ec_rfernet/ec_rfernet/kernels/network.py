@@ -128,20 +128,30 @@ class Head:
     width: int
     block: int
 
-    def rows(
-        self, values: np.ndarray, columns: int, chosen: np.ndarray | None = None
-    ) -> np.ndarray:
-        """The part of the values as [anchors, columns], or those of the chosen anchors."""
+    @property
+    def end(self) -> int:
+        """Index behind its last value."""
+        return self.begin + self.planes * self.height * self.width
+
+    def rows(self, values: np.ndarray, columns: int) -> np.ndarray:
+        """The part of the values as [anchors, columns]."""
         block, parts = self.block, self.planes // self.block**2 // columns
-        end = self.begin + self.planes * self.height * self.width
-        cube = values[self.begin : end].reshape(
+        cube = values[self.begin : self.end].reshape(
             block, block, parts, columns, self.height, self.width
         )
-        if chosen is None:
-            return cube.transpose(4, 0, 5, 1, 2, 3).reshape(-1, columns)
-        grid = (self.height, block, self.width, block, parts)
-        y, i, x, j, part = np.unravel_index(chosen, grid)
-        return cube[i, j, part, :, y, x]
+        return cube.transpose(4, 0, 5, 1, 2, 3).reshape(-1, columns)
+
+    def anchors(self) -> np.ndarray:
+        """The anchor of each value, of a head with one column."""
+        return np.argsort(self.rows(np.arange(self.end), 1)[:, 0])
+
+    def of(self, places: np.ndarray, values: np.ndarray, columns: int) -> np.ndarray:
+        """Some rows [N, columns]: those whose anchors have these places in a head of one column."""
+        pixels = self.height * self.width
+        blocks, pixel = np.divmod(places, pixels)
+        first = self.begin + blocks * (columns * pixels) + pixel
+        found: np.ndarray = values[first[:, None] + np.arange(0, columns * pixels, pixels)]
+        return found
 
 
 class KernelNetwork:

@@ -99,7 +99,7 @@ class Operation:
     Attributes:
         code: of its kind, as in ``parser.cpp``.
         fields: in the order in which they are written.
-        writes: the planes that it computes.
+        writes: the planes that it computes; also such as were computed before, which it changes.
     """
 
     code: int
@@ -125,18 +125,19 @@ def arrange(operations: Sequence[Operation]) -> tuple[dict[Plane, int], int]:
     taken: list[tuple[int, int, int]] = []  # begin, end, and the last operation that reads it
     memory = 0
     for number, operation in enumerate(operations):
-        if not operation.writes:
+        writes = [plane for plane in operation.writes if plane not in places]
+        if not writes:
             continue
         taken = [block for block in taken if block[2] >= number]
-        size = sum(plane.size for plane in operation.writes)
+        size = sum(plane.size for plane in writes)
         begin = 0
         for start, end, _ in sorted(taken):
             if start - begin >= size:
                 break
             begin = end
-        taken.append((begin, begin + size, max(last[plane] for plane in operation.writes)))
+        taken.append((begin, begin + size, max(last[plane] for plane in writes)))
         memory = max(memory, begin + size)
-        for plane in operation.writes:
+        for plane in writes:
             places[plane] = begin + plane.lead
             begin += plane.size
     return places, memory + _SLACK
@@ -429,20 +430,22 @@ def line(
 # --- of fp32 only: detectors of faces ----------------------------------------------------------
 
 
-def picture(size: int, levels: np.ndarray) -> tuple[dict[tuple[int, int, int], Plane], Operation]:
+def picture(
+    size: int, slope: float, offset: float
+) -> tuple[dict[tuple[int, int, int], Plane], Operation]:
     """The input in colour, divided by the parity of row and column.
 
     Args:
         size: side of the square input, pixels; even.
-        levels: float32 [256], what the network takes for each level.
+        slope: what the network takes is slope * level + offset.
+        offset: see there.
 
     Returns:
         The planes by (channel, row parity, column parity).
     """
     parts = [(channel, i, j) for channel in range(3) for i in range(2) for j in range(2)]
     planes = {part: Plane(size // 2, size // 2, 0) for part in parts}
-    elements = levels.astype(np.float32).view(np.int32)
-    fields: tuple[Field, ...] = (0, _places(tuple(planes.values())), elements)
+    fields: tuple[Field, ...] = (0, float(slope), float(offset), _places(tuple(planes.values())))
     return planes, Operation(_PICTURE, fields, tuple(planes.values()))
 
 

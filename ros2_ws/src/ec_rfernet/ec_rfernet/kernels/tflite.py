@@ -275,8 +275,7 @@ class _BlazeLowering:
     def lower(self, least: float) -> tuple[KernelProgram, list[list[Head]]]:
         (source,) = self._network.inputs
         size = self._tensors[source].shape[1]
-        levels = np.arange(256, dtype=np.float32) / np.float32(127.5) - 1
-        self._parts, operation = operations.picture(size, levels)
+        self._parts, operation = operations.picture(size, 1 / 127.5, -1.0)
         self._operations.append(operation)
         kinds = {
             "conv": self._convolve, "depthwise": self._depthwise, "max_pool": self._pool,
@@ -368,7 +367,11 @@ class _BlazeLowering:
         if weights.shape[1:3] != (1, 1) or step.stride != 1:
             raise UnsupportedError(f"a convolution of {weights.shape}")
         targets = self._new(step)
-        added = self._images[step.added] if step.added is not None else ()
+        added: tuple[Plane, ...] = ()
+        if step.added is not None:
+            added = self._images[step.added]
+            if self._is_over(step.added, step):
+                targets = added
         mix = Mix(weights.reshape(len(targets), -1), bias, step.bounds, added)
         windows = self._windows.pop(step.inputs[0], None)
         if windows is not None:
@@ -376,6 +379,16 @@ class _BlazeLowering:
         else:
             self._operations.append(mix.operation(self._images[step.inputs[0]], targets))
         return targets
+
+    def _is_over(self, name: int, step: _Step) -> bool:
+        """Whether nothing but a step's own sum needs the image any more, from the step on."""
+        if self._tensors[name].shape != self._tensors[step.output].shape:
+            return False
+        windows = [other for other in self._steps if other.output == step.inputs[0]]
+        later = self._steps[self._steps.index(step) + 1 :]
+        reading = [source for other in later for source in (*other.inputs, other.added)]
+        sources = [source for other in (step, *windows) for source in other.inputs]
+        return name not in (*reading, *sources, *self._network.outputs)
 
     def _first(self, step: _Step, weights: np.ndarray, bias: np.ndarray) -> tuple[Plane, ...]:
         _, kernel, _, channels = weights.shape

@@ -1,3 +1,4 @@
+import os
 from argparse import Namespace
 from types import SimpleNamespace
 
@@ -83,6 +84,19 @@ def test_contempt_and_what_is_no_expression_are_left_out_and_told(make):
     assert len(train) == 112
     assert len(train.notes) == 1 and "left out what is no expression" in train.notes[0]
     assert train.notes[0].endswith("contempt, unknown")
+
+
+def test_what_is_no_file_is_left_out_and_told(make):
+    root = make(".", NAMES[0])
+    os.mkfifo(root / "happy" / "pipe.png")
+    (root / "sad" / "folder.png").mkdir()
+    (root / "sad" / "gone.png").symlink_to(root / "nowhere.png")
+    splits = read(root)
+    assert sum(map(len, splits)) == 140
+    assert splits[0].notes == (
+        f"{root}: left out what is named like a picture and no file: "
+        "happy/pipe.png, sad/folder.png, sad/gone.png",
+    )
 
 
 def test_expressions_that_are_missing_are_told(make):

@@ -33,7 +33,7 @@ def python(program: str, *path: Path) -> subprocess.CompletedProcess[str]:
     """What a program does that finds packages in some folders first."""
     places = [*map(str, path), os.environ.get("PYTHONPATH", "")]
     return subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False,
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(places)},
     )  # fmt: skip
 

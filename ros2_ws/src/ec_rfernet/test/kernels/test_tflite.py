@@ -95,9 +95,10 @@ def test_coordinates_are_the_same_where_the_logits_are_high(name: str) -> None:
         parts = late_heads[0]
         found = np.concatenate([head.rows(values, 16) for head in parts])
         np.testing.assert_allclose(found[chosen], boxes[chosen], rtol=1e-3, atol=1e-2)
-        first = parts[0].rows(values, 16)
-        some = chosen[chosen < len(first)]
-        np.testing.assert_array_equal(parts[0].rows(values, 16, some), first[some])
+        box, score = late_heads[0][0], late_heads[1][0]
+        places = np.flatnonzero(values[score.begin : score.end] >= least)
+        rows = box.rows(values, 16)[score.anchors()[places]]
+        np.testing.assert_array_equal(box.of(places, values, 16), rows)
 
 
 @settings(max_examples=150, deadline=None)

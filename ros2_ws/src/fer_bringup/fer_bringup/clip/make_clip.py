@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
@@ -12,7 +11,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from ec_rfernet.cli import exit_code
+from ec_rfernet.cli import Parser, exit_code
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import can_be_made, temporary_folder, user_path
 from fer_bringup.clip.stage import FRAMES, HEIGHT, RATE, WIDTH, Scene
@@ -111,7 +110,7 @@ def _interruptible() -> Iterator[None]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; exit code 2 with one line when the clip cannot be made."""
-    parser = argparse.ArgumentParser(prog="make_clip", description="Makes the demo clip.")
+    parser = Parser(prog="make_clip", description="Makes the demo clip.")
     parser.add_argument("--force", action="store_true", help="make it again if it is there")
     options = parser.parse_args(arguments)
 

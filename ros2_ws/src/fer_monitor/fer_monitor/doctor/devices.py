@@ -1,4 +1,4 @@
-"""What is plugged in: cameras, loudspeaker, servo board."""
+"""What is plugged in: cameras, loudspeaker, servo board, Unitree G1."""
 
 from __future__ import annotations
 
@@ -118,6 +118,17 @@ def _serial_port(host: Host, path: Path, robots: Sequence[str]) -> Diagnosis:
     return ok(f"{name} can be used: --robot {robots[0] if robots else 'NAME'} --port {name}")
 
 
+def unitree(host: Host) -> Iterator[Diagnosis]:
+    """Where Unitree's G1 may be; nothing where its SDK is not installed."""
+    try:
+        names = host.ask("unitree", limit_s=5.0)["interfaces"]
+    except (MissingError, ProbeError):  # told by other checks
+        return
+    if names:
+        there = f"Unitree's SDK is installed, for interfaces {', '.join(names)}"
+        yield ok(f"{there}: --robot unitree_g1 --interface {names[-1]}")
+
+
 def sound(host: Host) -> Iterator[Diagnosis]:
     """Whether the robot's own code says something, and whether it can be heard."""
     try:
@@ -139,7 +150,7 @@ def sound(host: Host) -> Iterator[Diagnosis]:
         loudspeaker = warn(f"nothing will be heard: {reason}", _loudspeaker_cure(host, reason))
     yield about("loudspeaker", loudspeaker)
     if heard["piper_error"]:
-        remedy = "mend the parameter piper_voice in robot.yaml; `pip install piper-tts` runs it"
+        remedy = "mend the parameter piper_voice in robot.yaml, or `make setup VOICE=piper`"
         yield about("piper", fail(heard["piper_error"], remedy))
     elif heard["piper_voice"]:
         yield about("piper", ok(f"piper speaks with {heard['piper_voice']}"))

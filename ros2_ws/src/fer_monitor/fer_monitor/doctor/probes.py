@@ -111,6 +111,20 @@ def registries() -> dict[str, Any]:
     return {"foreign": foreign, "errors": errors, "with_port": with_port}
 
 
+def unitree() -> dict[str, Any]:
+    """The interfaces on which a G1 may be, none without its maker's SDK."""
+    import socket
+
+    from ec_rfernet.errors import InputError
+    from robot_behavior.robots.unitree_g1.link import sdk
+
+    try:
+        sdk()
+    except InputError:
+        return {"interfaces": []}
+    return {"interfaces": [name for _, name in socket.if_nameindex()]}
+
+
 # ROS.
 
 
@@ -318,6 +332,16 @@ def sound(parameters: str | None = None) -> dict[str, Any]:
     names = VoiceSettings.__dataclass_fields__.keys() & given.keys()
     settings = VoiceSettings(**{name: given[name] for name in names})
     device, piper = str(given.get("audio_device") or "default"), settings.piper_voice or None
+    if piper is None and given.get("backend") == "piper":
+        piper = "the installed voice"
+
+    def speak_like_people() -> None:
+        voice = VOICES.get("piper")(settings)
+        language = voice.language(str(given.get("locale") or "en"))
+        voice.synthesise("Hello there.", language, Prosody(), lambda: False)
+        for remark in voice.remarks:
+            raise SpeechError(remark)
+
     return {
         "voice_error": error_of(speak),
         "voice_ms": 1e3 * took_s,
@@ -325,7 +349,7 @@ def sound(parameters: str | None = None) -> dict[str, Any]:
         "device": device,
         "loudspeaker_error": error_of(lambda: Loudspeaker(device)),
         "piper_voice": piper,
-        "piper_error": error_of(lambda: VOICES.get("piper")(settings)) if piper else None,
+        "piper_error": error_of(speak_like_people) if piper else None,
     }
 
 
@@ -376,7 +400,10 @@ def face(bundle_folder: str) -> dict[str, Any]:
 
 PROBES: dict[str, Callable[..., dict[str, Any]]] = {
     work.__name__: work
-    for work in (imports, requirements, registries, ros, talk, listen, camera, sound, face)
+    for work in (
+        *(imports, versions, requirements, registries, unitree),
+        *(ros, talk, listen, camera, sound, face),
+    )
 }
 
 if __name__ == "__main__":

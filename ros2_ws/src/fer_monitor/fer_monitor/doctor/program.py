@@ -27,6 +27,7 @@ CHECKS = (
     Check("python", software.python),
     Check("packages", software.packages),
     Check("plugins", software.plugins),
+    Check("naoqi", software.naoqi),
     Check("tests", software.tools_of_tests),
     Check("ros", ros.ros),
     Check("workspace", software.workspace),
@@ -38,6 +39,7 @@ CHECKS = (
     Check("processor", machine.processor),
     Check("room", machine.room),
     Check("serial", devices.serial_ports),
+    Check("unitree", devices.unitree),
     Check("speed", machine.speed, alone=True),
 )
 _ABOUT = """Checks this machine in a few seconds and says what is wrong and how to mend it.

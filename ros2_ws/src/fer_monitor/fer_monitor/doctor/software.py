@@ -222,6 +222,18 @@ def plugins(host: Host) -> Iterator[Diagnosis]:
         yield ok(f"{', '.join(registered['foreign'])}: of other packages, can be imported")
 
 
+def naoqi(host: Host) -> Iterator[Diagnosis]:
+    """Whether the library for NAO and Pepper loads; nothing where it is not installed."""
+    version = host.ask("versions", "qi", limit_s=4.0)["versions"]["qi"]
+    if version is None:
+        return
+    if error := host.ask("imports", "qi", limit_s=4.0)["errors"].get("qi"):
+        remedy = f"{host.python} -m pip install --force-reinstall -r requirements/naoqi.txt"
+        yield fail(f"qi {version} cannot be loaded: {error}", remedy)
+    else:
+        yield ok(f"qi {version} loads: robot:=nao, robot:=pepper, speech:=naoqi")
+
+
 # Workspace.
 
 _REBUILD = "rm -f .venv/.done-build && make setup"

@@ -26,7 +26,7 @@ from mcap.writer import CompressionType, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from ec_rfernet.errors import InputError
-from ec_rfernet.files import open_private, write_text
+from ec_rfernet.files import open_private, refuse_stdout, write_text
 from fer_common.reason import Reason
 from fer_common.runner import ros_distro
 
@@ -69,7 +69,9 @@ def new_bag(parent: Path, now: datetime, reserve: int = 0) -> BagFile:
 
     Raises:
         OSError: it cannot be made, or the disk is full.
+        InputError: its name is ``-``.
     """
+    refuse_stdout(parent)
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     free = shutil.disk_usage(parent).free
     if free <= reserve:

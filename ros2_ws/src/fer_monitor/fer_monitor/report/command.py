@@ -10,7 +10,7 @@ from io import StringIO
 from pathlib import Path
 
 from ec_rfernet.cli import Parser, exit_code
-from ec_rfernet.errors import InputError
+from ec_rfernet.errors import InputError, writable
 from ec_rfernet.files import check_place, write_text
 from fer_common.bag import open_bag
 from fer_common.emotions import SeenFace
@@ -52,7 +52,7 @@ def _report(path: Path, out: Path | None, table: Path | None) -> None:
             raise InputError(f"{target}: is the recording itself, expected another file")
         check_place(target)
     session = reader.session(keep_images=table is not None)
-    write_text(out, page(session), private=True)
+    write_text(out, writable(page(session)), private=True)
     if table is not None:
         write_text(table, csv_text(session.labels, reader.images, reader.attended), private=True)
     if session.flaw:
@@ -76,6 +76,9 @@ def csv_text(
 ) -> str:
     """One row for each face of each image; an image without a face has a row without one.
 
+    Labels and names may be a stranger's. A terminal obeys nothing of them, and a spreadsheet takes
+    none for a formula: what begins like one has an apostrophe before it, as OWASP advises.
+
     Args:
         labels: of the session.
         images: in order.
@@ -85,7 +88,7 @@ def csv_text(
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(columns(labels))
     writer.writerows(_rows(labels, images, attended))
-    return stream.getvalue()
+    return writable(stream.getvalue())
 
 
 def _rows(
@@ -107,8 +110,33 @@ def _rows(
                 chosen = face.face_id == image.attended
             width = face.box[2]
             size = f"{min(1.0, width / arrived.width):.4f}" if arrived.width else ""
-            who = [face.face_id, face.label, f"{face.confidence:.4f}", size, str(int(chosen))]
+            who = [
+                _no_formula(face.face_id),
+                _no_formula(face.label),
+                f"{face.confidence:.4f}",
+                size,
+                str(int(chosen)),
+            ]
             yield [time, *who, *moment, *_numbers(labels, face), *map(str, face.box)]
+
+
+_FORMULA = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\n",
+    "\uff1d",
+    "\uff0b",
+    "\uff0d",
+    "\uff20",
+)  # wide ones, too
+
+
+def _no_formula(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _numbers(labels: Sequence[str], face: SeenFace) -> Iterator[str]:

@@ -152,3 +152,13 @@ def test_serial_ports(host, plug, hold, answering):
     assert "--robot servo_humanoid --port /dev/ttyACM0" in free.text and "zoom" in busy.text
     forbidden, _ = devices.serial_ports(replace(host, may_use=lambda device: False))
     assert forbidden.level == WARN
+
+
+# Unitree's G1
+
+
+def test_the_interfaces_for_a_g1_are_named_where_its_sdk_is_installed(host, answering):
+    assert list(devices.unitree(answering(host, {"probes unitree": {"interfaces": []}}))) == []
+    there = {"probes unitree": {"interfaces": ["lo", "eth0"]}}
+    (finding,) = devices.unitree(answering(host, there))
+    assert finding.level == OK and "--robot unitree_g1 --interface eth0" in finding.text

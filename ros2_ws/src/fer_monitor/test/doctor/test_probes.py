@@ -13,6 +13,7 @@ import pytest
 
 from fer_monitor.doctor import probes
 from fer_monitor.doctor.host import Children, Host
+from robot_behavior.robots.unitree_g1.link import sdk
 
 PACKAGE = Path(__file__).parents[2]
 
@@ -100,13 +101,28 @@ def test_packages_of_others_that_register_something(tmp_path):
     assert found["foreign"] == ["robot mine"] and "no_such_module" in found["errors"][0]
 
 
-def test_a_configured_piper_voice_is_tried(tmp_path):
+def test_interfaces_for_a_g1_are_told_only_where_its_sdk_is_installed(monkeypatch):
+    pytest.importorskip("unitree_sdk2py")
+    assert "lo" in probes.unitree()["interfaces"]
+    sdk.cache_clear()
+    monkeypatch.setitem(sys.modules, "unitree_sdk2py.utils.crc", None)
+    assert probes.unitree()["interfaces"] == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "tried"),
+    [
+        ('{piper_voice: "/no/voice.onnx"}', "/no/voice.onnx"),
+        ("{backend: piper, locale: tlh}", "the installed voice"),  # which speaks no Klingon
+    ],
+)
+def test_a_configured_piper_voice_is_tried(tmp_path, settings, tried):
     pytest.importorskip("espeakng_loader")
-    settings = tmp_path / "robot.yaml"
-    settings.write_text('/**/speech_node:\n  ros__parameters:\n    piper_voice: "/no/voice.onnx"\n')
-    command = (sys.executable, "-m", "fer_monitor.doctor.probes", "sound", "20", str(settings))
+    file = tmp_path / "robot.yaml"
+    file.write_text(f"/**/speech_node:\n  ros__parameters: {settings}\n")
+    command = (sys.executable, "-m", "fer_monitor.doctor.probes", "sound", "20", str(file))
     values = json.loads(Children().run(command, 30.0).out.splitlines()[-1])
-    assert values["piper_voice"] == "/no/voice.onnx"
+    assert values["piper_voice"] == tried
     assert values["piper_error"]
     assert values["voice_error"] is None and values["languages_missing"] == []
 

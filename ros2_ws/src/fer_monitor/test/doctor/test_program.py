@@ -61,7 +61,7 @@ def doctor(*arguments: str, root: Path = ROOT, python: str = sys.executable, **e
     variables["PYTHONPATH"] = f"{path}:{variables.get('PYTHONPATH', '')}"
     return subprocess.run(
         [python, "-m", "fer_monitor.doctor", *arguments],
-        check=False, env=variables, capture_output=True, text=True, timeout=60, cwd=root,
+        check=False, env=variables, capture_output=True, text=True, timeout=120, cwd=root,
     )  # fmt: skip
 
 
@@ -125,7 +125,7 @@ def bare(clone: Path, *arguments: str):
          "from fer_monitor.doctor.program import main; sys.exit(main())",
          str(clone / "ros2_ws/src/fer_monitor"), *arguments],
         check=False, env={"PATH": "/usr/bin:/bin", "HOME": str(clone)}, capture_output=True,
-        text=True, timeout=60, cwd=clone,
+        text=True, timeout=120, cwd=clone,
     )  # fmt: skip
 
 
@@ -204,7 +204,7 @@ def test_it_can_be_interrupted_and_takes_its_children_along(number, alive):
     assert until(lambda: len(set(children())) == 2)
     pids = set(children())
     running.send_signal(number)
-    out, err = running.communicate(timeout=20)
+    out, err = running.communicate(timeout=120)
     assert running.returncode == 128 + number
     assert out == b"" and err == b""
     assert until(lambda: not any(map(alive, pids)))
@@ -222,7 +222,7 @@ def test_nothing_but_the_standard_library_is_needed_to_start():
     )
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", program, str(PACKAGE)],
-        check=True, capture_output=True, text=True, timeout=30,
+        check=True, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     names = done.stdout.split()
     loaded = {name.split(".")[0] for name in names} - set(sys.builtin_module_names)

@@ -190,6 +190,29 @@ def test_nothing_is_told_of_other_packages_where_there_are_none(host, answering)
         assert not list(software.plugins(answering(host, {"probes registries": answer})))
 
 
+@pytest.mark.parametrize(
+    ("version", "errors", "expected"),
+    [
+        (None, {}, None),
+        ("3.1.5", {}, (OK, "qi 3.1.5 loads: robot:=nao")),
+        (
+            "3.1.5",
+            {"qi": "ImportError: libqi.so"},
+            (FAIL, "cannot be loaded: ImportError: libqi.so"),
+        ),
+    ],
+)
+def test_the_library_for_nao(host, answering, version, errors, expected):
+    script = {
+        "probes versions": {"versions": {"qi": version}},
+        "probes imports": {"errors": errors},
+    }
+    found = list(software.naoqi(answering(host, script)))
+    assert len(found) == (expected is not None)
+    for finding in found:
+        assert finding.level == expected[0] and expected[1] in finding.text
+
+
 # Workspace
 
 INDEX = "share/ament_index/resource_index/packages"

@@ -211,7 +211,7 @@ def test_ctrl_c_completes_the_bag(tmp_path):
     child = process(tmp_path)
     talk_until(child, lambda folder: recorded(folder) > 20)
     child.send_signal(signal.SIGINT)
-    _, errors = child.communicate(timeout=20)
+    _, errors = child.communicate(timeout=120)
     assert child.returncode == 0
     assert "the recording has ended, stopped:" in errors
     (folder,) = tmp_path.iterdir()
@@ -222,7 +222,7 @@ def test_kill_leaves_what_was_recorded(tmp_path):
     child = process(tmp_path)
     talk_until(child, lambda folder: recorded(folder) > 20)
     child.kill()
-    child.communicate(timeout=20)
+    child.communicate(timeout=120)
     (folder,) = tmp_path.iterdir()
     bag = open_bag(folder)
     words = [entry.decode().data for entry in bag.messages(["/speech"])]
@@ -232,14 +232,14 @@ def test_kill_leaves_what_was_recorded(tmp_path):
 
 def test_a_recording_of_limited_length_ends_the_program(tmp_path):
     child = process(tmp_path, "max_duration_s:=0.5")
-    _, errors = child.communicate(timeout=30)
+    _, errors = child.communicate(timeout=120)
     assert child.returncode == 0
     assert "the recording has ended, its limit of 0.5 s is reached" in errors
 
 
 def test_pictures_are_announced(tmp_path):
     child = process(tmp_path, "images:=true", "max_duration_s:=0.1")
-    _, errors = child.communicate(timeout=30)
+    _, errors = child.communicate(timeout=120)
     assert f"PICTURES OF PEOPLE are written to {tmp_path}" in errors
 
 
@@ -247,7 +247,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     file = tmp_path / "file"
     file.write_text("")
     child = process(file / "folder")
-    _, errors = child.communicate(timeout=30)
+    _, errors = child.communicate(timeout=120)
     assert child.returncode == 2
     assert errors.count("\n") == 1
     assert f"recordings cannot be kept in '{file}/folder' (Not a directory)" in errors
@@ -255,7 +255,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
 
 def test_a_folder_in_a_home_that_is_not_known_is_one_line():
     child = process("~no.such.user/recordings")
-    _, errors = child.communicate(timeout=30)
+    _, errors = child.communicate(timeout=120)
     assert child.returncode == 2
     assert errors.count("\n") == 1
     assert "parameter 'folder': ~no.such.user/recordings: no such home is known" in errors

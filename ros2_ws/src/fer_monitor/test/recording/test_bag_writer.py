@@ -221,7 +221,7 @@ def test_a_full_disk_ends_the_recording_and_leaves_it_readable(tmp_path):
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000)),
     )
     assert done.stderr == ""

@@ -341,6 +341,26 @@ def test_labels_without_probabilities_are_shown_too(tmp_path):
         assert next(csv.DictReader(stream))["p_happy"] == ""
 
 
+@pytest.mark.parametrize("label", ["=cmd|'/c calc'!A0", "+1", "-1", "@x", "\t=1", "\uff1d1"])
+def test_names_of_strangers_are_orders_to_neither_terminal_nor_spreadsheet(tmp_path, label):
+    escape = "\x1b]52;c;eA==\x07\x1b[2J\u202e"
+    labels = [label, f"b{escape}", *LABELS[2:]]
+
+    def stranger(duration: float, rate: float):
+        yield 0, "/emotions", image(0, [emotion(0, f"x{escape}", label, 0.9, labels)], "", labels)
+        yield 1, "/emotions", image(1, [emotion(1, label, labels[1], 0.9, labels)], "", labels)
+
+    path, out = write_sample(tmp_path / "bag", happenings=stranger), tmp_path / "x.csv"
+    assert main([str(path), "--csv", str(out)]) == 0
+    for text in (out.read_text(), (path / "report.html").read_text()):
+        assert not set("\x1b\x07\u202e") & set(text)
+        assert "\\x1b]52;c;eA==\\x07\\x1b[2J" in text
+    with out.open(newline="") as stream:
+        first, second = csv.DictReader(stream)
+    assert (first["label"], second["face_id"]) == (f"'{label}", f"'{label}")
+    assert first[f"p_{label}"] == "0.9000"
+
+
 # Recordings of earlier versions
 
 
@@ -488,6 +508,14 @@ def test_files_that_cannot_be_written(sample, tmp_path, capsys, option, place):
     assert main([str(sample), option, str(tmp_path / place)]) == 2
     said = capsys.readouterr().err
     assert said.startswith("fer-report: ") and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--out", "--csv"])
+def test_standard_output_is_refused(sample, tmp_path, monkeypatch, capsys, option):
+    monkeypatch.chdir(tmp_path)
+    assert main([str(sample), option, "-"]) == 2
+    assert "standard output is not written to" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_recording_itself_is_not_overwritten(sample, capsys):

@@ -163,7 +163,7 @@ def test_other_requests_are_refused_and_the_next_is_served(
     audience: Audience, request_: bytes, status: bytes
 ) -> None:
     with serving(audience) as server:
-        assert status in answer_to(server, request_)[:300]
+        assert status in answer_to(server, request_)  # of Python 3.10 only in its page
         assert get(server, "/").status == http.client.OK
 
 

@@ -219,7 +219,7 @@ def test_rerun_switched_off_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("arguments", [["port:=70000"], ["urdf:=/no/such.urdf"], ["port:=x"]])
 def test_bad_parameters_end_with_one_line_and_exit_code_2(arguments: list[str]) -> None:
     done = run(*arguments)
-    _, error = done.communicate(timeout=60)
+    _, error = done.communicate(timeout=120)
     assert done.returncode == 2
     assert len(error.strip().splitlines()) == 1 and "Traceback" not in error
 
@@ -231,7 +231,7 @@ def test_ctrl_c_ends_it_and_leaves_nothing_behind(tmp_path: Path) -> None:
         if "http://127.0.0.1:" in line:
             break
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=10) == 0
+    assert process.wait(timeout=120) == 0
     left = [path for path in tmp_path.rglob("*") if path.is_file() and ".ros" not in path.parts]
     assert left == []  # in the user's home
 

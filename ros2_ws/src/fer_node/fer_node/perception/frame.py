@@ -351,10 +351,11 @@ def _deep(code: int) -> Callable[[np.ndarray], np.ndarray]:
 
 def _stretched(pixels: np.ndarray) -> np.ndarray:
     """Values without a known range, distances for one: the lowest is black, the highest white."""
-    values = pixels.astype(np.float32)
-    finite = np.isfinite(values)
-    low, high = (float(f(values[finite])) if finite.any() else 0.0 for f in (np.min, np.max))
-    scaled = (np.where(finite, values, low) - low) * (255 / max(high - low, 1e-12))
+    # Halved, because the distance between the largest numbers of a type is beyond the type.
+    halves = 0.5 * (pixels if pixels.dtype.kind == "f" else pixels.astype(np.float32))
+    finite = np.isfinite(halves)
+    low, high = (float(f(halves[finite])) if finite.any() else 0.0 for f in (np.min, np.max))
+    scaled = (np.where(finite, halves, low) - low) * (255 / max(high - low, 1e-12))
     return cv2.cvtColor(scaled.astype(np.uint8), cv2.COLOR_GRAY2BGR)
 
 

@@ -231,7 +231,7 @@ def test_a_smile_is_seen_with_the_real_networks(collins):
     with spinning(someone, FerNode) as (executor, (person, node)):
         person.message = person.image(collins)
         start(node)
-        assert spin_until(executor, lambda: person.heard["emotion"], 40)
+        assert spin_until(executor, lambda: person.heard["emotion"])
         emotion = person.last("emotion")
         assert emotion.label == "happy"
         left, top = emotion.roi.x_offset, emotion.roi.y_offset

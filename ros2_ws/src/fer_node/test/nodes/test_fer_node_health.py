@@ -216,6 +216,6 @@ def test_two_cameras_on_one_topic_are_named(monkeypatch) -> None:
 def test_who_cannot_hear_the_emotions_is_named() -> None:
     with spinning(DiagnosticsListener, driver, fer()) as (executor, (physician, tool, node)):
         start(node)
-        tool.create_subscription(EmotionArray, "emotions", print, LATCHED)
+        tool.create_subscription(EmotionArray, "emotions", lambda message: None, LATCHED)
         text = "/driver subscribes to /emotions and hears nothing; incompatible QoS"
         assert spin_until(executor, lambda: text in physician.message(NODE))

@@ -305,6 +305,16 @@ def test_distances_that_nobody_could_measure_are_black():
     assert not decode(1, 6, "32FC1", 24, False, nowhere.tobytes()).any()
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("encoding", "dtype"), [("32FC1", "f4"), ("64FC1", "f8")])
+@pytest.mark.parametrize("big", [False, True])
+def test_the_largest_numbers_are_stretched_as_well(encoding, dtype, big):
+    most = float(np.finfo(dtype).max)
+    values = np.array([[-most, 0.0, most, np.nan]], (">" if big else "<") + dtype)
+    image = decode(1, 4, encoding, values.nbytes, big, values.tobytes())
+    assert image[0, :, 0].tolist() == [0, 127, 255, 0]
+
+
 @given(
     st.integers(0, 2**32 - 1),
     st.integers(0, 2**32 - 1),

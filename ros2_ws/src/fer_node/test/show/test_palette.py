@@ -59,7 +59,7 @@ def test_any_other_label_has_a_colour_too_and_text_on_it_is_read(label):
 def test_a_label_that_nobody_knows_has_the_same_colour_in_every_program():
     program = "from fer_node.show.palette import colour_of; print(colour_of('bored'))"
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True
     )
     assert done.stdout.strip() == str(colour_of("bored"))
     assert colour_of("bored") != colour_of("amazed")

@@ -34,7 +34,9 @@ _COLOURS = {
 }
 
 
-def light(now: float, mood: str, blinks: bool = True, seed: int = 0) -> Light:
+def light(
+    now: float, mood: str, blinks: bool = True, seed: int = 0, since_sign: float = math.inf
+) -> Light:
     """The eyes at a time.
 
     Args:
@@ -43,9 +45,12 @@ def light(now: float, mood: str, blinks: bool = True, seed: int = 0) -> Light:
             or ``fault`` (red). The last two do not blink: they are signals.
         blinks: false for eyes that stay open.
         seed: of the blinks.
+        since_sign: seconds since somebody was noticed, which is answered with a blink.
     """
-    stares = not blinks or mood in ("held", "fault")
-    return (*_COLOURS[mood], 1.0 if stares else openness(now, seed))
+    if mood in ("held", "fault"):
+        return (*_COLOURS[mood], 1.0)
+    by_itself = openness(now, seed) if blinks else 1.0
+    return (*_COLOURS[mood], min(by_itself, _lid(since_sign)))
 
 
 def is_eye(link: str, shape: Shape) -> bool:

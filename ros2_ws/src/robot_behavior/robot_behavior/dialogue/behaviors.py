@@ -141,19 +141,21 @@ class Behaviors:
         """Where the file and the labels of a model do not fit.
 
         Returns:
-            With the code `NOT_TOLD` for an expression that the model does not tell, and
-            `NOT_ANSWERED` for a label that has no behaviour.
+            At most one with the code `NOT_TOLD` for the expressions that the model does not tell,
+            and one with `NOT_ANSWERED` for the labels that have no behaviour.
         """
-        known, misfits = ", ".join(labels), []
-        for name in self.emotions:
-            if name not in labels:
-                hint = did_you_mean(name, labels)
-                untold = f"the behaviours answer {name}, which the model does not tell"
-                misfits.append(Reason(NOT_TOLD, f"{untold}, expected one of {known}{hint}"))
-        for label in labels:
-            if label not in self.emotions:
-                unanswered = f"the model tells {label}, which has no behaviour: it is not answered"
-                misfits.append(Reason(NOT_ANSWERED, unanswered))
+        told, misfits = [label for label in dict.fromkeys(labels) if label], []
+        if untold := [name for name in self.emotions if name not in told]:
+            hint = next(filter(None, (did_you_mean(name, told) for name in untold)), "")
+            text = f"the behaviours answer {', '.join(untold)}, which the model does not tell"
+            misfits.append(
+                Reason(NOT_TOLD, f"{text}, expected one of {', '.join(told) or 'none'}{hint}")
+            )
+        if unanswered := [label for label in told if label not in self.emotions]:
+            which = f"{', '.join(unanswered)}, which has no behaviour: it is"
+            if len(unanswered) > 1:
+                which = f"{', '.join(unanswered)}, which have no behaviour: they are"
+            misfits.append(Reason(NOT_ANSWERED, f"the model tells {which} not answered"))
         return misfits
 
 

@@ -90,10 +90,14 @@ class MotionFaults:
 
     Args:
         clock: seconds, monotonic.
+
+    Attributes:
+        held: that the robot was stopped; None while it may move.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
+        self.held: Reason | None = None
         self._row = 0
         self._at = self._began = 0.0
         self._returned = -math.inf
@@ -121,8 +125,8 @@ class MotionFaults:
     @property
     def pause(self) -> Reason | None:
         """Why no motion may be tried now; None when one may."""
-        if not self._row:
-            return None
+        if self.held is not None or not self._row:
+            return self.held
         length = min(FIRST_PAUSE_S * 2 ** (self._row - 1), LONGEST_PAUSE_S)
         ago = self._clock() - self._at
         if ago >= length:
@@ -270,6 +274,10 @@ class Conductor:
         """Motions may be tried again at once: what moves the robot was away, and can again."""
         self._faults.returned()
 
+    def hold(self, stopped: Reason | None) -> None:
+        """Takes in that the robot was stopped, so that no motion is tried; None: it is free."""
+        self._faults.held = stopped
+
     def miss(self, needed: Reason | None, without: Reason | None) -> None:
         """Takes in what is missing of the robot.
 
@@ -396,12 +404,12 @@ class Conductor:
     def _status(self, decision: Decision, refusal: Reason | None) -> BehaviorStatus:
         current = self._arbiter.current
         if current is None:
-            reason = decision.reason
-            if refusal is not None:
+            reason, held = decision.reason, self._faults.held
+            if refusal is not None and refusal is not held:
                 reason = replace(reason, sentence=f"{reason}, but {refusal}")
             return BehaviorStatus(
                 decision.activity,
-                _joined(reason, self._without, self.note),
+                _joined(reason, held, self._without, self.note),
                 decision.face_id,
                 decision.emotion,
             )

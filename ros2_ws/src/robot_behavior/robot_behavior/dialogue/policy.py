@@ -12,6 +12,7 @@ nothing: it neither triggers an answer nor breaks off the expression before it.
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -342,7 +343,7 @@ class Moods:
     def __init__(self, clock: Callable[[], float], memory_s: float) -> None:
         self._clock = clock
         self._memory_s = memory_s
-        self._faces: dict[str, _Memory] = {}
+        self._faces = OrderedDict[str, _Memory]()  # whoever was seen last is the last
 
     def __len__(self) -> int:
         return len(self._faces)
@@ -350,10 +351,10 @@ class Moods:
     def saw(self, face_id: str) -> None:
         """A face is there."""
         now = self._clock()
-        old = [f for f, memory in self._faces.items() if now - memory.seen > self._memory_s]
-        for face in old:
-            del self._faces[face]
+        while self._faces and now - next(iter(self._faces.values())).seen > self._memory_s:
+            self._faces.popitem(last=False)
         self._faces.setdefault(face_id, _Memory(now)).seen = now
+        self._faces.move_to_end(face_id)
 
     def confirm(self, face_id: str, label: str) -> None:
         """A face has shown an expression for its dwell time: this is its mood now."""

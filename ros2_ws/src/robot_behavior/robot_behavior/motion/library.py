@@ -66,6 +66,7 @@ class IdleMoves:
         breath: with every breath: the chest rises, the head stays upright.
         sway: to and fro, slowly, each with a period of its own.
         blink: for a moment, now and then: of antennas, for example.
+        sign: for a moment, when somebody is noticed.
     """
 
     breath: Mapping[str, float] = field(
@@ -82,6 +83,7 @@ class IdleMoves:
         default_factory=lambda: {"torso_yaw_joint": 0.02, "head_roll_joint": 0.03}
     )
     blink: Mapping[str, float] = field(default_factory=dict)
+    sign: Mapping[str, float] = field(default_factory=lambda: {"head_pitch_joint": -0.1})
 
 
 Check = Callable[[Motion, Motion], Reason | None]
@@ -119,7 +121,7 @@ def load_motions(
     Args:
         file: YAML, ``/<node>: ros__parameters: motions: <name>: joints, positions,
             times_from_start, meta``; beside ``motions`` it may have ``idle: breath, sway,
-            blink``.
+            blink, sign``.
         limits: the robot's joints.
         check: what else a motion must stand, such as `robot_behavior.motion.check.Checker`.
 
@@ -183,7 +185,7 @@ def _contents(file: Path) -> tuple[Section, Section | None]:
 
 def _idle(section: Section, limits: Mapping[str, JointLimits]) -> IdleMoves:
     found: dict[str, dict[str, float]] = {}
-    for kind in ("breath", "sway", "blink"):
+    for kind in ("breath", "sway", "blink", "sign"):
         found[kind] = {}
         if kind not in section:
             continue

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ec_rfernet.labels import UNKNOWN
 from fer_common.reason import Reason
 from fer_common.settings import part, setting
 from robot_behavior.body.robot_model import JointLimits, rotation
@@ -119,6 +120,80 @@ class Gaze:
 
 
 # ----------------------------------------------------------------------
+# The first sign that somebody was noticed, long before an answer to the expression is due.
+
+CLEAR = 0.18
+"""A label that is so much more probable than of late is a clear change.
+
+The probabilities are smoothed over 0.4 s. Another expression needs 0.1 s for it; an image or
+two that were misjudged do not bring it about."""
+
+LATELY_S = 1.0
+"""Time constant of what a probability has been of late."""
+
+STEADY_S = 2.0
+"""A label that comes slowly is a change when the one before was held for so long: no flicker."""
+
+APART_S, AGAIN_S = 1.5, 4.0
+"""Least time between two signs, and between two to the same person."""
+
+
+class FirstContact:
+    """Tells when the attended person is owed a sign: at once, without dwell.
+
+    That is when the robot begins to attend to a face, and when its expression changes clearly.
+    An expression that is unclear for a while, and then the same as before, has not changed.
+    What happens too soon after a sign gets none, also not later.
+    """
+
+    def __init__(self) -> None:
+        self._who = ""
+        self._label: str | None = None
+        self._lately: dict[str, float] = {}
+        self._seen = self._since = -math.inf
+        self._given: dict[str, float] = {}
+
+    def see(self, who: str, label: str, probabilities: Mapping[str, float], now: float) -> bool:
+        """Takes in what an image shows of the attended face.
+
+        Args:
+            who: its id; empty for nobody.
+            label: its expression, held steady.
+            probabilities: by label, smoothed, 0..1 each; may be empty.
+            now: monotonic seconds.
+
+        Returns:
+            Whether a sign is due now.
+        """
+        begins = who != self._who
+        if begins:
+            self._who, self._label, self._lately = who, None, {}
+        due = bool(who) and (begins or self._changes(label, probabilities, now))
+        weight = -math.expm1(-max(now - self._seen, 0.0) / LATELY_S)
+        means = {name: self._lately.get(name, share) for name, share in probabilities.items()}
+        self._lately = {n: mean + weight * (probabilities[n] - mean) for n, mean in means.items()}
+        self._seen = now
+        if label not in (UNKNOWN, self._label):
+            self._label, self._since = label, now
+        self._given = {id_: at for id_, at in self._given.items() if now - at < AGAIN_S}
+        last = max(self._given.values(), default=-math.inf)
+        if not due or who in self._given or now - last < APART_S:
+            return False
+        self._given[who] = now
+        return True
+
+    def _changes(self, label: str, probabilities: Mapping[str, float], now: float) -> bool:
+        other = self._label is not None and label not in (UNKNOWN, self._label)
+        if other and now - self._since >= STEADY_S:
+            return True
+        return any(
+            share - self._lately.get(name, share) >= CLEAR
+            for name, share in probabilities.items()
+            if name != self._label
+        )
+
+
+# ----------------------------------------------------------------------
 # The small movements of a robot that has nothing to do, but is not dead.
 
 BREATH_S = 4.4
@@ -132,6 +207,9 @@ SWAY_S, SWAY_STEP_S = 17.0, 6.0
 BLINK_S, BLINK_SLOT_S = 0.45, 5.0
 """How long a blink takes, and in how much time there is one, at a random moment."""
 
+SIGN_S = 0.6
+"""How long a sign takes, there and back; people lift their brows about as long."""
+
 GLANCE_S = 3.6
 """The eyes move once in so long, at a random moment."""
 
@@ -143,7 +221,7 @@ STAY_SHARE = 0.25
 
 
 class Idle:
-    """Breathing, sway, blinks and glances of a robot.
+    """Breathing, sway, blinks, glances and signs of a robot.
 
     Everything is a function of time and of a seed: it needs no state, starts anywhere, and is
     the same in every run.
@@ -165,9 +243,9 @@ class Idle:
         moves: IdleMoves | None = None,
     ) -> None:
         moves = moves or IdleMoves()
-        self._breath, self._sway, self._blink = (
+        self._breath, self._sway, self._blink, self._sign = (
             np.array([amplitudes.get(joint, 0.0) for joint in joints])
-            for amplitudes in (moves.breath, moves.sway, moves.blink)
+            for amplitudes in (moves.breath, moves.sway, moves.blink, moves.sign)
         )
         periods = {joint: SWAY_S + i * SWAY_STEP_S for i, joint in enumerate(moves.sway)}
         turning = [2.0 * math.pi / periods.get(joint, SWAY_S) for joint in joints]
@@ -193,14 +271,11 @@ class Idle:
         """There and back within `BLINK_S`: offsets [J], rad, and their velocities."""
         slot = math.floor(now / BLINK_SLOT_S)
         begins = (slot + 0.9 * random.Random(f"blink {self._seed} {slot}").random()) * BLINK_SLOT_S
-        share = (now - begins) / BLINK_S
-        if not 0.0 <= share <= 1.0:
-            return CourseState(0.0 * self._blink, 0.0 * self._blink)
-        angle = 2.0 * math.pi * share
-        return CourseState(
-            self._blink * (1.0 - math.cos(angle)) / 2.0,
-            self._blink * math.sin(angle) * math.pi / BLINK_S,
-        )
+        return _there_and_back(self._blink, now - begins, BLINK_S)
+
+    def sign(self, since: float) -> CourseState:
+        """Some seconds after a sign was begun: offsets [J], rad, and their velocities."""
+        return _there_and_back(self._sign, since, SIGN_S)
 
     def glance(self, now: float) -> CourseState:
         """Where the eyes wander: offsets of the head [J], rad; they jump, and rest between."""
@@ -209,6 +284,17 @@ class Idle:
         if now < (slot + moment) * GLANCE_S:
             _, yaw, pitch = _glance(self._seed, slot - 1)
         return CourseState(self._yaw * yaw + self._pitch * pitch, np.zeros_like(self._yaw))
+
+
+def _there_and_back(amplitudes: np.ndarray, since: float, seconds: float) -> CourseState:
+    share = since / seconds
+    if not 0.0 <= share <= 1.0:
+        return CourseState(0.0 * amplitudes, 0.0 * amplitudes)
+    angle = 2.0 * math.pi * share
+    return CourseState(
+        amplitudes * (1.0 - math.cos(angle)) / 2.0,
+        amplitudes * math.sin(angle) * math.pi / seconds,
+    )
 
 
 @lru_cache(maxsize=4)
@@ -255,6 +341,11 @@ class MoverSettings:
         live=True,
     )
     gaze: bool = setting(True, "Whether the head turns to the attended face.", live=True)
+    first_contact: bool = setting(
+        True,
+        "Whether a small sign is given at once to a face that is noticed or changes clearly.",
+        live=True,
+    )
     camera_on_head: bool = setting(
         False, "Whether the camera turns with the head; a webcam or a video does not."
     )
@@ -288,10 +379,11 @@ class Mover:
     """One owner per joint at a time, and no jump when it changes.
 
     A motion owns all joints, but those of the head that it does not name may follow the
-    gaze. While no motion plays, all joints breathe and glance around the rest pose. What
-    was told last is continued from where it has brought the robot (`Course`). After a
-    fault nothing is told until the robot can be relied upon again, and then it starts
-    from where it was found.
+    gaze. While no motion plays, all joints breathe and glance around the rest pose. A sign
+    to somebody who was noticed is added to the joints that no motion owns. What was told
+    last is continued from where it has brought the robot (`Course`). After a fault nothing
+    is told until the robot can be relied upon again, and then it starts from where it was
+    found.
 
     Args:
         rest: the motion to the rest pose; its joints are those that are moved.
@@ -336,7 +428,8 @@ class Mover:
         self._course: Course | None = None
         self._playback: Playback | None = None
         self._calm: float | None = None
-        self._ticked = -math.inf
+        self._ticked = self._signed = -math.inf
+        self._contact = FirstContact()
 
     @property
     def playing(self) -> bool:
@@ -347,6 +440,11 @@ class Mover:
     def is_lively(self) -> bool:
         """Whether it may idle."""
         return self.settings.idle > 0.0 and not self.quiet
+
+    @property
+    def has_head(self) -> bool:
+        """Whether it can turn to a face."""
+        return any(column >= 0 for column in self._head[:2])
 
     def mood(self, now: float) -> str:
         """``fault``, ``held``, ``attending`` (to a face) or ``idle``."""
@@ -378,6 +476,24 @@ class Mover:
             then = self.monitor.at(taken)
             head = Direction(*(float(then[i]) if i >= 0 else 0.0 for i in self._head))
         self._gaze.see(bearing, head, now)
+
+    def notice(
+        self, who: str, label: str, probabilities: Mapping[str, float], now: float
+    ) -> Trajectory | None:
+        """Takes in the attended face, and gives it a sign if one is due; see `FirstContact`.
+
+        Not while the robot cannot be moved, must be still, or ends.
+        """
+        due = self._contact.see(who, label, probabilities, now)
+        unwanted = self.quiet or self.ending or not self.settings.first_contact
+        if not due or unwanted or self.refusal(now):
+            return None
+        self._signed = now
+        return self._live(now) if self._playback is None else self._gazing(now)
+
+    def since_sign(self, now: float) -> float:
+        """Seconds since the last sign was begun; infinite before the first."""
+        return now - self._signed
 
     def play(
         self, motion: Motion, now: float, within_s: float = math.inf, gazing: bool = False
@@ -516,7 +632,8 @@ class Mover:
     def _live(self, now: float) -> Trajectory | None:
         """The next moment of idling and gazing."""
         if self._course is None:
-            if not self.is_lively and self._goal(now) is None:
+            signs = self.since_sign(now) <= SIGN_S
+            if not self.is_lively and not signs and self._goal(now) is None:
                 return None
             if farthest(self._rest.end, self.monitor.positions)[1] > TOLERANCE_RAD:
                 return self.rest(now)
@@ -531,7 +648,8 @@ class Mover:
         """Where the joints should be while no motion says so."""
         scale = 0.0 if self.quiet else self.settings.idle
         breath, blink = self._idle.breath(now), self._idle.blink(now)
-        positions = self._home + scale * (breath.positions + blink.positions)
+        sign = self._idle.sign(self.since_sign(now))
+        positions = self._home + scale * (breath.positions + blink.positions) + sign.positions
         face = self._goal(now)
         if face is None:
             positions += scale * self._idle.glance(now).positions
@@ -539,7 +657,8 @@ class Mover:
             for column, angle in zip(self._head, (face.yaw, face.pitch), strict=False):
                 if column >= 0:
                     positions[column] += angle
-        return CourseState(positions, scale * (breath.velocities + blink.velocities))
+        velocities = scale * (breath.velocities + blink.velocities) + sign.velocities
+        return CourseState(positions, velocities)
 
 
 def _moves(window: Trajectory, state: CourseState, columns: list[int] | None = None) -> bool:

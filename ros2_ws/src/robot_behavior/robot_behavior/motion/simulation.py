@@ -42,21 +42,25 @@ class Simulation:
 
     Args:
         limits: the joints.
+        home: where they start and rest, rad by name; those that are left out: at zero.
 
     Attributes:
         joints: names of the J joints.
         positions: [J] rad.
         velocities: [J] rad/s.
-        home: [J] where the joints start: zero, or the nearest position within the limits.
+        home: [J] the same, or the nearest positions within the limits.
     """
 
-    def __init__(self, limits: Mapping[str, JointLimits]) -> None:
+    def __init__(
+        self, limits: Mapping[str, JointLimits], home: Mapping[str, float] | None = None
+    ) -> None:
         self.joints = tuple(limits)
         self._limits = tuple(limits.values())
         self._lower = np.array([limit.lower for limit in limits.values()])
         self._upper = np.array([limit.upper for limit in limits.values()])
         self._fastest = np.array([limit.velocity for limit in limits.values()])
-        self.home = np.clip(np.zeros(len(limits)), self._lower, self._upper)
+        wanted = [(home or {}).get(joint, 0.0) for joint in limits]
+        self.home = np.clip(np.array(wanted), self._lower, self._upper)
         self.positions = self.home.copy()
         self.velocities = np.zeros(len(limits))
         self._path: Spline | None = None

@@ -12,7 +12,7 @@ from typing import Any
 
 from ament_index_python.packages import get_package_share_directory
 from fer_interfaces.action import PlayMotion, Say
-from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray, Supervision
+from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray, HoldState, Supervision
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from std_msgs.msg import Bool, String
@@ -48,7 +48,7 @@ from robot_behavior.motion.library import REST, read_gestures
 from robot_behavior.nodes.markers import BehaviorMarkers
 from robot_behavior.nodes.robot_files import WHICH_ROBOT, humanoid_motions, motions_file
 from robot_behavior.prosody import PLAIN
-from robot_behavior.robots.sign_of_life import CAN_MOVE, SignOfLife
+from robot_behavior.robots.sign_of_life import CAN_MOVE, HELD, SignOfLife
 from robot_behavior.yaml_file import ConfigError
 
 SHUT_DOWN = Reason("shut_down", "shut down")
@@ -62,6 +62,9 @@ SUPERVISION = "supervision"
 
 NODE_MISSING = "node_missing"
 """Code of the reasons that name who is missing."""
+
+ROBOT_STOPPED = "robot_stopped"
+"""Code of the reason that somebody has stopped what moves the robot."""
 
 _TICK_S = 0.05
 _DRAW_S = 0.1
@@ -143,6 +146,7 @@ class BehaviorNode(ClosingNode, LifecycleNode):
         self._enabled = True
         self._active = False
         self._missing: set[str] = set()
+        self._held: Reason | None = None
         self._actions = {
             MOTION: GoalClient(self, PlayMotion, MOTION, motion_goal, self._tick),
             SPEECH: GoalClient(self, Say, SPEECH, speech_goal, self._tick),
@@ -170,6 +174,7 @@ class BehaviorNode(ClosingNode, LifecycleNode):
         )
         self.create_subscription(String, "speech", self._on_speech, EVENTS)
         self.create_subscription(Bool, CAN_MOVE, self._on_can_move, LATCHED)
+        self.create_subscription(HoldState, HELD, self._on_held, LATCHED)
         self.create_subscription(Supervision, SUPERVISION, self._on_supervision, LATCHED)
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.create_service(Trigger, "~/stop", self._on_stop)
@@ -210,6 +215,7 @@ class BehaviorNode(ClosingNode, LifecycleNode):
             ended=self._on_end,
             dropped=lambda note: self.get_logger().debug(str(note)),
         )
+        self._conductor.hold(self._held)
         self.get_logger().info(f"answers {', '.join(known.emotions)} as {file} says")
         return TransitionCallbackReturn.SUCCESS
 
@@ -255,7 +261,7 @@ class BehaviorNode(ClosingNode, LifecycleNode):
                 throttle_duration_sec=5.0,
             )
         if msg.label:
-            self._conductor.observe(msg.face_id, msg.label, msg.confidence)
+            self._conductor.observe(msg.face_id, msg.label, abs(msg.confidence))
 
     def _on_emotions(self, msg: EmotionArray) -> None:
         late_s = self.get_clock().now().nanoseconds * 1e-9 - seconds(msg.header.stamp)
@@ -327,6 +333,13 @@ class BehaviorNode(ClosingNode, LifecycleNode):
     def _on_can_move(self, msg: Bool) -> None:
         if msg.data and self._conductor is not None:
             self._conductor.robot_is_back()
+
+    def _on_held(self, msg: HoldState) -> None:
+        """Tells what no gesture can be played for, instead of trying again and again."""
+        is_held = msg.state == HoldState.HELD
+        self._held = Reason(ROBOT_STOPPED, msg.text or "the robot is stopped") if is_held else None
+        if self._conductor is not None:
+            self._conductor.hold(self._held)
 
     def _on_supervision(self, msg: Supervision) -> None:
         self._supervisor.heard()

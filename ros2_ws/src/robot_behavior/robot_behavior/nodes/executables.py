@@ -55,11 +55,6 @@ def fake_controller() -> int:
     return execute("robot_behavior.robots.ros2_control.fake_controller:FakeController")
 
 
-def fake_nao() -> int:
-    """Runs `robot_behavior.robots.nao.fake_nao.FakeNaoNode`."""
-    return execute("robot_behavior.robots.nao.fake_nao:FakeNaoNode")
-
-
 def fake_play_motion2() -> int:
     """Runs `robot_behavior.robots.play_motion2.fake_play_motion2.FakePlayMotion2`."""
     return execute("robot_behavior.robots.play_motion2.fake_play_motion2:FakePlayMotion2")

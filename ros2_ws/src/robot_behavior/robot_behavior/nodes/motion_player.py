@@ -50,7 +50,15 @@ from robot_behavior.motion.mover import Mover, MoverSettings, bearing
 from robot_behavior.motion.trajectory import Trajectory
 from robot_behavior.nodes.markers import markers
 from robot_behavior.nodes.robot_files import WHICH_ROBOT, read_model, read_motions
-from robot_behavior.robots.sign_of_life import BEAT_S, EYES, HELD, HOLD, Presence, StopPath
+from robot_behavior.robots.sign_of_life import (
+    BEAT_S,
+    EYES,
+    HELD,
+    HOLD,
+    KeptStop,
+    Presence,
+    StopPath,
+)
 
 RATE_HZ = 20.0
 
@@ -89,8 +97,8 @@ class PlayerParams:
 class MotionPlayer(ClosingNode):
     """Serves ``play_motion``; looks at faces and idles in between; can be stopped.
 
-    A stop is kept by what moves the robot, see `robot_behavior.robots.sign_of_life.StopKeeper`;
-    it ends by ``~/release``, of this node or of that one.
+    A stop is kept by what moves the robot, see `robot_behavior.robots.sign_of_life.StopKeeper`, and
+    by `KeptStop`; it ends by ``~/release``, of this node or of that one.
 
     Args:
         clock: monotonic seconds.
@@ -111,10 +119,16 @@ class MotionPlayer(ClosingNode):
         self._mover = Mover(
             self._library.rest, model.limits, params.mover, moves=self._library.idle
         )
-        self._mover.held = self._unheard = params.begin_held
-        self._stopped = False  # and not released since
-        self._wish: bool | None = None  # whether the robot shall be held, until it has answered
+        if params.mover.gaze and not self._mover.has_head:
+            self.get_logger().info("cannot turn to faces: the robot has no head that moves")
+        self._kept = KeptStop(self, params.robot)
+        self._stopped = self._kept.since is not None  # and not released since
+        self._mover.held = self._stopped or params.begin_held
+        self._unheard = self._mover.held and not self._stopped
+        # Whether the robot shall be held, until it has answered.
+        self._wish: bool | None = True if self._stopped else None
         self._asked = -math.inf
+        self._hold_state = HoldState(state=HoldState.NEVER)  # as what moves the robot told last
         self._camera_info: CameraInfo | None = None
         self._light: ColorRGBA | None = None
         self._shone = -math.inf
@@ -143,6 +157,8 @@ class MotionPlayer(ClosingNode):
         path.serve(Trigger, "~/release", self._release)
         path.begin()
         self.get_logger().info(f"can play {', '.join(self._library.motions)}")
+        if self._stopped:
+            self.get_logger().warning(f"begins stopped: {self._kept.text}")
 
     def begin_stop(self) -> None:
         """Ends what is under way and goes to rest, unless somebody stopped the robot."""
@@ -172,6 +188,8 @@ class MotionPlayer(ClosingNode):
         if refusal is not None and refusal.code == "held" and self._unheard:
             text = "nobody has said yet whether the robot was stopped: ~/release lets it move"
             return Reason("unheard", text)
+        if refusal is not None and refusal.code == "held":
+            return Reason("held", self._hold_state.text or self._kept.text or refusal.sentence)
         if refusal is None and not self._trajectory.get_subscription_count():
             return Reason("no_robot", "no robot listens to joint_trajectory")
         return refusal
@@ -235,7 +253,10 @@ class MotionPlayer(ClosingNode):
 
     def _shine(self, now: float) -> None:
         """Publishes the light of the eyes when it changes, and as a sign of life."""
-        red, green, blue, openness = light(now, self._mover.mood(now), self._mover.is_lively)
+        mover = self._mover
+        red, green, blue, openness = light(
+            now, mover.mood(now), mover.is_lively, since_sign=mover.since_sign(now)
+        )
         colour = ColorRGBA(r=red, g=green, b=blue, a=openness)
         if colour != self._light or now - self._shone >= BEAT_S:
             self._light, self._shone = colour, now
@@ -246,6 +267,7 @@ class MotionPlayer(ClosingNode):
         self._tell(trajectory)
         self._stopped, self._unheard = True, False
         self._ask_to_hold(True)
+        self._kept.keep()  # what moves the robot may be away, or fall before it hears of it
         self._action.finish(False, "stopped by ~/stop")
         response.success = True
         response.message = (
@@ -258,6 +280,8 @@ class MotionPlayer(ClosingNode):
 
     def _release(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._stopped = self._unheard = False
+        self._kept.forget()
+        self._hold_state = HoldState(state=HoldState.NEVER)  # what is told now is older
         self._ask_to_hold(False)
         self._mover.release()
         response.success, response.message = True, "may move again"
@@ -284,13 +308,14 @@ class MotionPlayer(ClosingNode):
     def _on_held(self, message: HoldState) -> None:
         """What moves the robot tells whether it was stopped."""
         self._unheard = False
+        before, self._hold_state = self._hold_state, message
         if message.state == HoldState.HELD:
             self._stopped = True  # also by others: what moves the robot may forget it
             if not self._mover.held or self._mover.playing:
                 self._mover.hold()
                 self._action.finish(False, "the robot was stopped")
-        elif self._stopped and (self._wish or message.state == HoldState.NEVER):
-            self._ask_to_hold(True)  # it has started anew, and has forgotten it
+        elif self._stopped and HoldState.NEVER in (message.state, before.state):
+            self._ask_to_hold(True)  # it has not heard of the stop yet, or could not keep it
         else:
             self._stopped = False
             self._mover.release()
@@ -310,16 +335,27 @@ class MotionPlayer(ClosingNode):
         self._camera_info = message
 
     def _on_emotions(self, message: EmotionArray) -> None:
-        """Looks at the attended face."""
+        """Looks at the attended face, and gives it a sign when it is noticed or changes."""
+        if not message.attended:
+            self._notice(Emotion(label=Emotion.UNKNOWN))
         for face in message.emotions:
             if message.attended and face.face_id == message.attended:
                 self._look(face, message.image_width, message.image_height)
+                self._notice(face)
 
     def _on_emotion(self, message: Emotion) -> None:
-        """Looks at the face where nobody publishes `emotions`, and the camera tells its size."""
-        info = self._camera_info
-        if info is not None and not self._faces.get_publisher_count():
-            self._look(message, info.width, info.height)
+        """The same where nobody publishes `emotions`; looks if the camera tells its size."""
+        if self._faces.get_publisher_count():
+            return
+        if self._camera_info is not None:
+            self._look(message, self._camera_info.width, self._camera_info.height)
+        self._notice(message)
+
+    def _notice(self, face: Emotion) -> None:
+        """Gives the attended face a sign if one is due, without waiting for the next tick."""
+        shares = zip(face.labels, map(float, face.probabilities), strict=False)
+        likely = {label: share for label, share in shares if math.isfinite(share)}
+        self._tell(self._mover.notice(face.face_id, face.label, likely, self._monotonic()))
 
     def _look(self, message: Emotion, width: int, height: int) -> None:
         roi = message.roi

@@ -34,7 +34,11 @@ RATE_HZ = 50.0
 LONGEST_STEP_S = 0.1
 """A robot whose computer was busy goes on from where it was, instead of catching up."""
 
-FORMER_BACKENDS = {"serial": "servo_humanoid", "naoqi": "nao", "trajectory": "ros2_control"}
+FORMER_BACKENDS = {
+    "serial": "servo_humanoid",
+    "naoqi": "naoqi_driver",
+    "trajectory": "ros2_control",
+}
 """Values of the parameter ``backend``, which is called ``robot`` now."""
 
 
@@ -91,7 +95,8 @@ class RobotBridge(ClosingNode):
         watch_motion_player(self, self._left_alone)
         driver = self.driver
         self.create_timer(1.0 / RATE_HZ, self._step, clock=Clock(clock_type=ClockType.STEADY_TIME))
-        self._keeper = StopKeeper(self, driver.hold, driver.stop, driver.release)
+        self._keeper = StopKeeper(self, params.robot, driver.hold, driver.stop, driver.release)
+        self._keeper.begin()
 
     @property
     def problem(self) -> Reason | None:
@@ -217,6 +222,7 @@ class RobotBridge(ClosingNode):
             *self._input.findings(),
             *self._output.findings(),
             *self._link.findings(link, problem),
+            *(warn(text) for text in link.warnings),
         ]
         return Report(f"moves the robot over {link.name}", values, findings, link.name)
 

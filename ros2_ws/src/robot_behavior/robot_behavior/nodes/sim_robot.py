@@ -78,7 +78,8 @@ class SimRobot(ClosingNode):
         )
         self._output = OutputWatch(self, self._states)
         DiagnosticsPublisher(self, "robot", self._report)
-        self._keeper = StopKeeper(self, self._hold, self._hold, self._release)
+        self._keeper = StopKeeper(self, "sim", self._hold, self._hold, self._release)
+        self._keeper.begin()
         self.get_logger().info(
             f"simulates {self._model.name or 'a robot'} with {len(self._simulation.joints)} joints"
         )

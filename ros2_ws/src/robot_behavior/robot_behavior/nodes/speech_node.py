@@ -130,6 +130,7 @@ class SpeechNode(ClosingNode):
         self._params, self._monotonic = params, clock
         self._announced: Utterance | None = None
         self._utterance: Utterance | None = None
+        self._told = 0  # of the voice's remarks
         try:
             self._voice: Voice = VOICES.make(params.backend, params.voice)
             self._language = self._voice.language(params.locale)
@@ -206,6 +207,9 @@ class SpeechNode(ClosingNode):
             self._mouth.publish(Float32(data=0.0))
 
     def _tick(self) -> None:
+        for remark in self._voice.remarks[self._told :]:
+            self._told += 1
+            self._warn(remark)
         utterance = self._utterance
         if utterance is None:
             return
@@ -241,6 +245,7 @@ class SpeechNode(ClosingNode):
             error(self._mishaps.recent),
             warn(f"nothing can be heard: {deaf}") if deaf is not None else None,
             self._delays.finding(Limits(self._params.warn_delay_s)),
+            *(warn(remark) for remark in self._voice.remarks),
         ]
         return Report("silent" if saying is None else "speaks", values, findings)
 

@@ -170,7 +170,10 @@ ROBOTS: Registry[Robot] = Registry(
         "sim": "robot_behavior.robots.sim:ROBOT",
         "servo_humanoid": "robot_behavior.robots.servo_humanoid:ROBOT",
         "nao": "robot_behavior.robots.nao:ROBOT",
+        "pepper": "robot_behavior.robots.pepper:ROBOT",
         "reachy_mini": "robot_behavior.robots.reachy_mini:ROBOT",
+        "naoqi_driver": "robot_behavior.robots.naoqi_driver:ROBOT",
+        "unitree_g1": "robot_behavior.robots.unitree_g1:ROBOT",
         "ros2_control": "robot_behavior.robots.ros2_control:ROBOT",
         "play_motion2": "robot_behavior.robots.play_motion2:ROBOT",
         "trajectory": "robot_behavior.robots.trajectory:ROBOT",
@@ -179,7 +182,7 @@ ROBOTS: Registry[Robot] = Registry(
     fits=lambda found: isinstance(found, Robot),
 )
 
-FORMER_NAMES = {"serial": "servo_humanoid", "naoqi": "nao", "controller": "ros2_control"}
+FORMER_NAMES = {"serial": "servo_humanoid", "naoqi": "naoqi_driver", "controller": "ros2_control"}
 """What robots were called, and what they are called now."""
 
 

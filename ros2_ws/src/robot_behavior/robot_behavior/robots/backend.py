@@ -47,6 +47,7 @@ class LinkHealth:
         received: answers.
         damaged: commands and answers that were lost on the way.
         details: of this kind of robot, for people.
+        warnings: what people should know, although the robot can be moved.
     """
 
     name: str
@@ -55,6 +56,7 @@ class LinkHealth:
     received: int = 0
     damaged: int = 0
     details: Mapping[str, object] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 class RobotDriver(ABC):
@@ -105,6 +107,11 @@ class JointDriver(RobotDriver):
     def limits(self) -> Mapping[str, JointLimits]:
         """What the joints that the robot has can do; they are named as in the robot's model."""
 
+    @property
+    def home(self) -> Mapping[str, float]:
+        """Where its joints rest, rad by name; those that are left out rest at zero."""
+        return {}
+
     @abstractmethod
     def update(self) -> JointReport | None:
         """Listens to the robot, and sets it up where needed; called at a steady rate.
@@ -116,6 +123,12 @@ class JointDriver(RobotDriver):
     @abstractmethod
     def move(self, positions: Mapping[str, float]) -> None:
         """Goes to these positions, rad, at once; every joint that the robot has."""
+
+    def hold(self) -> None:
+        """The positions that come now brake the robot, and a `stop` follows in a moment.
+
+        A robot that goes to rest when its line is silent stays, should this program die before.
+        """
 
 
 class TrajectoryDriver(RobotDriver):
@@ -189,7 +202,7 @@ class JointStream(TrajectoryDriver):
         self._driver = driver
         own = driver.limits
         slowed = {joint: replace(limits[joint], velocity=own[joint].velocity) for joint in own}
-        self._simulation = Simulation({**limits, **slowed})
+        self._simulation = Simulation({**limits, **slowed}, driver.home)
         self._columns = [self._simulation.joints.index(joint) for joint in own]
         self._lower = np.array([limit.lower for limit in own.values()])
         self._upper = np.array([limit.upper for limit in own.values()])
@@ -275,6 +288,7 @@ class JointStream(TrajectoryDriver):
             self.stop()
             return
         self._braking = True
+        self._driver.hold()
         self._simulation.brake()
 
     def stop(self) -> None:

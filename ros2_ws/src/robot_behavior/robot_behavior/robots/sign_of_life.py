@@ -8,8 +8,8 @@ knows. DDS has means of its own for this, but cannot be relied on: discovery not
 after 20 s, and of 200 motion players that were killed Fast DDS 2.14 did not report one as
 no longer alive, although it had been asked to within a second.
 
-The stop is kept by what moves the robot, so that it outlives whoever has asked for it. Where
-that has no memory of its own and starts anew, those who have heard of the stop ask for it again.
+The stop is kept by what moves the robot, so that it outlives whoever has asked for it, and on
+this machine, so that it outlives everybody: see `KeptStop`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from fer_interfaces.msg import HoldState
 from rclpy.clock import Clock, ClockType
@@ -29,18 +30,19 @@ from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.task import Future
 from std_msgs.msg import Bool, ColorRGBA
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
+from ec_rfernet.errors import InputError
+from ec_rfernet.files import runtime_folder
 from fer_common.diagnostics import Report
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.door import door_of
 from fer_common.entry import prefer
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, LATCHED
-from fer_common.runner import ClosingNode, spin_once
+from fer_common.runner import ClosingNode, End, spin_once
 from fer_common.settings import setting
 from robot_behavior.motion.trajectory import BRAKE_S
 
@@ -169,7 +171,7 @@ class StopPath:
         )
         self._executor = SingleThreadedExecutor(context=node.context)
         self._executor.add_node(self._node)
-        self._over = Future()
+        self._over = End()
         self._thread = threading.Thread(target=self._spin, name="stop", daemon=True)
         node.closing.callback(self._close)
 
@@ -187,11 +189,11 @@ class StopPath:
         for thread in _threads_of_dds():
             prefer(thread)
         with suppress(ExternalShutdownException):
-            while not self._over.done():
+            while not self._over.is_set():
                 spin_once(self._executor, 1.0, self._over)
 
     def _close(self) -> None:
-        self._over.set_result(None)
+        self._over.set()
         if self._thread.is_alive():
             self._executor.wake()
             self._thread.join(_GRACE_S)
@@ -210,6 +212,74 @@ def _threads_of_dds() -> list[int]:
     return found
 
 
+class KeptStop:
+    """The stop of a robot as this machine keeps it: it ends by a release, or a new start of it.
+
+    It is an empty file, which is there or is not, so nobody who is killed can leave half of one.
+    Each robot of each ROS domain and namespace has its own, and each start of the machine.
+
+    Args:
+        node: that reads the file now, may make it, and serves ``~/release``.
+        robot: name of what is moved, see `robot_behavior.robots`.
+
+    Attributes:
+        since: when the stop began, seconds since 1970; None for a robot that is not stopped.
+    """
+
+    def __init__(self, node: Node, robot: str) -> None:
+        self._log, self._release = node.get_logger(), node.resolve_service_name("~/release")
+        place = node.resolve_service_name(HOLD).replace("/", ".")
+        self._name = f"{node.context.get_domain_id()}{place}.{quote(robot, safe='')}"
+        self.since: float | None = None
+        try:
+            if self._file.exists():
+                self.since = self._file.stat().st_mtime
+        except (InputError, OSError) as error:
+            self._log.warning(f"cannot read whether the robot was stopped: {error}")
+
+    def keep(self) -> None:
+        """The robot is stopped; where no file can be made, only this object knows it."""
+        self.since = time.time()
+        try:
+            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self._file.exists():
+                self._file.touch(mode=0o600)
+            self.since = self._file.stat().st_mtime
+        except (InputError, OSError) as error:
+            self._log.error(f"a new start will not know that the robot is stopped: {error}")
+
+    def forget(self) -> None:
+        """The robot is released."""
+        self.since = None
+        try:
+            self._file.unlink(missing_ok=True)
+        except (InputError, OSError) as error:
+            self._log.error(f"a new start will begin stopped all the same: {error}")
+
+    @property
+    def text(self) -> str:
+        """Since when the robot is stopped, and what releases it; empty while it is not."""
+        if self.since is None:
+            return ""
+        begun, today = time.localtime(self.since), time.localtime()
+        date = "" if begun[:3] == today[:3] else "%Y-%m-%d "
+        return (
+            f"stopped since {time.strftime(f'{date}%H:%M:%S', begun)}, until "
+            f"'robot release', or the service {self._release}"
+        )
+
+    @property
+    def _file(self) -> Path:
+        return runtime_folder() / "stops" / _start_of_the_machine() / self._name
+
+
+def _start_of_the_machine() -> str:
+    """Linux gives each a name."""
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return ""
+
+
 class StopKeeper:
     """Keeps the stop of a robot on behalf of the node that moves it.
 
@@ -218,6 +288,7 @@ class StopKeeper:
 
     Args:
         node: of what moves the robot; its callbacks take turns with these.
+        robot: its name, see `KeptStop`.
         hold: brakes, and stays; does not wait.
         stop: stays where it is, at once.
         release: ends both; nothing moves because of it.
@@ -226,19 +297,27 @@ class StopKeeper:
     def __init__(
         self,
         node: ClosingNode,
+        robot: str,
         hold: Callable[[], None],
         stop: Callable[[], None],
         release: Callable[[], None],
     ) -> None:
         self._log, self._told = node.get_logger(), HoldState.NEVER
         self._hold, self._stop, self._release = hold, stop, release
-        self._known = False
+        self._known = self._releasing = False
+        self._kept = KeptStop(node, robot)
         self._state = node.create_publisher(HoldState, HELD, LATCHED)
-        path = StopPath(node)
-        path.serve(SetBool, HOLD, self._on_hold)
-        path.serve(Trigger, "~/stop", self._on_stop)
-        path.serve(Trigger, "~/release", self._on_release)
-        path.begin()
+        self._path = StopPath(node)
+        self._path.serve(SetBool, HOLD, self._on_hold)
+        self._path.serve(Trigger, "~/stop", self._on_stop)
+        self._path.serve(Trigger, "~/release", self._on_release)
+
+    def begin(self) -> None:
+        """Serves from now on; a robot that was stopped before this node has started stays so."""
+        if self._kept.since is not None:
+            self._stop()
+            self._log.warning(f"begins stopped: {self._kept.text}")
+        self._path.begin()
 
     def look(self, held: bool | None) -> None:
         """Tells what is new; to be called often.
@@ -248,68 +327,60 @@ class StopKeeper:
         """
         if held is None:
             return
+        self._releasing = self._releasing and held
         state = HoldState.HELD if held else self._free
         if not self._known or state != self._told:
             self._known, self._told = True, state
-            self._state.publish(HoldState(state=state))
+            if held and not self._releasing:
+                self._kept.keep()  # a robot may remember a stop of which nobody here knows
+            self._state.publish(HoldState(state=state, text=self._kept.text))
 
     @property
     def _free(self) -> int:
         return int(HoldState.NEVER if self._told == HoldState.NEVER else HoldState.RELEASED)
 
     def _on_hold(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        (self._hold if request.data else self._release)()
+        if request.data:
+            self._hold()
+            self._keep()
+        else:
+            self._free_it()
         response.success, response.message = True, "held" if request.data else "released"
         self._log.warning(f"{response.message}, as the motion player asks")
         return response
 
     def _on_stop(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._stop()
-        self._log.warning("stopped; ~/release lets the robot obey again")
-        response.success, response.message = True, "stopped"
+        self._keep()
+        self._log.warning(self._kept.text)
+        response.success, response.message = True, self._kept.text
         return response
 
     def _on_release(
         self, _request: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
-        self._release()
+        self._free_it()
         self._log.warning("released")
         response.success, response.message = True, "released"
         return response
 
+    def _keep(self) -> None:
+        """Before anybody is answered: whoever was told of a stop may rely on it."""
+        self._kept.keep()
+        # Who asks waits to hear of it, also where nothing else has changed.
+        self._known = self._releasing = False
 
-class StopMemory:
-    """Remembers that a robot was stopped, on behalf of what moves it.
-
-    That may start anew, and say that it was never stopped: then it is asked to hold the robot.
-
-    Args:
-        node: that remembers.
-    """
-
-    def __init__(self, node: Node) -> None:
-        self._held = self._wish = False
-        self._log = node.get_logger()
-        self._body = node.create_client(SetBool, HOLD)
-        node.create_subscription(HoldState, HELD, self._on_held, LATCHED)
-
-    def look(self) -> None:
-        """Asks for what is wished; to be called often."""
-        if self._wish and self._body.service_is_ready():
-            self._wish = False  # what did not hear it says once more that it was never stopped
-            self._body.call_async(SetBool.Request(data=True))
-            self._log.warning("what moves the robot has started anew: it is held again")
-
-    def _on_held(self, message: HoldState) -> None:
-        self._wish = self._held and message.state == HoldState.NEVER
-        self._held = message.state == HoldState.HELD or self._wish
-        self.look()
+    def _free_it(self) -> None:
+        self._kept.forget()
+        self._releasing = True
+        self._release()
 
 
 @dataclass(frozen=True)
 class StopParams:
     """The parameters of `StopNode`."""
 
+    robot: str = setting("trajectory", "Which robot, by its name; also that of motion_player.")
     brake_s: float = setting(
         BRAKE_S, "So long the robot may brake before it is halted, s.", low=0.0, high=10.0
     )
@@ -334,26 +405,25 @@ class StopNode(ClosingNode):
         self._halts = 0
         self._trajectory = self.create_publisher(JointTrajectory, "joint_trajectory", EVENTS)
         self.create_subscription(JointTrajectory, "joint_trajectory", self._on_trajectory, EVENTS)
-        self._keeper = StopKeeper(self, self._hold, self._stop, self._release)
+        keeper = StopKeeper(self, self._params.robot, self._hold, self._stop, self._release)
+        self._keeper = keeper
         watch_motion_player(self, self._halt)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(TICK_S, lambda: self._keeper.look(self._held), clock=steady)
+        self.create_timer(TICK_S, lambda: keeper.look(self._held), clock=steady)
         DiagnosticsPublisher(self, "stop", self._report)
+        keeper.begin()
 
     def _hold(self) -> None:
         """Lets the robot end its braking, which it was told just before."""
         if not self._held:
             self._held, self._from = True, self._monotonic() + self._params.brake_s
-        self._keeper.look(True)
 
     def _stop(self) -> None:
         self._held, self._from = True, self._monotonic()
-        self._keeper.look(True)
         self._halt()
 
     def _release(self) -> None:
         self._held = False
-        self._keeper.look(False)
 
     def _on_trajectory(self, message: JointTrajectory) -> None:
         if message.points and self._held and self._monotonic() >= self._from:

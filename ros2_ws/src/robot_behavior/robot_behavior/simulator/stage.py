@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -206,12 +207,12 @@ class Stage:
 
     def play(self, views: Sequence[View]) -> Iterator[SimulatedMoment]:
         """Plays images to their end; one moment per tick."""
-        waiting, view = list(views), View(0.0, ())
+        waiting, view = deque(views), View(0.0, ())
         ticks = round(views[-1].time / TICK_S) + 1
         for tick in range(ticks):
             self._now = tick * TICK_S
             while waiting and waiting[0].time <= self._now + 1e-9:
-                view = waiting.pop(0)
+                view = waiting.popleft()
                 self._show(view)
             self._motion.serve()
             self._speech.serve()

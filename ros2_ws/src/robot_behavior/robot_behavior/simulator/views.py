@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -97,6 +98,9 @@ class ScriptedAttention:
 #       - {at: 3.0, face: anna, size: 0.15, label: happy, confidence: 0.8}
 #       - {at: 15.0, face: anna, leaves: true}
 
+MOST_PEOPLE = 100
+"""So many may be in view at a time."""
+
 _NEWCOMER = Sighting("", "neutral", 0.9, 0.15)
 
 
@@ -145,6 +149,8 @@ def _event(
         event.close()
         return name, None
     before = present.get(name, replace(_NEWCOMER, face_id=name))
+    if len(present) >= MOST_PEOPLE and name not in present:
+        raise event.error("face", name, f"at most {MOST_PEOPLE} people at a time")
     present[name] = Sighting(
         name,
         event.text("label", before.label, choices=choices),
@@ -159,11 +165,11 @@ def _scripted_views(
     changes: list[tuple[float, str, Sighting | None]], duration: float, rate: float
 ) -> list[View]:
     views, faces, attention = [], dict[str, Sighting](), ScriptedAttention()
-    waiting = list(changes)
+    waiting = deque(changes)
     for number in range(round(duration * rate) + 1):
         time = number / rate
         while waiting and waiting[0][0] <= time + 1e-9:
-            _, name, face = waiting.pop(0)
+            _, name, face = waiting.popleft()
             if face is None:
                 faces.pop(name, None)
             else:

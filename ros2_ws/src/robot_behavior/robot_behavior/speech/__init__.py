@@ -24,6 +24,8 @@ VOICES: Registry = Registry(
     {
         "espeak": "robot_behavior.speech.espeak:EspeakVoice",
         "piper": "robot_behavior.speech.piper:NeuralVoice",
+        "naoqi": "robot_behavior.robots.nao.voice:NaoqiVoice",
+        "unitree": "robot_behavior.robots.unitree_g1.driver:G1Voice",
         "log": "robot_behavior.speech.voice:LogVoice",
     },
     makes=_is_voice,

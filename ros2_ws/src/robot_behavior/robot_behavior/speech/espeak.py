@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import os
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from threading import Lock
@@ -17,18 +18,27 @@ from typing import Any
 import numpy as np
 
 from robot_behavior.prosody import Prosody
-from robot_behavior.speech.voice import Sound, SpeechError, Voice, VoiceSettings, best_language
+from robot_behavior.speech.voice import (
+    Sound,
+    SpeechError,
+    Voice,
+    VoiceSettings,
+    best_language,
+    levelled,
+)
 
 _SYNCHRONOUS = 2  # espeak_AUDIO_OUTPUT: samples are handed to a callback, before Synth returns
 _DONT_EXIT = 0x8000  # espeakINITIALIZE: report a missing voice folder instead of exit()
-_RATE, _VOLUME, _PITCH = 1, 2, 3  # espeak_PARAMETER
-_SLOWEST, _FASTEST, _LOUDEST = 80, 450, 200
+_RATE, _PITCH = 1, 3  # espeak_PARAMETER
+_SLOWEST, _FASTEST = 80, 450
 _CHARACTERS, _UTF8 = 1, 1  # espeak_POSITION_TYPE, espeakCHARS_UTF8
 _IPA = 2  # phoneme_mode
 
 # What the parameter "pitch" does to the fundamental frequency, as measured.
 _PITCHES = (0, 25, 42, 50, 58, 75, 100)
 _SEMITONES = (-5.3, -3.25, -1.0, 0.0, 1.0, 4.1, 8.6)
+
+_MARK = re.compile(r"([.,;:!?])[\s\"'»”)\]]*$")
 
 _TURN = Lock()
 """Held while the library works: it is not made for several threads."""
@@ -96,22 +106,35 @@ class EspeakVoice(Voice):
             )
         if status != 0:
             raise SpeechError(f"espeak-ng failed with status {status}")
-        return Sound(np.frombuffer(b"".join(self._chunks), np.int16), self.rate)
+        samples = np.frombuffer(b"".join(self._chunks), np.int16) / 32768.0
+        return Sound(levelled(samples, self.rate, self._volume, prosody), self.rate)
 
     def phonemes(self, text: str, language: str) -> str:
-        """How a text is pronounced, in the letters of the International Phonetic Alphabet."""
+        """How a text is pronounced, in the letters of the International Phonetic Alphabet.
+
+        Each clause ends with its punctuation mark, if it has one.
+        """
         translate = self._library.espeak_TextToPhonemes
         translate.restype = ctypes.c_char_p
-        characters = ctypes.c_char_p(text.encode("utf-8", "replace"))
+        data = ctypes.create_string_buffer(text.encode("utf-8", "replace"))
+        place, found = ctypes.c_void_p(ctypes.addressof(data)), list[str]()
         with _TURN:
             self._library.espeak_SetVoiceByName(self._voices[language])
-            return bytes(translate(ctypes.byref(characters), _UTF8, _IPA)).decode()
+            while place.value is not None:  # one clause after the other
+                begin = place.value - ctypes.addressof(data)
+                clause = translate(ctypes.byref(place), _UTF8, _IPA).decode("utf-8", "replace")
+                end = len(data) if place.value is None else place.value - ctypes.addressof(data)
+                # It has read the first letter of the next clause.
+                words = data.raw[begin:end].decode("utf-8", "ignore")
+                words = words.rstrip("\0") if place.value is None else words[:-1]
+                mark = _MARK.search(words)
+                found.append(clause + (mark[1] if mark else ""))
+        return " ".join(found)
 
     def _apply(self, prosody: Prosody) -> None:
         rate = min(max(self._words_per_minute * prosody.rate, _SLOWEST), _FASTEST)
         pitch = float(np.interp(prosody.pitch_st, _SEMITONES, _PITCHES))
-        volume = min(self._volume * prosody.gain, _LOUDEST)
-        for parameter, value in ((_RATE, rate), (_PITCH, pitch), (_VOLUME, volume)):
+        for parameter, value in ((_RATE, rate), (_PITCH, pitch)):
             self._library.espeak_SetParameter(parameter, round(value), 0)
 
     def _collect(self, samples: Any, count: int, _events: Any) -> int:

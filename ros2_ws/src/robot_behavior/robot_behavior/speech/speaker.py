@@ -14,7 +14,7 @@ from ec_rfernet.registry import in_one_line
 from robot_behavior.prosody import PLAIN, Prosody
 from robot_behavior.speech.loudspeaker import Loudspeaker, Recorder, Silence, SoundStream
 from robot_behavior.speech.text import pause_after, pieces, speakable
-from robot_behavior.speech.voice import STEP_S, Sound, SpeechError, Voice
+from robot_behavior.speech.voice import STEP_S, OwnVoice, Sound, SpeechError, Voice
 
 # ----------------------------------------------------------------------
 # A sentence on its way, seen from two threads.
@@ -155,6 +155,8 @@ class Speaker:
         self.stop()
         self._queue.put(None)
         self._thread.join(timeout=2.0)
+        if isinstance(self._voice, OwnVoice):
+            self._voice.close()
         self._studio.shutdown(wait=False, cancel_futures=True)
         if self._recorder is not None:
             self._recorder.close()
@@ -172,6 +174,9 @@ class Speaker:
                 utterance.over.set()
 
     def _say(self, utterance: Utterance) -> None:
+        if isinstance(self._voice, OwnVoice):
+            self._have_said(self._voice, utterance)
+            return
         stream: SoundStream | None = None
         try:
             written_s = 0.0
@@ -189,10 +194,22 @@ class Speaker:
             if stream is not None:
                 stream.close()
 
+    def _have_said(self, voice: OwnVoice, utterance: Utterance) -> None:
+        """Has a voice say it that is heard without us; its progress is estimated."""
+        text, language = speakable(utterance.text), utterance.language
+        likely = voice.synthesise(text, language, utterance.prosody, utterance.unwanted.is_set)
+        utterance.add(_padded(likely, 0.0), 1.0)
+
+        def began() -> None:
+            utterance.lags(self._clock(), 0.0)
+
+        voice.say(text, language, utterance.prosody, began, utterance.unwanted)
+
     def _sounds(self, utterance: Utterance) -> Iterator[tuple[Sound, float]]:
         """The sound of each piece, in whole steps, and the share of the text at its end."""
         text = speakable(utterance.text)
-        unwanted, said, parts = utterance.unwanted.is_set, 0, list(pieces(text))
+        unwanted, said = utterance.unwanted.is_set, 0
+        parts = list(pieces(text, self._voice.hurries))
 
         def begin(index: int) -> Future[Sound]:
             return self._studio.submit(

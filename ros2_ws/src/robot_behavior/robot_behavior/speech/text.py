@@ -31,11 +31,12 @@ def speakable(text: str) -> str:
     return " ".join(kept.split()) if any(map(str.isalnum, kept)) else ""
 
 
-def pieces(text: str) -> Iterator[str]:
+def pieces(text: str, hurries: bool = False) -> Iterator[str]:
     """Splits a text at the ends of sentences, else of clauses, else of words.
 
     Args:
         text: what `speakable` returns.
+        hurries: whether to split at the ends of clauses, too, and right after the first.
 
     Yields:
         1..`LONGEST` characters each; joined they are the text, but for the spaces.
@@ -44,6 +45,8 @@ def pieces(text: str) -> Iterator[str]:
     while position < len(text):
         window = text[position : position + LONGEST + 1]
         end = _end(window, len(text) - position)
+        if hurries:
+            end = min(end, _first_end(window, SHORTEST if position else 1))
         piece = window[:end].strip()
         if piece:
             yield piece
@@ -63,6 +66,11 @@ def _spoken(character: str) -> str:
     if category == "Cf" or character in _VARIANTS:
         return ""  # stands within a word or a picture: no gap
     return character if category not in _SILENT or character == "°" else " "
+
+
+def _first_end(window: str, shortest: int) -> int:
+    ends = (match.end() for mark in (_SENTENCE, _CLAUSE) for match in mark.finditer(window))
+    return min((end for end in ends if end >= shortest), default=len(window))
 
 
 def _end(window: str, remaining: int) -> int:

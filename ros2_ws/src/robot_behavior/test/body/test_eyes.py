@@ -30,5 +30,12 @@ def test_a_signal_does_not_blink_and_differs(mood: str) -> None:
     assert light(0.0, mood)[:3] != light(0.0, "idle")[:3]
 
 
+def test_who_is_noticed_is_answered_with_a_blink_also_by_eyes_that_do_not_blink() -> None:
+    moments = np.arange(0.0, 1.0, 0.01)
+    lids = [light(5.0, "attending", blinks=False, since_sign=moment)[3] for moment in moments]
+    assert lids[0] == 1.0 and min(lids) == 0.0 and lids[-1] == 1.0
+    assert light(5.0, "held", since_sign=0.1) == light(5.0, "held")
+
+
 def test_blinking_can_be_switched_off() -> None:
     assert {light(moment, "idle", blinks=False)[3] for moment in np.arange(0.0, 9.0, 0.05)} == {1.0}

@@ -170,14 +170,21 @@ def test_any_label_of_a_model_can_be_answered(tmp_path: Path, label: str) -> Non
 
 def test_labels_that_do_not_fit_the_model_are_told_with_the_nearest_name(tmp_path: Path) -> None:
     behaviors = from_text(tmp_path, GOOD.replace("happy:", "surprise:"))
-    told, *others = behaviors.misfits(("happy", "surprised"))
+    told, other = behaviors.misfits(("happy", "surprised"))
     assert (told.code, str(told)) == (
         NOT_TOLD,
         "the behaviours answer surprise, which the model does not tell, "
         "expected one of happy, surprised (did you mean surprised?)",
     )
-    assert [other.code for other in others] == [NOT_ANSWERED] * 2
-    assert str(others[0]) == "the model tells happy, which has no behaviour: it is not answered"
+    text = "the model tells happy, surprised, which have no behaviour: they are not answered"
+    assert (other.code, str(other)) == (NOT_ANSWERED, text)
+
+
+def test_labels_of_which_none_fits_are_one_sentence() -> None:
+    for labels, told in ((("",) * 7, "none"), (("0", "0"), "0"), ((), "none")):
+        first, *others = shipped().misfits(labels)
+        assert str(first).endswith(f"which the model does not tell, expected one of {told}")
+        assert len(others) == (told == "0")
 
 
 def test_the_shipped_behaviours_fit_the_shipped_labels() -> None:

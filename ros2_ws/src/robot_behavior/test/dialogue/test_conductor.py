@@ -202,6 +202,25 @@ def test_reasons_alone_are_published_now_and_then() -> None:
     assert news.is_news(replace(first, reason=why("another"), activity=Activity.RESPONDING))
 
 
+# A robot that was stopped.
+
+
+def test_a_stopped_robot_is_not_asked_to_move_but_talks_and_says_why(stage: Stage) -> None:
+    stopped = Reason("robot_stopped", "stopped since 10:15:02, until 'release'")
+    stage.conductor.hold(stopped)
+    assert str(stopped) in str(stage.see(None, 0.5).reason)
+    status = stage.see("happy", 1.0)
+    assert status.activity is Activity.RESPONDING
+    assert status.motion is None and status.speech in ("You look happy!", "Nice!")
+    assert f"without a gesture: {stopped}" in str(status.reason)
+    stage.see(None, 20.0)
+    status = stage.see("neutral", 1.0)
+    assert status.activity is not Activity.RESPONDING, "it would be a gesture without words"
+    assert str(status.reason).count(str(stopped)) == 1
+    stage.conductor.hold(None)
+    assert stage.see("neutral", 1.0).motion == "attend"
+
+
 # What failed because the robot was away.
 
 

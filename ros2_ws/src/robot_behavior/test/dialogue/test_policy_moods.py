@@ -181,3 +181,27 @@ def test_a_greeting_comes_before_the_answer_and_a_farewell_at_the_end() -> None:
     assert talk.show(5.0) == ["wave", "Goodbye!"]
     assert "wave" not in talk.show(4.0, bert="happy")
     assert any("greeting dropped: said 9.0 s ago" in str(status.reason) for status in talk.statuses)
+
+
+class _CountedLimit(float):
+    """Counts how often something was compared with it."""
+
+    comparisons = 0
+
+    def __lt__(self, other: float) -> bool:
+        self.comparisons += 1
+        return float(self) < other
+
+
+def test_to_see_a_face_costs_the_same_however_many_are_remembered() -> None:
+    limit = _CountedLimit(1000.0)
+    now = 0.0
+    moods = Moods(lambda: now, limit)
+    for number in range(500):
+        now += 1.0
+        moods.saw(f"face {number}")
+    moods.saw("face 0")
+    assert (len(moods), limit.comparisons) == (500, 500)
+    now += 999.5
+    moods.saw("somebody")
+    assert len(moods) == 3, "the last one, who came back, and somebody"

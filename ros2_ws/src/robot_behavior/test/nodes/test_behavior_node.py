@@ -74,7 +74,7 @@ def test_what_is_unclear_is_not_answered(files: Files) -> None:
 
 
 EIGHT = (*LABELS, CONTEMPT)
-NOT_FITTING = "the model tells contempt, which has no behaviour: it is not answered"
+NOT_FITTING = "contempt, which have no behaviour: they are not answered"
 
 
 @pytest.mark.parametrize("labels", [EIGHT, ()])

@@ -66,7 +66,7 @@ def test_a_mistake_in_the_file_ends_the_program_with_one_line(
 ) -> None:
     files[0].write_text(files[0].read_text().replace(old, new))
     process = program(files)
-    output = process.communicate(timeout=30)[0]
+    output = process.communicate(timeout=120)[0]
     assert process.returncode == 2
     assert message in output
     assert str(files[0]) in output
@@ -76,13 +76,13 @@ def test_a_mistake_in_the_file_ends_the_program_with_one_line(
 def test_a_missing_motions_file_is_named(files: Files) -> None:
     files[1].unlink()
     process = program(files)
-    assert f"{files[1]}: cannot be read" in process.communicate(timeout=30)[0]
+    assert f"{files[1]}: cannot be read" in process.communicate(timeout=120)[0]
     assert process.returncode == 2
 
 
 def test_a_locale_that_is_none_is_named(files: Files) -> None:
     process = program(files, "locale:=plain English")
-    output = process.communicate(timeout=30)[0]
+    output = process.communicate(timeout=120)[0]
     assert "parameter 'locale' is 'plain English', expected a language tag" in output
     assert process.returncode == 2
 
@@ -90,7 +90,7 @@ def test_a_locale_that_is_none_is_named(files: Files) -> None:
 @pytest.mark.parametrize("name", ["behaviors_file", "motions_file", "sentences_dir"])
 def test_a_home_that_is_not_known_ends_the_program_with_one_line(files: Files, name: str) -> None:
     process = program(files, f"{name}:=~no.such.user/mine.yaml")
-    output = process.communicate(timeout=30)[0]
+    output = process.communicate(timeout=120)[0]
     assert process.returncode == 2
     assert "~no.such.user/mine.yaml: no such home is known" in output
     assert "Traceback" not in output

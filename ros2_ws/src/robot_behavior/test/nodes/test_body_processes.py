@@ -65,7 +65,7 @@ def test_ctrl_c_in_the_middle_of_everything(tmp_path: Path, send_goal: Callable)
     with processes(log, *commands) as running, spinning(Watcher) as (executor, nodes):
         watcher: Any = nodes[0]
         clients = (watcher.motion, watcher.speech)
-        assert spin_until(executor, lambda: all(c.server_is_ready() for c in clients), 30.0)
+        assert spin_until(executor, lambda: all(c.server_is_ready() for c in clients))
         goals: list[Any] = []
 
         def begun() -> bool:
@@ -74,9 +74,9 @@ def test_ctrl_c_in_the_middle_of_everything(tmp_path: Path, send_goal: Callable)
                 goals.append(send_goal(watcher.motion, PlayMotion.Goal(motion="happy_arms_up")))
             return watcher.angle > 1.0
 
-        assert spin_until(executor, begun, 30.0)
+        assert spin_until(executor, begun)
         said = send_goal(watcher.speech, Say.Goal(text="word " * 100))
-        assert spin_until(executor, lambda: said.progress, 10.0)
+        assert spin_until(executor, lambda: said.progress)
         for process in running:
             process.send_signal(signal.SIGINT)
         assert spin_until(
@@ -95,10 +95,10 @@ def test_ctrl_c_in_the_middle_of_everything(tmp_path: Path, send_goal: Callable)
     [
         (command("sim_robot", urdf="/nowhere.urdf"), "/nowhere.urdf: cannot be read"),
         (command("motion_player", motions_file="/nowhere"), "/nowhere: cannot be read"),
-        (command("speech_node", backend="cello"), "expected one of espeak, piper, log"),
+        (command("speech_node", backend="cello"), "expected one of espeak, piper, "),
     ],
 )
 def test_a_mistake_ends_with_one_clear_line(arguments: list[str], complaint: str) -> None:
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
     assert complaint in done.stderr and "Traceback" not in done.stderr

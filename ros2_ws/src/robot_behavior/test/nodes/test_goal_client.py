@@ -43,7 +43,7 @@ class Scene:
 
     def wait_until(self, condition: Any) -> None:
         """Until something has happened; the client is updated meanwhile, as its owner does."""
-        assert spin_until(self.executor, lambda: self.goals.update() or condition(), 10.0)
+        assert spin_until(self.executor, lambda: self.goals.update() or condition())
 
     @property
     def outcomes(self) -> list[tuple[str, str]]:

@@ -26,6 +26,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from fer_common.qos import EVENTS, LATCHED
 from fer_common.testing import PacedClock, spinning
+from robot_behavior.motion.mover import AGAIN_S
 from robot_behavior.nodes.motion_player import MotionPlayer
 from robot_behavior.nodes.sim_robot import SimRobot
 
@@ -34,6 +35,7 @@ ARM, YAW, BREATH = "left_shoulder_pitch_joint", "head_yaw_joint", "left_shoulder
 MOTIONS = f"""
 /motion_player:
   ros__parameters:
+    idle: {{breath: {{{BREATH}: 0.028}}, sign: {{{ARM}: 0.1}}}}
     motions:
       rest: {{joints: [{ARM}, {YAW}, {BREATH}], positions: [0, 0, 0], times_from_start: [0.3]}}
       raise: {{joints: [{ARM}], positions: [0.1, 0.8, 0.8], times_from_start: [0.3, 0.9, 1.5]}}
@@ -50,6 +52,7 @@ class Somebody(Node):
         self.told: list[JointTrajectory] = []
         self.eyes: list[ColorRGBA] = []
         self.face_x: int | None = None
+        self.label = Emotion.HAPPY
         self.image_width, self.attended = 640, "someone"
         self.client = ActionClient(self, PlayMotion, "play_motion")
         self.eyes_light = self.create_publisher(ColorRGBA, "eyes", LATCHED)
@@ -66,7 +69,7 @@ class Somebody(Node):
     def _show(self) -> None:
         if self.face_x is None:
             return
-        face = Emotion(label=Emotion.HAPPY, face_id="someone")
+        face = Emotion(label=self.label, face_id="someone")
         roi = face.roi
         roi.x_offset, roi.y_offset, roi.width, roi.height = self.face_x - 50, 190, 100, 100
         message = EmotionArray(image_width=self.image_width, image_height=480)
@@ -126,6 +129,15 @@ class Room:
 
     def breathes(self) -> None:
         self.wait(lambda: self.who.position.get(BREATH, 0.0) > 0.015)
+
+    def is_calm(self) -> None:
+        """Neither breathing nor gaze moves it: what is left are signs."""
+        assert self.set("idle", 0.0).successful and self.set("gaze", False).successful
+        self.falls_silent()
+
+    def let_pass(self, seconds: float) -> None:
+        until = self._clock.now + seconds
+        self.wait(lambda: self._clock.now > until)
 
     def falls_silent(self) -> None:
         """Until half a second has seen neither a command nor a movement."""
@@ -240,7 +252,8 @@ def test_a_stop_ends_the_goal_and_everything_else(room: Room) -> None:
     assert room.who.position == held
     refused = room.play("rest")
     room.wait(lambda: refused.over)
-    assert refused.result.message == "stopped until ~/release is called"
+    assert refused.result.message.startswith("stopped since ")
+    assert "'robot release', or the service /sim_robot/release" in refused.result.message
     assert room.who.position == held
     room.release()
     rest = room.play("rest")
@@ -268,6 +281,49 @@ def test_a_behaviour_that_is_disabled_leaves_the_robot_alone(room: Room) -> None
     room.falls_silent()
     room.who.behavior.publish(BehaviorState(state=BehaviorState.IDLE))
     room.wait(lambda: room.who.position[YAW] < -0.2)
+
+
+def test_who_is_noticed_gets_one_small_sign_and_a_blink_at_once(room: Room) -> None:
+    room.is_calm()
+    room.wait(lambda: room.who.eyes[-1].a == 1.0)
+    told, shone = len(room.who.told), len(room.who.eyes)
+    room.who.face_x = 320
+    room.wait(lambda: room.who.position[ARM] > 0.05)
+    room.wait(lambda: any(light.a < 0.5 for light in room.who.eyes[shone:]))
+    room.falls_silent()
+    assert abs(room.who.position[ARM]) < 0.01 and len(room.who.told) > told
+    told = len(room.who.told)
+    room.let_pass(AGAIN_S + 1.0)  # it is still seen, and shows the same
+    assert len(room.who.told) == told
+    room.who.label = Emotion.SURPRISED
+    room.wait(lambda: room.who.position[ARM] > 0.05)
+    assert max(room.who.position.values()) < 0.15
+
+
+def test_an_emotion_alone_is_noticed_too(room: Room) -> None:
+    room.who.tells_one_face_only()
+    room.is_calm()
+    room.who.face_x = 320
+    room.wait(lambda: room.who.position[ARM] > 0.05)
+
+
+def test_who_is_not_attended_to_gets_no_sign(room: Room) -> None:
+    room.who.attended = ""
+    room.is_calm()
+    told = len(room.who.told)
+    room.who.face_x = 320
+    room.let_pass(1.0)
+    assert len(room.who.told) == told
+
+
+def test_the_sign_can_be_switched_off_while_the_robot_runs(room: Room) -> None:
+    room.is_calm()
+    assert room.set("first_contact", False).successful
+    told, shone = len(room.who.told), len(room.who.eyes)
+    room.who.face_x = 320
+    room.let_pass(1.0)
+    assert len(room.who.told) == told
+    assert all(light.a == 1.0 for light in room.who.eyes[shone:])
 
 
 def test_a_robot_that_disappears_is_taken_up_again_when_it_is_back(room: Room) -> None:

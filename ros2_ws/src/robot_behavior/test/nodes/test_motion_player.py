@@ -74,8 +74,8 @@ class World:
     def play(self, motion: str, priority: int = 128) -> Any:
         return self._send(self.person.client, PlayMotion.Goal(motion=motion, priority=priority))
 
-    def wait(self, condition: Callable[[], object], timeout_s: float = 15.0) -> None:
-        assert spin_until(self.executor, condition, timeout_s)
+    def wait(self, condition: Callable[[], object]) -> None:
+        assert spin_until(self.executor, condition)
 
     def ready(self) -> None:
         self.wait(self.person.client.server_is_ready)
@@ -196,7 +196,7 @@ def test_a_stop_takes_the_robot_to_rest(world: World) -> None:
     goal = world.play("raise")
     world.wait(lambda: world.person.position(ARM) > 0.4)
     world.player.begin_stop()
-    world.wait(world.player.is_stopped, 4.0)
+    world.wait(world.player.is_stopped)
     world.wait(lambda: goal.over)
     assert goal.status == ABORTED and goal.result.message == "the motion player stops"
     assert abs(world.person.position(ARM)) < 0.05
@@ -211,7 +211,7 @@ def test_a_robot_that_vanishes_ends_the_goal(world: World) -> None:
     world.executor.remove_node(world.sim)
     world.wait(lambda: goal.over)
     assert goal.status == ABORTED and "no joint states for 1." in goal.result.message
-    world.wait(world.player.is_stopped, 3.0)
+    world.wait(world.player.is_stopped)
 
 
 def test_a_robot_that_does_not_obey_ends_the_goal(world: World) -> None:
@@ -233,7 +233,7 @@ def test_without_joint_states_nothing_moves(send_goal: Callable) -> None:
         assert goal.status == ABORTED
         assert "no joint state yet of ankle_pitch_joint" in goal.result.message
         world.player.begin_stop()
-        world.wait(world.player.is_stopped, 1.0)
+        world.wait(world.player.is_stopped)
 
 
 def test_the_shipped_motions_are_listed(world: World) -> None:
@@ -267,7 +267,7 @@ def test_the_simulated_robot_goes_home_when_everything_is_stopped(world: World) 
     world.wait(lambda: world.person.position(ARM) > 0.4)
     world.player.begin_stop()
     world.sim.begin_stop()
-    world.wait(lambda: world.player.is_stopped() and world.sim.is_stopped(), 4.0)
+    world.wait(lambda: world.player.is_stopped() and world.sim.is_stopped())
     world.wait(lambda: goal.over)
     assert abs(world.person.position(ARM)) < 0.01
 

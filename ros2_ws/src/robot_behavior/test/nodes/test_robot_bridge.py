@@ -111,10 +111,10 @@ def test_a_port_that_disappears_silences_the_joint_states(fake_board: Any) -> No
     ("values", "complaint"),
     [
         ({"robot": "servo_humanoid", "servos_file": "/none.yaml"}, "/none.yaml: cannot be read"),
-        ({"robot": "nao"}, "naoqi_bridge_msgs is not installed"),
+        ({"robot": "naoqi_driver"}, "naoqi_bridge_msgs is not installed"),
         ({"robot": "ros2_control"}, f"apt install ros-{ros_distro()}-control-msgs"),
         ({"robot": "dog"}, "robot is 'dog', expected one of: sim, servo_humanoid, nao"),
-        ({"robot": "naoqi"}, "robot 'naoqi' is now called 'nao'"),
+        ({"robot": "naoqi"}, "robot 'naoqi' is now called 'naoqi_driver'"),
         ({"backend": "serial"}, "parameter 'backend' is now called 'robot': .*servo_humanoid"),
         ({"robot": "none"}, "robot 'none' needs no robot_bridge"),
     ],
@@ -136,9 +136,9 @@ def test_an_installed_message_is_found() -> None:
 
 def test_nao_moves_and_speaks() -> None:
     pytest.importorskip("naoqi_bridge_msgs", reason="naoqi_bridge_msgs is not installed")
-    from robot_behavior.robots.nao.fake_nao import FakeNaoNode
+    from ros2_ws.src.robot_behavior.test.robots.naoqi_driver.fake_nao import FakeNaoNode
 
-    with spinning(FakeNaoNode, bridge(robot="nao"), Player) as (executor, nodes):
+    with spinning(FakeNaoNode, bridge(robot="naoqi_driver"), Player) as (executor, nodes):
         nao, node, player = nodes
         assert spin_until(executor, lambda: player.connected and len(player.positions) == 18)
         assert player.at(0.0)

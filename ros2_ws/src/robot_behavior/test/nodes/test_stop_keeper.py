@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,8 @@ from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from fer_common.qos import EVENTS, LATCHED
-from fer_common.runner import ClosingNode, add
 from fer_common.testing import spin_until, spinning
-from robot_behavior.robots.sign_of_life import HELD, HOLD, StopKeeper, StopMemory, StopNode
+from robot_behavior.robots.sign_of_life import HELD, HOLD, KeptStop, StopNode
 
 
 class Robot(Node):
@@ -43,38 +43,12 @@ class Robot(Node):
         self.commands.publish(JointTrajectory(joint_names=["head_yaw_joint"], points=[point]))
 
 
-class Body(ClosingNode):
-    """What moves a robot, and forgets a stop when it starts anew."""
-
-    def __init__(self) -> None:
-        super().__init__("body")
-        self.held = False
-        keeper = StopKeeper(self, self.brake, self.brake, self.free)
-        self.create_timer(0.05, lambda: keeper.look(self.held))
-        self.stop = self.create_client(Trigger, "/body/stop")
-
-    def brake(self) -> None:
-        self.held = True
-
-    def free(self) -> None:
-        self.held = False
-
-
-class Rememberer(Node):
-    """As the supervisor does it."""
-
-    def __init__(self) -> None:
-        super().__init__("rememberer")
-        memory = StopMemory(self)
-        self.create_timer(0.05, memory.look)
-
-
 def test_a_robot_that_hears_trajectories_itself_is_stopped_and_stays_so() -> None:
     with spinning(Robot, StopNode) as (executor, nodes):
         robot: Any = nodes[0]
 
         def wait(condition: Callable[[], object]) -> None:
-            assert spin_until(executor, condition, 20.0)
+            assert spin_until(executor, condition)
 
         wait(robot.stop.service_is_ready)
         wait(lambda: robot.told == [HoldState.NEVER])
@@ -96,44 +70,74 @@ def test_the_braking_is_let_end() -> None:
     now = [100.0]
     with spinning(Robot, lambda: StopNode(lambda: now[0])) as (executor, nodes):
         robot: Any = nodes[0]
-        assert spin_until(executor, robot.hold.service_is_ready, 20.0)
-        assert spin_until(executor, lambda: robot.commands.get_subscription_count() == 2, 20.0)
+        assert spin_until(executor, robot.hold.service_is_ready)
+        assert spin_until(executor, lambda: robot.commands.get_subscription_count() == 2)
         robot.hold.call_async(SetBool.Request(data=True))
-        assert spin_until(executor, lambda: HoldState.HELD in robot.told, 20.0)
+        assert spin_until(executor, lambda: HoldState.HELD in robot.told)
         robot.move()
-        assert spin_until(executor, lambda: robot.heard == [1], 20.0)
+        assert spin_until(executor, lambda: robot.heard == [1])
         now[0] += 0.31
         robot.move()
-        assert spin_until(executor, lambda: robot.heard == [1, 1, 0], 20.0)
+        assert spin_until(executor, lambda: robot.heard == [1, 1, 0])
 
 
-def test_what_moves_the_robot_is_told_again_that_it_was_stopped() -> None:
-    with spinning(Rememberer, Robot, Body) as (executor, nodes):
-        first: Any = nodes.pop()
-        assert spin_until(executor, first.stop.service_is_ready, 20.0)
-        first.stop.call_async(Trigger.Request())
-        robot: Any = nodes[1]
-        assert spin_until(executor, lambda: HoldState.HELD in robot.told, 20.0)
-        executor.remove_node(first)
-        first.destroy_node()
-        second = Body()
-        nodes.append(second)
-        add(executor, second)
-        assert spin_until(executor, lambda: second.held, 20.0), "its own memory is empty"
+def keeper(robot: str = "sim", **options: Any) -> KeptStop:
+    """As a node of a robot that has just started has it."""
+    node = Node("keeper", **options)
+    try:
+        return KeptStop(node, robot)
+    finally:
+        node.destroy_node()
 
 
-def test_a_released_robot_is_not_stopped_when_its_body_returns() -> None:
-    with spinning(Rememberer, Robot, Body) as (executor, nodes):
-        robot, first = nodes[1], nodes.pop()
-        assert spin_until(executor, robot.hold.service_is_ready, 20.0)
-        for held, state in ((True, HoldState.HELD), (False, HoldState.RELEASED)):
-            robot.hold.call_async(SetBool.Request(data=held))
-            assert spin_until(executor, lambda state=state: state in robot.told, 20.0)
-        executor.remove_node(first)
-        first.destroy_node()
-        second: Any = Body()
-        nodes.append(second)
-        add(executor, second)
-        before = len(robot.told)
-        assert spin_until(executor, lambda: len(robot.told) > before, 20.0)
-        assert robot.told[-1] == HoldState.NEVER and not second.held
+@pytest.fixture
+def ros() -> Iterator[None]:
+    with spinning(lambda: Node("unused")):
+        yield
+
+
+@pytest.mark.usefixtures("ros")
+def test_a_stop_is_known_to_those_who_start_later_until_the_release() -> None:
+    first = keeper()
+    assert first.since is None and not first.text
+    first.keep()
+    assert keeper().since == first.since
+    assert "'robot release', or the service /keeper/release" in keeper().text
+    first.keep()
+    assert keeper().since == first.since, "it began once"
+    keeper().forget()
+    assert keeper().since is None
+
+
+@pytest.mark.usefixtures("ros")
+def test_the_stop_of_one_robot_is_none_of_another() -> None:
+    keeper().keep()
+    assert keeper(robot="nao").since is None
+    assert keeper(namespace="/second").since is None
+    keeper(robot="a/strange name", namespace="/second").keep()
+    assert keeper(robot="a/strange name", namespace="/second").since is not None
+    assert keeper(namespace="/second").since is None
+
+
+@pytest.mark.usefixtures("ros")
+def test_a_new_start_of_the_machine_ends_a_stop(runtime_folder_of_the_tests: Path) -> None:
+    keeper().keep()
+    (folder,) = (runtime_folder_of_the_tests / "stops").iterdir()
+    folder.rename(folder.with_name("another start"))
+    assert keeper().since is None
+
+
+@pytest.mark.usefixtures("ros")
+def test_where_no_file_can_be_made_it_is_told_and_the_stop_is_kept_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc")):
+        monkeypatch.setenv("FER_RUNTIME_DIR", str(folder))
+        stop = keeper()
+        stop.keep()
+        assert stop.since is not None and stop.text
+        assert "a new start will not know that the robot is stopped" in capfd.readouterr().err
+        assert keeper().since is None
+        stop.forget()
+        assert stop.since is None

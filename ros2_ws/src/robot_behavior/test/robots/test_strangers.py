@@ -79,7 +79,7 @@ def strangers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def run(strangers: dict[str, str], program: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", program], env=strangers, capture_output=True, text=True,
-        timeout=60, check=False,
+        timeout=120, check=False,
     )  # fmt: skip
 
 

@@ -106,6 +106,15 @@ def test_a_script_may_use_the_labels_that_the_behaviours_answer(script: Path) ->
         read(script)
 
 
+def test_a_crowd_beyond_all_pictures_is_refused(script: Path) -> None:
+    events = [f"  - {{at: 1, face: somebody {number}}}\n" for number in range(101)]
+    script.write_text(f"duration_s: 6\nevents:\n{''.join(events[:100])}")
+    assert len(read(script)[-1].faces) == 100
+    script.write_text(f"duration_s: 6\nevents:\n{''.join(events)}")
+    with pytest.raises(ConfigError, match="'somebody 100', expected at most 100 people at a time"):
+        read(script)
+
+
 BAD_SCRIPTS = [
     ("label: happy", "label: joyful", "events[0].label is 'joyful', expected one of angry"),
     ("at: 5.0", "at: 0.1", "events[1].at is 0.1, expected a time that is not before the 0.5"),

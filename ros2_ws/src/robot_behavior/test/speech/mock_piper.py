@@ -1,61 +1,50 @@
-"""Stands in for the package ``piper``: hums for as long as the text is.
-
-Has of its interface what `robot_behavior.speech.piper` uses.
-"""
+"""Stands in for the network of a piper voice: hums for as long as the phonemes are."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-_HUM_HZ = 120.0
-_SECONDS_PER_CHARACTER = 0.06
+RATE = 16000
+_HUM_HZ, _SECONDS_PER_NUMBER, _SILENCE_S = 120.0, 0.03, 0.3
+_LETTERS = "_^$ abcdefghijklmnopqrstuvwxyzɐɑɒæɔəɚɛɜɡɪŋɹɾʃʊʌʒθðˈˌː.,!?;:"
 
 
-@dataclass(frozen=True)
-class SynthesisConfig:
-    """How to speak.
-
-    Attributes:
-        length_scale: duration against the normal one.
-        volume: factor on the amplitude.
-    """
-
-    length_scale: float = 1.0
-    volume: float = 1.0
-
-
-@dataclass(frozen=True)
-class AudioChunk:
-    """Sound of a sentence, int16 [N]."""
-
-    audio_int16_array: np.ndarray
+def write_voice(folder: Path, code: str, rate: int = RATE, **changes: Any) -> Path:
+    """Writes the files of a voice that `open_hum` can open."""
+    file = folder / f"{code}.onnx"
+    file.touch()
+    description = {
+        "audio": {"sample_rate": rate},
+        "espeak": {"voice": code.lower().replace("_", "-")},
+        "language": {"code": code},
+        "inference": {"length_scale": 1.0},
+        "phoneme_id_map": {letter: [number] for number, letter in enumerate(_LETTERS)},
+    } | changes
+    Path(f"{file}.json").write_text(json.dumps(description))
+    return file
 
 
-class PiperVoice:
-    """Hums.
+def open_hum(
+    path: Path, takes: Callable[[float], object] = lambda _lasts: None
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """A network that hums softly between two silences.
 
     Args:
-        rate: samples per second.
+        path: of a file of `write_voice`.
+        takes: called with the seconds that each sound lasts.
     """
+    rate = json.loads(Path(f"{path}.json").read_text())["audio"]["sample_rate"]
 
-    def __init__(self, rate: int) -> None:
-        self._rate = rate
+    def network(numbers: np.ndarray, scales: np.ndarray) -> np.ndarray:
+        seconds = numbers.shape[1] * _SECONDS_PER_NUMBER * float(scales[1])
+        takes(seconds)
+        times = np.arange(round(seconds * rate)) / rate
+        silence = np.zeros(round(_SILENCE_S * rate))
+        return np.concatenate([silence, 0.1 * np.sin(2.0 * np.pi * _HUM_HZ * times), silence])
 
-    @classmethod
-    def load(cls, file: Path) -> PiperVoice:
-        """Takes the sample rate from the description beside the file."""
-        description = json.loads(Path(f"{file}.json").read_text(encoding="utf-8"))
-        return cls(description["audio"]["sample_rate"])
-
-    def synthesize(self, text: str, config: SynthesisConfig) -> Iterator[AudioChunk]:
-        """One chunk per sentence."""
-        for sentence in filter(str.strip, text.split(".")):
-            seconds = len(sentence) * _SECONDS_PER_CHARACTER * config.length_scale
-            times = np.arange(round(seconds * self._rate)) / self._rate
-            hum = 0.5 * config.volume * np.sin(2.0 * np.pi * _HUM_HZ * times)
-            yield AudioChunk((32767 * np.clip(hum, -1.0, 1.0)).astype(np.int16))
+    return network

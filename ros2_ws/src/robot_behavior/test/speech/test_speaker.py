@@ -19,7 +19,7 @@ from fer_common.testing import until
 from robot_behavior.prosody import Prosody
 from robot_behavior.speech.loudspeaker import Loudspeaker, Recorder, Silence, SoundStream, load_alsa
 from robot_behavior.speech.speaker import Speaker
-from robot_behavior.speech.voice import Sound, SpeechError
+from robot_behavior.speech.voice import Sound, SpeechError, Voice
 
 RATE = 8000
 
@@ -106,7 +106,7 @@ def test_a_recording_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
         Recorder(tmp_path, RATE)
 
 
-class Tone:
+class Tone(Voice):
     """A voice that hums for a tenth of a second per word."""
 
     rate = RATE

@@ -55,7 +55,7 @@ def test_a_voice_of_another_package_can_be_chosen_and_is_made_like_ours(tmp_path
     (info / "entry_points.txt").write_text(f"[{VOICES.group}]\ncello = orchestra:Cello\n")
     program = f"import sys; sys.path.append({str(tmp_path)!r}){USE}"
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [*VOICES.built_in, "cello"]

@@ -21,6 +21,7 @@ from ec_rfernet.kernels.network import KernelProgram
 from ec_rfernet.runtimes import available, open_classifier
 from ec_rfernet.runtimes.native.lowering import add_programs, program
 from ec_rfernet.runtimes.native.runtime import NativeClassifier
+from ec_rfernet.runtimes.onnx_runtime import OnnxClassifier
 
 needs_kernels = pytest.mark.skipif(kernels.find() is None, reason="ec_rfernet_native is not built")
 
@@ -43,7 +44,7 @@ def test_any_network_of_such_layers(tmp_path_factory, sketch, faces, size, layer
     for kind, width in layers:
         network.layer(kind, width)
     model, crops = network.save(tmp_path_factory.mktemp("sketch")), faces(2, size)
-    expected = open_classifier(model, 1, "onnxruntime", "fp32").logits(crops)
+    expected = OnnxClassifier(model, 1, "fp32").logits(crops)
     for path in PATHS:
         found = NativeClassifier(model, 1, "fp32", path).logits(crops)
         np.testing.assert_allclose(found, expected, atol=1e-4, rtol=1e-4)

@@ -92,7 +92,8 @@ class PlayMotion2Bridge(ClosingNode):
         self._presence = Presence(self)
         DiagnosticsPublisher(self, "motions", self._report)
         self.create_timer(1.0 / RATE_HZ, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
-        self._keeper = StopKeeper(self, self._hold, self._hold, self._release)
+        self._keeper = StopKeeper(self, "play_motion2", self._hold, self._hold, self._release)
+        self._keeper.begin()
 
     def begin_stop(self) -> None:
         """Ends what is under way and plays the rest motion."""

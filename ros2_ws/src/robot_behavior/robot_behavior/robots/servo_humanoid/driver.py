@@ -190,6 +190,7 @@ class ServoBoard(JointDriver):
         self._wanted: Type | None = None  # STOP or RELEASE, until the status shows it
         self._stopped = False  # and not released since, whatever the board has been through
         self._moving = False  # poses have been sent, and the board obeys them
+        self._holding = False  # it is told to brake, and will be stopped
 
     @property
     def limits(self) -> Mapping[str, JointLimits]:
@@ -257,20 +258,29 @@ class ServoBoard(JointDriver):
         """See `JointDriver`."""
         if self.problem:
             return
+        if self._holding:
+            self._try_to_send(SerialFrame(Type.HOLD))  # again: frames may be lost
         widths = [0] * CHANNELS
         for joint, servo in self._servos.items():
             widths[servo.channel] = servo.ticks(positions[joint])
         self._try_to_send(SerialFrame(Type.POSE, 0, tuple(widths)))
 
+    def hold(self) -> None:
+        """See `JointDriver`."""
+        self._holding = True
+        self._try_to_send(SerialFrame(Type.HOLD))
+
     def stop(self) -> None:
         """See `JointDriver`."""
-        self._wanted, self._stopped = Type.STOP, True
+        self._wanted, self._stopped, self._holding = Type.STOP, True, False
         if self._may_stop:
             self._try_to_send(SerialFrame(Type.STOP))
 
     def release(self) -> None:
         """See `JointDriver`."""
-        self._wanted, self._stopped = Type.RELEASE, False
+        if self._holding:
+            self._try_to_send(SerialFrame(Type.RELEASE))  # a board that is not stopped yet
+        self._wanted, self._stopped, self._holding = Type.RELEASE, False, False
 
     def close(self) -> None:
         """Closes the port, after which the board's watchdog takes the robot to rest."""

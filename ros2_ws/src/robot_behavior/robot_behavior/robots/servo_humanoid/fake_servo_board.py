@@ -44,6 +44,7 @@ _COUNTS = {
     Type.REST: 0,
     Type.STOP: 0,
     Type.RELEASE: 0,
+    Type.HOLD: 0,
 }
 _REST_SHARE = 4
 _SHORTEST_REST = 25
@@ -71,7 +72,7 @@ class FakeServoBoard:
         self.state = BoardState.OFF
         self._servos = [_Servo() for _ in range(CHANNELS)]
         self._reader = FrameReader()
-        self._pulsing = False
+        self._pulsing = self._holding = False
         self._silent = self._progress = 0
         self._duration = 1
 
@@ -131,6 +132,7 @@ class FakeServoBoard:
             Type.REST: self._rest,
             Type.STOP: self._stop,
             Type.RELEASE: self._release,
+            Type.HOLD: self._hold,
         }
         return commands[frame.type]()
 
@@ -173,6 +175,8 @@ class FakeServoBoard:
             return Code.NOT_NOW
         if self.state is not BoardState.ACTIVE:
             return Code.DONE
+        if self._holding:
+            return self._stop()
         self._duration, self._progress = _SHORTEST_REST, 0
         for servo in self._used:
             servo.start = servo.position
@@ -190,11 +194,16 @@ class FakeServoBoard:
         if self._progress >= self._duration:
             self.state = BoardState.RESTED
 
+    def _hold(self) -> Code:
+        self._holding = True
+        return Code.DONE
+
     def _stop(self) -> Code:
-        self.state = BoardState.STOPPED
+        self.state, self._holding = BoardState.STOPPED, False
         return Code.DONE
 
     def _release(self) -> Code:
+        self._holding = False
         if self.state is BoardState.STOPPED:
             for servo in self._servos:
                 servo.target = servo.position

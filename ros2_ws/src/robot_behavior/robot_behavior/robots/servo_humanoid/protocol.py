@@ -122,7 +122,7 @@ def _decode(data: bytes) -> SerialFrame | None:
 
 # What the frames mean.
 
-VERSION = 1
+VERSION = 2
 CHANNELS = 18
 STEP_S = 0.02
 WATCHDOG_S = 0.5
@@ -147,6 +147,7 @@ class Type(IntEnum):
     REST = 0x04
     STOP = 0x05
     RELEASE = 0x06
+    HOLD = 0x07
     ANSWER = 0x41
     STATUS = 0x42
 

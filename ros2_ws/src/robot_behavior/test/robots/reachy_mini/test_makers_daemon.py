@@ -305,4 +305,4 @@ def test_a_robot_that_sleeps_is_woken(tmp_path: Path) -> None:
         with connected(port) as (made, stream):
             assert play(stream, lambda: abs(at(made)["head_z_joint"]) < METRE)
             assert play(stream, lambda: made.problem is None)
-        assert until(lambda: daemon.ask("GET", "state/full")["head_pose"]["z"] < -0.035, 30.0)
+        assert until(lambda: daemon.ask("GET", "state/full")["head_pose"]["z"] < -0.035)

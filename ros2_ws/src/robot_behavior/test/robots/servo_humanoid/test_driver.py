@@ -220,6 +220,26 @@ def test_a_stop_outlasts_the_silence_of_the_computer(board: Board) -> None:
     assert near(board, EXPECTED)
 
 
+def test_a_computer_that_dies_while_it_brakes_leaves_the_robot_where_it_is(board: Board) -> None:
+    rig = Rig(board).connect()
+    rig.go()
+    rig.driver.hold()
+    seen = len(board.rows)
+    assert board.wait_until(lambda: len(board.rows) > seen + 60)
+    assert near(board, EXPECTED)
+    assert board.wait_until(lambda: rig.state is BoardState.STOPPED, rig.update)
+
+
+def test_what_was_released_before_it_was_stopped_goes_to_rest_in_silence(board: Board) -> None:
+    rig = Rig(board).connect()
+    rig.go()
+    rig.driver.hold()
+    rig.move()
+    rig.driver.release()
+    rig.go()
+    assert board.wait_until(lambda: near(board, REST))
+
+
 def test_a_port_that_disappears_comes_back(board: Board) -> None:
     rig = Rig(board).connect()
     rig.go()

@@ -12,9 +12,9 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from robot_behavior.body.robot_model import JointLimits
 from robot_behavior.nodes.robot_files import read_model
 from robot_behavior.robots.backend import JointStream
-from robot_behavior.robots.nao.driver import JOINTS_FILE, NaoDriver, NaoJoint, load_nao
-from robot_behavior.robots.nao.fake_nao import STAND, FakeNao
+from robot_behavior.robots.naoqi_driver.driver import JOINTS_FILE, NaoDriver, NaoJoint, load_nao
 from robot_behavior.yaml_file import ConfigError
+from ros2_ws.src.robot_behavior.test.robots.naoqi_driver.fake_nao import STAND, FakeNao
 
 MODEL = {
     "neck": JointLimits(-1.0, 1.0, 2.0),

@@ -1,0 +1,164 @@
+"""The commands of the shell, as programs, beside a motion player and a simulated robot."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from ament_index_python.packages import get_package_prefix
+
+from fer_common.testing import spin_until, spinning
+from robot_behavior.nodes.motion_player import MotionPlayer
+from robot_behavior.nodes.sim_robot import SimRobot
+from robot_behavior.testing.mocks import MockServer
+
+ROBOT = Path(get_package_prefix("fer_bringup"), "lib", "fer_bringup", "robot")
+
+
+def start(*arguments: str) -> "subprocess.Popen[str]":
+    pipe = subprocess.PIPE
+    return subprocess.Popen([ROBOT, *arguments], stdout=pipe, stderr=pipe, text=True)
+
+
+class Shell:
+    """Runs commands while the nodes of the robot work."""
+
+    def __init__(self, executor, voice: MockServer) -> None:
+        self._executor, self.voice = executor, voice
+
+    def spin_until(self, condition) -> None:
+        assert spin_until(self._executor, condition, 60.0)
+
+    def ends(self, process: "subprocess.Popen[str]") -> tuple[int, str, str]:
+        try:
+            self.spin_until(lambda: process.poll() is not None)
+        finally:
+            process.kill()
+            out, err = process.communicate()
+        return process.returncode, out, err
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        return self.ends(start(*arguments))
+
+
+@pytest.fixture(scope="module")
+def shell() -> Iterator[Shell]:
+    with spinning(SimRobot, MotionPlayer, lambda: MockServer(action="say")) as (executor, nodes):
+        shell = Shell(executor, nodes[2])
+        shell.spin_until(lambda: nodes[1].problem is None)
+        yield shell
+
+
+def test_says_a_sentence(shell: Shell) -> None:
+    assert shell.run("say", "Guten Tag!", "--locale", "de", "--priority", "7") == (0, "", "")
+    said = shell.voice.goals[-1]
+    assert (said.text, said.locale, said.priority, said.outcome) == (
+        "Guten Tag!",
+        "de",
+        7,
+        "succeeded",
+    )
+
+
+def test_ctrl_c_ends_the_sentence(shell: Shell) -> None:
+    shell.voice.mode = "never"
+    process = start("say", "A long story.")
+    shell.spin_until(lambda: shell.voice.running)
+    process.send_signal(signal.SIGINT)
+    assert shell.ends(process) == (130, "", "")
+    assert shell.voice.goals[-1].outcome == "canceled"
+    shell.voice.mode = "succeed"
+
+
+def test_a_refusal_is_told(shell: Shell) -> None:
+    shell.voice.mode = "reject"
+    code, out, err = shell.run("say", "Hello!")
+    assert (code, out) == (1, "")
+    assert "higher priority than 128" in err
+    shell.voice.mode = "succeed"
+
+
+def test_plays_a_gesture_that_the_list_has(shell: Shell) -> None:
+    code, out, err = shell.run("list")
+    assert (code, err) == (0, "")
+    assert "nod" in out.splitlines()
+    assert shell.run("play", "nod") == (0, "", "")
+    code, out, err = shell.run("play", "nodd")
+    assert (code, out) == (1, "")
+    assert "no motion 'nodd', expected one such as nod" in err
+
+
+def test_a_stop_holds_until_the_release(shell: Shell) -> None:
+    code, out, err = shell.run("stop")
+    assert (code, err) == (0, "")
+    assert {line.partition(":")[0] for line in out.splitlines()} == {"motion_player", "sim_robot"}
+    code, out, err = shell.run("play", "nod")
+    assert code == 1
+    assert "stopped since" in err
+    code, out, err = shell.run("status")
+    assert code == 1
+    assert "may move  no" in out
+    assert "not in order: motion_player" in err
+    assert shell.run("release")[0] == 0
+    assert shell.run("play", "nod")[0] == 0
+    code, out, err = shell.run("status", "--json")
+    told = json.loads(out)
+    assert told["held"] is False
+    assert told["nodes"]["motion_player: motions"]["level"] == "ok"
+
+
+def test_sets_a_parameter(shell: Shell) -> None:
+    assert shell.run("set", "speed_scale", "0.5") == (0, "motion_player.speed_scale = 0.5\n", "")
+    assert shell.run("set", "motion_player.speed_scale")[1] == "motion_player.speed_scale = 0.5\n"
+    code, out, err = shell.run("set", "speed_scale", "9")
+    assert (code, out) == (1, "")
+    assert "motion_player refuses 9 for speed_scale" in err
+    code, out, err = shell.run("set", "sped_scale", "1")
+    assert code == 1
+    assert "did you mean speed_scale" in err
+
+
+def test_watches_until_ctrl_c(shell: Shell) -> None:
+    process = start("watch", "--view", "lines")
+    watching = f"robot_command_{process.pid}"
+    shell.spin_until(lambda: watching in shell.voice.get_node_names() or process.poll() is not None)
+    process.send_signal(signal.SIGINT)
+    assert shell.ends(process)[0] == 0
+
+
+@pytest.mark.parametrize("command", [["list"], ["stop"], ["say", "Hello!"], ["set", "volume"]])
+def test_without_a_robot_it_says_where_it_has_looked(command: Sequence[str]) -> None:
+    done = subprocess.run(
+        [ROBOT, *command, "--namespace", "elsewhere"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "namespace /elsewhere" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("robot sto", {"stop"}),
+        ("robot stop --name", {"--namespace"}),
+        ("robot --cam", {"--camera"}),
+        ("robot watch --view pa", {"panel"}),
+        ("robot play no", {"nod"}),
+    ],
+)
+def test_the_shell_completes_it(shell: Shell, line: str, expected: set[str]) -> None:
+    names = {
+        "_ARGCOMPLETE": "1",
+        "_ARGCOMPLETE_IFS": "\n",
+        "_ARGCOMPLETE_STDOUT_FILENAME": "/dev/stdout",
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line)),
+    }
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([ROBOT], stdout=pipe, stderr=pipe, text=True, env=os.environ | names)
+    code, out, err = shell.ends(process)
+    assert code == 0, err
+    assert {word.strip() for word in out.splitlines()} == expected
