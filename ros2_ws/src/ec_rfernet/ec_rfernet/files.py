@@ -564,6 +564,8 @@ def runtime_folder() -> Path:
     if not chosen:
         return _own_folder(lambda: "/tmp", RUNTIME_VARIABLE)
     folder = Path(chosen)
+    if not folder.is_absolute():
+        raise InputError(f"{RUNTIME_VARIABLE} is '{chosen}', expected a path that begins with /")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +20,8 @@ def _check_text(name: str, value: str) -> None:
     """Refuses names that are no UTF-8: ROS has no place for them, and OpenCV writes none."""
     if writable(value) != value:
         raise InputError(
-            f"argument '{name}' is '{writable(value)}', which is no UTF-8; rename the file, or "
-            "make a link to it that has another name"
+            f"argument '{name}' is '{writable(value)}', which is no UTF-8; write it in UTF-8, or "
+            "make a link to the file that has another name"
         )
 
 
@@ -287,12 +287,17 @@ class Command:
     arguments: tuple[tuple[str, dict[str, Any]], ...] = ()
 
 
+def _priority(text: str) -> int:
+    if text.isdecimal() and text.isascii() and int(text) < 256:
+        return int(text)
+    raise ArgumentTypeError(f"'{text}' is no priority, expected 0 to 255")
+
+
 _PRIORITY: tuple[str, dict[str, Any]] = (
     "--priority",
     {
-        "type": int,
+        "type": _priority,
         "default": 128,
-        "choices": range(256),
         "metavar": "N",
         "help": "0 to 255; takes the place of what has the same or a lower one (default: 128)",
     },
@@ -357,8 +362,17 @@ def read_command(arguments: Sequence[str]) -> Namespace:
     """Reads a command; prints help, or what is wrong, and exits, as argparse does.
 
     Raises:
-        InputError: the namespace is none.
+        InputError: there is no such command, the namespace is none, or a text is no UTF-8.
     """
+    if arguments[0] not in COMMANDS:
+        known = ", ".join(COMMANDS)
+        raise InputError(
+            f"robot: there is no command '{arguments[0]}', expected one of {known}; "
+            "the arguments of a start begin with --, see robot --help"
+        )
     options = make_command_parser().parse_args(arguments)
     _check_name("namespace", options.namespace, _NAMESPACE)
+    for name, value in vars(options).items():
+        if isinstance(value, str):
+            _check_text(name, value)
     return options

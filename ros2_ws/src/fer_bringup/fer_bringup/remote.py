@@ -25,6 +25,7 @@ from action_msgs.msg import GoalStatus
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fer_interfaces.action import PlayMotion, Say
 from fer_interfaces.msg import BehaviorState, HoldState
+from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters
 from rclpy.executors import Executor
 from rclpy.node import Node
@@ -34,6 +35,7 @@ from std_srvs.srv import Trigger
 
 from ec_rfernet.errors import InputError, writable
 from fer_common.actions import FirstAnswerClient
+from fer_common.entry import INTERRUPTED
 from fer_common.qos import EVENTS, LATCHED
 from fer_common.runner import (
     StartError,
@@ -57,6 +59,9 @@ asks. Nothing that it does is different when it is done twice."""
 
 HEARD_S = 1.5
 """For so long ``robot status`` listens: every node tells how it is once a second."""
+
+NAME = "robot_command_"
+"""Begin of the name of the node of a command."""
 
 _SETTLES_S = 0.3  # after one node has been found, the others have been
 
@@ -129,14 +134,16 @@ class Line:
         domain, space = os.environ.get("ROS_DOMAIN_ID", "0"), self.node.get_namespace()
         return NotDoneError(
             f"there is no {node} in ROS domain {domain}, namespace {space}{seen}. "
-            "Is the robot running? Have ROS_DOMAIN_ID and --namespace the values that it has?"
+            "Is the robot running, or does it hang? Have ROS_DOMAIN_ID and --namespace the values "
+            "that it has?"
         )
 
     def nodes(self) -> list[tuple[str, str]]:
         """Name and namespace of every other node."""
         found = self.node.get_node_names_and_namespaces()
         own = (self.node.get_name(), self.node.get_namespace())
-        return sorted({each for each in found if each != own and not each[0].startswith("_")})
+        ours = ("_", NAME)  # those of a stop path, and of other commands
+        return sorted({each for each in found if each != own and not each[0].startswith(ours)})
 
 
 # What can be asked for.
@@ -315,6 +322,8 @@ def status(line: Line, options: argparse.Namespace) -> None:
 
 def watch(line: Line, options: argparse.Namespace) -> None:
     """Shows what goes on until Ctrl-C."""
+    if not line.wait(line.nodes, FOUND_S):
+        raise line.absent("robot")
     from fer_bringup import terminal  # 50 ms and 3 MB, most of it rich
     from fer_bringup.view_node import ViewNode
 
@@ -338,8 +347,7 @@ def change(line: Line, options: argparse.Namespace) -> None:
     for node in _owners(line, options.name):
         name = options.name.rpartition(".")[2]
         if options.value is not None:
-            value = Parameter(name, value=_value(options.value))
-            request = SetParameters.Request(parameters=[value.to_parameter_msg()])
+            request = SetParameters.Request(parameters=[_parameter(name, options.value)])
             result = line.call(SetParameters, f"{node}/set_parameters", request).results[0]
             if not result.successful:
                 refused.append(f"{node} refuses {options.value} for {name}: {result.reason}")
@@ -374,17 +382,36 @@ def _parameters(line: Line) -> dict[str, list[str]]:
         NotDoneError: there is no node.
     """
     space = line.node.get_namespace()
-    line.wait(lambda: any(place == space for _, place in line.nodes()), FOUND_S)
+
+    def names() -> list[str]:
+        return [name for name, place in line.nodes() if place == space]
+
+    line.wait(names, FOUND_S)
     line.wait(lambda: False, _SETTLES_S)  # the others are found a moment later
+    services = {name: f"{name}/list_parameters" for name in names()}
+    clients = [line.node.create_client(ListParameters, each) for each in services.values()]
+    line.wait(lambda: all(client.service_is_ready() for client in clients), FOUND_S)
     found = {}
-    for name in dict.fromkeys(name for name, place in line.nodes() if place == space):
+    for name, service in services.items():
         with suppress(NotDoneError):  # it has no parameters, or is ending
-            asked = ListParameters.Request()
-            answer = line.call(ListParameters, f"{name}/list_parameters", asked, _SETTLES_S)
+            answer = line.call(ListParameters, service, ListParameters.Request(), _SETTLES_S)
             found[name] = list(answer.result.names)
+    for client in clients:
+        line.node.destroy_client(client)
     if not found:
         raise line.absent("robot")
     return found
+
+
+def _parameter(name: str, text: str) -> ParameterMessage:
+    try:
+        value = _value(text)
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, int):
+                number.to_bytes(8, "big", signed=True)  # the message has no room for more
+        return Parameter(name, value=value).to_parameter_msg()
+    except (TypeError, ValueError, OverflowError, SystemError, AssertionError) as error:
+        raise NotDoneError(f"'{text}' is no value of a parameter") from error
 
 
 def _value(text: str) -> Any:
@@ -427,7 +454,7 @@ def line_to(namespace: str, network: bool) -> Iterator[Line]:
         arguments += ["-r", f"__ns:=/{namespace.strip('/')}"]
     initialise(arguments, network, images=False)
     executor, stop = fast_executor(), StopRequest()
-    node = Node(f"robot_command_{os.getpid()}", enable_rosout=False, start_parameter_services=False)
+    node = Node(f"{NAME}{os.getpid()}", enable_rosout=False, start_parameter_services=False)
     try:
         stop.install(executor)
         add(executor, node)
@@ -455,7 +482,7 @@ def run(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return 0 if options.command == "watch" else 130
+        return 0 if options.command == "watch" else INTERRUPTED
     return 0
 
 

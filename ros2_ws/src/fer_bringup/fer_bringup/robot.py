@@ -7,8 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from fer_bringup.arguments import COMMANDS, make_command_parser, make_parser, read_command
-from fer_common.entry import execute, program
+from fer_common.entry import INTERRUPTED, execute, program
 
 _NEEDS = (1700, 250)  # MB of address space besides the cores', and of memory
 _NEEDS_OF_COMMAND = (700, 80)
@@ -24,27 +23,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if "_ARGCOMPLETE" in os.environ:
         _complete(os.environ.get("COMP_LINE", "").split()[1:])
-    if given and given[0] in COMMANDS:
 
-        def ask() -> int:
-            options = read_command(given)
-            from fer_bringup import remote  # takes half a second
+    def ask() -> int:
+        from fer_bringup.arguments import read_command
 
-            return remote.run(options)
+        options = read_command(given)
+        from fer_bringup import remote  # takes half a second
 
-        return program(ask, _NEEDS_OF_COMMAND)
+        return remote.run(options)
 
     def work() -> int:
         from fer_bringup.application import run  # takes a second
 
         return run(arguments)
 
+    if given and not given[0].startswith("-"):
+        return program(ask, _NEEDS_OF_COMMAND, INTERRUPTED)
     return program(work, _NEEDS)
 
 
 def _complete(words: Sequence[str]) -> None:
     """Tells the shell how the line can go on, and ends the process."""
     import argcomplete
+
+    from fer_bringup.arguments import make_command_parser, make_parser
 
     def motions(parsed_args: Any, **_: Any) -> list[str]:
         from fer_bringup import remote

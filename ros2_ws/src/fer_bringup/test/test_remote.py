@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from robot_behavior.testing.mocks import MockServer
 ROBOT = Path(get_package_prefix("fer_bringup"), "lib", "fer_bringup", "robot")
 
 
-def start(*arguments: str) -> "subprocess.Popen[str]":
+def start(*arguments: str | bytes) -> "subprocess.Popen[str]":
     pipe = subprocess.PIPE
     return subprocess.Popen([ROBOT, *arguments], stdout=pipe, stderr=pipe, text=True)
 
@@ -40,7 +41,7 @@ class Shell:
             out, err = process.communicate()
         return process.returncode, out, err
 
-    def run(self, *arguments: str) -> tuple[int, str, str]:
+    def run(self, *arguments: str | bytes) -> tuple[int, str, str]:
         return self.ends(start(*arguments))
 
 
@@ -162,3 +163,31 @@ def test_the_shell_completes_it(shell: Shell, line: str, expected: set[str]) -> 
     code, out, err = shell.ends(process)
     assert code == 0, err
     assert {word.strip() for word in out.splitlines()} == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["dance"], 2, "no command 'dance', expected one of say, play, stop"),
+        (["say", "hi", "--priority", "256"], 2, "'256' is no priority, expected 0 to 255"),
+        (["say", b"\xff" * 200], 2, "is no UTF-8"),
+        (["set", "speed_scale", "[1,a]"], 1, "'[1,a]' is no value of a parameter"),
+        (["set", "speed_scale", "9" * 30], 1, "is no value of a parameter"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(
+    shell: Shell, arguments: Sequence[str | bytes], code: int, words: str
+) -> None:
+    returned, out, err = shell.run(*arguments)
+    assert (returned, out) == (code, "")
+    assert words in err and len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_was_ended_before_it_began_has_not_done_it(number: int) -> None:
+    text = (
+        "import os, fer_common.entry as entry\n"
+        f"entry.program(lambda: os.kill(os.getpid(), {int(number)}) or 0, (0, 0), "
+        "entry.INTERRUPTED)"
+    )
+    assert subprocess.run([sys.executable, "-c", text], check=False).returncode == 130

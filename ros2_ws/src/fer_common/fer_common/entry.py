@@ -19,6 +19,9 @@ from fer_common.environment import wrong_variable
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """What ends a program in order: Ctrl-C, the system, a terminal that was closed, Ctrl-Backslash."""
 
+INTERRUPTED = 130
+"""Exit code of a command that was not carried out, because a signal came before."""
+
 ENDS_WITH = "FER_ENDS_WITH"
 """Variable of the environment: the process with which those that it starts shall end."""
 
@@ -30,17 +33,17 @@ def on_stop_signals(leave: Callable[[int, FrameType | None], object]) -> None:
             signal.signal(number, leave)
 
 
-def quit_on_signal() -> None:
+def quit_on_signal(code: int = 0) -> None:
     """Lets `STOP_SIGNALS` end the process quietly, until someone else handles them.
 
     To be called first: importing ROS and OpenCV takes a second, in which people do
     press Ctrl-C, and nothing moves yet that would have to be brought to rest.
     """
     # At once: raised while a C++ module is loaded, SystemExit would become an ImportError.
-    on_stop_signals(lambda _number, _frame: os._exit(0))
+    on_stop_signals(lambda _number, _frame: os._exit(code))
 
 
-def program(work: Callable[[], int], needs: tuple[int, int]) -> int:
+def program(work: Callable[[], int], needs: tuple[int, int], interrupted: int = 0) -> int:
     """Runs a program that lives on when its terminal is gone, but not when its parent is.
 
     It ends at once where a thread could not be ended.
@@ -48,6 +51,7 @@ def program(work: Callable[[], int], needs: tuple[int, int]) -> int:
     Args:
         work: imports what it needs, and returns the exit code.
         needs: see `ec_rfernet.cli.check_limits`.
+        interrupted: exit code where `STOP_SIGNALS` end it before it handles them itself.
 
     Returns:
         Exit code; 2, after one line, where memory or file descriptors do not suffice.
@@ -55,7 +59,7 @@ def program(work: Callable[[], int], needs: tuple[int, int]) -> int:
     outlive_terminal()
     keep_private()
     os.umask(0o077)  # logs, too, tell who was seen, how they looked, and what was said
-    quit_on_signal()
+    quit_on_signal(interrupted)
     hurry()
     _end_with_parent()
     code = _outcome(work, needs)

@@ -14,6 +14,7 @@ this machine, so that it outlives everybody: see `KeptStop`.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -212,6 +213,9 @@ def _threads_of_dds() -> list[int]:
     return found
 
 
+_FRESH_S = 10.0
+
+
 class KeptStop:
     """The stop of a robot as this machine keeps it: it ends by a release, or a new start of it.
 
@@ -230,27 +234,40 @@ class KeptStop:
         self._log, self._release = node.get_logger(), node.resolve_service_name("~/release")
         place = node.resolve_service_name(HOLD).replace("/", ".")
         self._name = f"{node.context.get_domain_id()}{place}.{quote(robot, safe='')}"
+        self._space = node.get_namespace().strip("/")
+        self._lost: str | None = None  # why no file could be made
         self.since: float | None = None
         try:
-            if self._file.exists():
-                self.since = self._file.stat().st_mtime
+            if os.path.lexists(self._file):
+                self.since = self._file.lstat().st_mtime
         except (InputError, OSError) as error:
             self._log.warning(f"cannot read whether the robot was stopped: {error}")
 
     def keep(self) -> None:
         """The robot is stopped; where no file can be made, only this object knows it."""
-        self.since = time.time()
+        if self.since is None:
+            self.since = time.time()
+        before, self._lost = self._lost, None
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not self._file.exists():
-                self._file.touch(mode=0o600)
-            self.since = self._file.stat().st_mtime
+            if not os.path.lexists(self._file):
+                os.close(os.open(self._file, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+                os.utime(self._file, (self.since, self.since))
+            self.since = self._file.lstat().st_mtime
         except (InputError, OSError) as error:
-            self._log.error(f"a new start will not know that the robot is stopped: {error}")
+            self._lost = f"a new start will not know that the robot is stopped: {error}"
+            if before is None:
+                self._log.error(self._lost)
+
+    def refresh(self) -> None:
+        """While the robot is stopped: somebody may clear away what looks old, or unused."""
+        self.keep()
+        with suppress(InputError, OSError):
+            self._file.chmod(0o600)  # as good as new, but for when the stop began
 
     def forget(self) -> None:
         """The robot is released."""
-        self.since = None
+        self.since = self._lost = None
         try:
             self._file.unlink(missing_ok=True)
         except (InputError, OSError) as error:
@@ -262,10 +279,12 @@ class KeptStop:
         if self.since is None:
             return ""
         begun, today = time.localtime(self.since), time.localtime()
+        where = f" --namespace {self._space}" if self._space else ""
         date = "" if begun[:3] == today[:3] else "%Y-%m-%d "
         return (
             f"stopped since {time.strftime(f'{date}%H:%M:%S', begun)}, until "
-            f"'robot release', or the service {self._release}"
+            f"'robot release{where}', or the service {self._release}"
+            + (f"; {self._lost}" if self._lost else "")
         )
 
     @property
@@ -305,6 +324,7 @@ class StopKeeper:
         self._log, self._told = node.get_logger(), HoldState.NEVER
         self._hold, self._stop, self._release = hold, stop, release
         self._known = self._releasing = False
+        self._fresh_until = 0.0
         self._kept = KeptStop(node, robot)
         self._state = node.create_publisher(HoldState, HELD, LATCHED)
         self._path = StopPath(node)
@@ -328,6 +348,10 @@ class StopKeeper:
         if held is None:
             return
         self._releasing = self._releasing and held
+        if held and not self._releasing and time.monotonic() >= self._fresh_until:
+            self._fresh_until = time.monotonic() + _FRESH_S
+            if self._kept.since is not None:
+                self._kept.refresh()
         state = HoldState.HELD if held else self._free
         if not self._known or state != self._told:
             self._known, self._told = True, state

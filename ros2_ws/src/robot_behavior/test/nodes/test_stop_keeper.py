@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,39 @@ def test_the_stop_of_one_robot_is_none_of_another() -> None:
 
 
 @pytest.mark.usefixtures("ros")
+def test_what_was_cleared_away_is_there_again(runtime_folder_of_the_tests: Path) -> None:
+    stop = keeper()
+    stop.keep()
+    since = stop.since
+    shutil.rmtree(runtime_folder_of_the_tests / "stops")
+    stop.refresh()
+    assert keeper().since == stop.since == pytest.approx(since, abs=0.01)
+
+
+@pytest.mark.usefixtures("ros")
+def test_a_link_at_its_place_is_a_stop_and_is_not_followed(
+    runtime_folder_of_the_tests: Path,
+) -> None:
+    keeper().keep()
+    (file,) = (path for path in runtime_folder_of_the_tests.rglob("*hold*"))
+    target = runtime_folder_of_the_tests / "of_somebody"
+    file.unlink()
+    file.symlink_to(target)
+    stop = keeper()
+    assert stop.since is not None
+    stop.keep()
+    stop.forget()
+    assert not target.exists() and keeper().since is None
+
+
+@pytest.mark.usefixtures("ros")
+def test_the_command_that_releases_it_has_the_namespace() -> None:
+    stop = keeper(namespace="/lab/second")
+    stop.keep()
+    assert "'robot release --namespace lab/second'" in stop.text
+
+
+@pytest.mark.usefixtures("ros")
 def test_a_new_start_of_the_machine_ends_a_stop(runtime_folder_of_the_tests: Path) -> None:
     keeper().keep()
     (folder,) = (runtime_folder_of_the_tests / "stops").iterdir()
@@ -136,8 +170,11 @@ def test_where_no_file_can_be_made_it_is_told_and_the_stop_is_kept_in_memory(
         monkeypatch.setenv("FER_RUNTIME_DIR", str(folder))
         stop = keeper()
         stop.keep()
-        assert stop.since is not None and stop.text
-        assert "a new start will not know that the robot is stopped" in capfd.readouterr().err
+        assert stop.since is not None
+        lost = "a new start will not know that the robot is stopped"
+        assert lost in stop.text, "whoever asks for the stop reads it"
+        stop.keep()
+        assert capfd.readouterr().err.count(lost) == 1
         assert keeper().since is None
         stop.forget()
         assert stop.since is None

@@ -356,7 +356,7 @@ def test_stopped_servos_stay_although_everything_else_is_killed(
     scene.wait_until(lambda: witness.held[seen:][-1:] == [HoldState.HELD])
     scene.wait_until(lambda: len(witness.poses) > poses + 100)
     assert scene.moved(poses) < NOISE
-    assert witness.arm == pytest.approx(held, abs=0.1), "the way of the last moment of braking"
+    assert witness.arm == pytest.approx(held, abs=0.3), "braking from full speed takes 0.25 rad"
 
     scene.call(witness.release)
     raise_the_arms(scene, send_goal)
