@@ -23,6 +23,9 @@ OUTSIDE_RAD = 0.1
 HISTORY_S = 1.0
 """For so long it is known where the joints were."""
 
+FRESH_S = 0.3
+"""Joint states older than this do not show whether a robot obeys."""
+
 STILL_RAD_S = 0.05
 """A joint slower than this stands still."""
 
@@ -108,6 +111,10 @@ class JointMonitor:
     def measured(self) -> np.ndarray:
         """[J] newest positions, rad; zero for joints never seen."""
         return self._positions.copy()
+
+    def is_fresh(self, now: float) -> bool:
+        """Whether every joint has told its state so lately that it shows what the robot does."""
+        return bool((now - self._seen <= FRESH_S).all())
 
     def state(self, now: float) -> CourseState:
         """Where the joints are by now, if they have gone on as they moved when last seen."""
@@ -241,17 +248,19 @@ class Tracking:
     _past: deque[tuple[float, np.ndarray]] = field(default_factory=deque)
     _since: float | None = None
 
-    def failure(self, now: float, told: np.ndarray, measured: np.ndarray) -> Reason | None:
+    def failure(self, now: float, told: np.ndarray, measured: np.ndarray | None) -> Reason | None:
         """Which joint has gone astray; None if none has.
 
         Args:
             now: monotonic seconds.
             told: [J] where the joints should be now, rad.
-            measured: [J] where they are, rad.
+            measured: [J] where they are, rad; None if that is not known now.
         """
         self._past.append((now, told))
         while self._past[0][0] < now - LAG_S:
             self._past.popleft()
+        if measured is None:
+            return None
         past = np.array([positions for _, positions in self._past])
         off = np.maximum(past.min(axis=0) - measured, measured - past.max(axis=0))
         i = int(np.argmax(off))

@@ -580,7 +580,7 @@ class Mover:
             if np.abs(told - measured).max() > TOLERANCE_RAD:
                 self._forget()  # whoever moves a robot by hand that rests may do so
             return None
-        return self._tracking.failure(now, told, measured)
+        return self._tracking.failure(now, told, measured if self.monitor.is_fresh(now) else None)
 
     def _forget(self) -> None:
         self._course = None
@@ -607,10 +607,9 @@ class Mover:
 
     def _go_on(self, playback: Playback, now: float) -> Moved:
         positions = self.monitor.positions
-        arrived, failure = (
-            playback.has_arrived(now, positions),
-            playback.failure(now, positions),
-        )
+        arrived, failure = playback.has_arrived(now, positions), None
+        if self.monitor.is_fresh(now):
+            failure = playback.failure(now, positions)
         if not arrived and not failure:
             return Moved(self._gazing(now))
         self._playback = None

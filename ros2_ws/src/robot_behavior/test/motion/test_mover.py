@@ -22,6 +22,7 @@ from ros2_ws.src.robot_behavior.test.motion.moving_robot import (
     WAVE,
     YAW,
     MovingRobot,
+    motion,
 )
 
 STILL = MoverSettings(idle=0.0, gaze=False)
@@ -232,6 +233,17 @@ def test_a_robot_that_falls_silent_is_braked_and_found_again() -> None:
     assert [turn.recovered for turn in robot.turns].count(True) == 1
     assert abs(robot.poses[-1][YAW]) < 0.15  # back at rest, and alive
     robot.assert_smooth()
+
+
+@pytest.mark.parametrize("after", range(10, 26, 2))
+def test_a_silent_robot_is_never_said_to_disobey(after: int) -> None:
+    robot = MovingRobot(latency=40)
+    robot.go_on(1.0)
+    robot.play(motion("fling", (JOINTS[ARM],), [0.5], [[1.5]]))
+    robot.go_on(0.05 * after)
+    robot.mute = True
+    robot.go_on(2.0)
+    assert ["no joint states for 1.0 s" in text for text in robot.failures] == [True]
 
 
 def test_a_robot_that_does_not_obey_is_given_up() -> None:
