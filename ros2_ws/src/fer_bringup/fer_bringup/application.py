@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import signal
 import subprocess
@@ -143,8 +144,10 @@ def command(part: Part, settings: RobotSettings) -> list[str]:
         arguments += ["-r", f"{source}:={target}"]
     arguments += ["--params-file", str(settings.params_file)]
     for name, value in part.parameters.items():
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        arguments += ["-p", f"{name}:={text}"]
+        arguments += [
+            "-p",
+            f"{name}:={json.dumps(value, default=str)}",
+        ]  # YAML: "" and "7" are text
     return arguments
 
 

@@ -3,10 +3,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import rclpy
+from rclpy.node import Node
 
 from fer_bringup.application import Companions, command
 from fer_bringup.arguments import ARGUMENTS, RobotSettings
-from fer_bringup.assembly import Part
+from fer_bringup.assembly import Part, parts
 from fer_common.runner import StartError
 from fer_common.testing import until
 
@@ -93,3 +95,18 @@ def test_the_command_line_carries_the_settings(tmp_path: Path) -> None:
         "--ros-args --log-level INFO --enclave /robot/x -r __ns:=/lab -r image:=eye "
         f"--params-file {file} -p images:=true -p port:=3"
     )
+
+
+def test_every_command_line_is_understood_and_keeps_text_as_text(tmp_path: Path) -> None:
+    file = tmp_path / "robot.yaml"
+    file.write_text("{}")
+    settings = RobotSettings.read({a.name: a.default for a in ARGUMENTS}, file)
+    part = Part("fer_bringup", "x", "", {"host": "", "port": "7", "rate": 2.5, "greet": False})
+    for one in (part, *parts(settings, file)):
+        context = rclpy.Context()
+        context.init(args=command(one, settings)[1:])
+        node = Node("x", context=context, automatically_declare_parameters_from_overrides=True)
+        found = {name: node.get_parameter_or(name).value for name in one.parameters}
+        node.destroy_node()
+        context.shutdown()
+        assert found == one.parameters
