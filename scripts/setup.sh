@@ -206,6 +206,7 @@ once robot "$(hash_of requirements/{lock/robot,faces}.txt)" install_robot
 [ "${VOICE:-espeak}" != piper ] || once piper "$(hash_of requirements/lock/piper.txt)" install_piper
 [ "$WHAT" = robot ] || once viewer "$(hash_of requirements/{lock/dev,viewer,viewer-widget}.txt)" install_viewer
 [ "$WHAT" != dev ] || once dev "$(hash_of requirements/{lock/dev,train,dev,bench,mediapipe}.txt)" install_dev
+[ -x ros2_ws/install/fer_bringup/lib/fer_bringup/robot ] || rm -f "$VENV/.done-build" # as after rm -rf build install
 once build "$(build_inputs)" build
 set +u
 . scripts/env.sh
