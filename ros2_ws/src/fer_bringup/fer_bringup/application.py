@@ -199,6 +199,7 @@ def _perform(options: RobotOptions, share: Path, lines: list[str]) -> None:
             painter = described.make_painter(PAINTED)
             recorder = FilmRecorder(folder, description, view.journal, painter)
             aside.add(recorder)
+            stack.callback(lambda: lines.append(_left(recorder.files)))  # when it is closed
             stack.enter_context(closing(recorder))
         aside.begin()
         stack.callback(aside.stop)  # before anything goes that it shows or records
@@ -225,6 +226,12 @@ def _perform(options: RobotOptions, share: Path, lines: list[str]) -> None:
             lines += ["", *crew.profile()]
 
 
+def _left(files: Sequence[Path]) -> str:
+    """What a recording has left, in one line."""
+    sizes = (f"{file} ({file.stat().st_size / 1e6:.1f} MB)" for file in files)
+    return f"recorded   {', '.join(sizes) or 'nothing'}"
+
+
 def _screen(view: str) -> AbstractContextManager[Screen]:
     if view == "none":
         return nullcontext(Screen())
@@ -244,6 +251,8 @@ def _ros(settings: RobotSettings, robot: Sequence[Part]) -> Iterator[tuple[Execu
     arguments = ["--ros-args", "--log-level", settings.log_level.upper(), "--enclave", enclave()]
     if settings.namespace:
         arguments += ["-r", f"__ns:=/{settings.namespace.strip('/')}"]
+    if settings.use_sim_time:  # also for the nodes that only show what happens
+        arguments += ["-p", "use_sim_time:=true"]
     for part in robot:
         for source, target in part.remappings:
             arguments += ["-r", f"{part.executable}:{source}:={target}"]
