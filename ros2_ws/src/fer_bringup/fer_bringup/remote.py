@@ -48,7 +48,7 @@ from fer_common.runner import (
 from robot_behavior.dialogue.behaviors import NEAREST
 from robot_behavior.robots.sign_of_life import HELD
 
-FOUND_S = 3.0
+FOUND_S = 6.0
 """A part of the robot that has not been found after so long is not there."""
 
 ANSWER_S = 5.0
@@ -488,9 +488,9 @@ def line_to(namespace: str, network: bool) -> Iterator[Line]:
         arguments += ["-r", f"__ns:=/{namespace.strip('/')}"]
     initialise(arguments, network, images=False)
     executor, stop = fast_executor(), StopRequest()
+    stop.install(executor)
     node = Node(f"{NAME}{os.getpid()}", enable_rosout=False, start_parameter_services=False)
     try:
-        stop.install(executor)
         add(executor, node)
         yield Line(node, executor, stop)
     finally:
