@@ -18,7 +18,7 @@ from threading import Event, Thread
 
 import rclpy
 from ament_index_python.packages import get_package_prefix, get_package_share_directory
-from rclpy.executors import Executor
+from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.node import Node
 
 from ec_rfernet.errors import InputError
@@ -46,7 +46,6 @@ from fer_common.runner import (
     StartError,
     StopRequest,
     add,
-    fast_executor,
     initialise,
     rest,
     settle_memory,
@@ -264,7 +263,7 @@ def _ros(settings: RobotSettings, robot: Sequence[Part]) -> Iterator[tuple[Execu
         for file in (before, settings.params_file, after):
             arguments += ["--params-file", str(file)]
         initialise(arguments, settings.network)
-    executor, stop = fast_executor(), StopRequest()
+    executor, stop = SingleThreadedExecutor(), StopRequest()
     try:
         stop.install(executor)
         yield executor, stop
@@ -318,7 +317,7 @@ class _Aside:
     """Spins nodes that only watch, in a thread of their own: they cannot hold up what moves."""
 
     def __init__(self) -> None:
-        self._executor = fast_executor()
+        self._executor = SingleThreadedExecutor()
         self._crew = _Crew(self._executor)
         self._over = Event()
         self._thread = Thread(target=self._spin, name="view", daemon=True)

@@ -27,7 +27,7 @@ from fer_interfaces.action import PlayMotion, Say
 from fer_interfaces.msg import BehaviorState, HoldState
 from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters
-from rclpy.executors import Executor
+from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.task import Future
@@ -41,7 +41,6 @@ from fer_common.runner import (
     StartError,
     StopRequest,
     add,
-    fast_executor,
     initialise,
     spin_once,
 )
@@ -487,7 +486,7 @@ def line_to(namespace: str, network: bool) -> Iterator[Line]:
     if namespace.strip("/"):
         arguments += ["-r", f"__ns:=/{namespace.strip('/')}"]
     initialise(arguments, network, images=False)
-    executor, stop = fast_executor(), StopRequest()
+    executor, stop = SingleThreadedExecutor(), StopRequest()
     stop.install(executor)
     node = Node(f"{NAME}{os.getpid()}", enable_rosout=False, start_parameter_services=False)
     try:
