@@ -143,10 +143,8 @@ def command(part: Part, settings: RobotSettings) -> list[str]:
         arguments += ["-r", f"{source}:={target}"]
     arguments += ["--params-file", str(settings.params_file)]
     for name, value in part.parameters.items():
-        arguments += [
-            "-p",
-            f"{name}:={json.dumps(value, default=str)}",
-        ]  # YAML: "" and "7" are text
+        text = json.dumps(value, default=str)  # which is YAML: "" and "7" are text
+        arguments += ["-p", f"{name}:={text}"]
     return arguments
 
 

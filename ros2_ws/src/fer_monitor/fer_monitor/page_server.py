@@ -9,10 +9,11 @@ import http.server
 import select
 import shutil
 import socket
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from threading import BoundedSemaphore, Event, Thread
-from typing import Any, Protocol
+from threading import BoundedSemaphore, Event, Lock, Thread
+from typing import Any
 from urllib.parse import urlsplit
 
 from ec_rfernet.errors import InputError
@@ -21,6 +22,9 @@ HOST = "127.0.0.1"
 
 CONNECTIONS = 64
 """So many are served at the same time, each by a thread; a browser has up to six."""
+
+MOST = 16
+"""So many browsers may look at the same time."""
 
 PIECES = Path(__file__).with_name("pieces.js")
 """The module with which a page reads the news."""
@@ -47,14 +51,49 @@ _HEADERS = {
 }
 
 
-class Onlookers(Protocol):
+class Onlookers:
     """Those who look at a page, and what is new to each of them. Thread-safe."""
 
-    def joined(self, is_tall: bool = False) -> AbstractContextManager[list[bytes] | None]:
-        """Somebody looks; gives what `take` needs, or None where there is no room."""
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._looking: list[list[bytes]] = []
+
+    @property
+    def size(self) -> int:
+        """How many look."""
+        return len(self._looking)
+
+    @contextmanager
+    def joined(self, is_tall: bool = False) -> Iterator[list[bytes] | None]:
+        """Somebody looks; gives what `take` needs, or None where there is no room.
+
+        Args:
+            is_tall: whether the window is higher than wide.
+        """
+        news: list[bytes] = []
+        with self._lock:
+            if is_room := self.size < MOST:
+                news += self._first(is_tall)
+                self._looking.append(news)
+        try:
+            yield news if is_room else None
+        finally:
+            with self._lock:
+                self._looking = [other for other in self._looking if other is not news]
 
     def take(self, news: list[bytes]) -> list[bytes]:
         """What is new to somebody who has joined."""
+        with self._lock:
+            self._hand_out()
+            taken, news[:] = news[:], []
+            return taken
+
+    def _first(self, is_tall: bool) -> list[bytes]:
+        """What somebody who joins is told; the lock is held."""
+        raise NotImplementedError
+
+    def _hand_out(self) -> None:
+        """Brings the news of all up to date; the lock is held."""
 
 
 class PageServer(http.server.ThreadingHTTPServer):

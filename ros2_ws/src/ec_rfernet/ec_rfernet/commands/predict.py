@@ -12,7 +12,7 @@ import numpy as np
 
 from ec_rfernet.commands import options as command_options
 from ec_rfernet.errors import InputError
-from ec_rfernet.faces import DEFAULT_DETECTOR, DETECTORS, LEAST_SCORE
+from ec_rfernet.faces import DEFAULT_DETECTOR, DETECTORS
 from ec_rfernet.files import write_bytes
 from ec_rfernet.model import FaceExpression, Model, load
 from ec_rfernet.perceived import Perceived
@@ -22,10 +22,6 @@ from ec_rfernet.show.overlay import annotated
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument(
-        "--bundle", default="ec_rfernet", metavar="MODEL",
-        help="the model: a folder, or the name of an installed one (default: %(default)s)",
-    )  # fmt: skip
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="a picture file")
     parser.add_argument(
         "--json", action="store_true",
@@ -43,11 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--whole", action="store_true",
         help="take each picture as a face, cut out as those of FER2013 are, and look for none",
     )  # fmt: skip
-    parser.add_argument(
-        "--min-score", type=float, default=LEAST_SCORE, metavar="SCORE",
-        help="of the face detector; faces below are left out, 0..1 (default: %(default)s)",
-    )  # fmt: skip
-    command_options.add_runtime_arguments(parser)
+    command_options.add_looking_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from rclpy.clock import Clock, ClockType
@@ -19,15 +16,12 @@ from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.parameters import declare
 from fer_common.runner import ClosingNode, StartError
 from fer_common.settings import setting
-from fer_monitor.page_server import PIECES, PageServer
+from fer_monitor.page_server import PIECES, Onlookers, PageServer
 from robot_behavior.body.face import HIGH, Look
 from robot_behavior.nodes.face_watch import FaceWatch
 
 RATE_HZ = 30.0
 """Of the pictures, while somebody looks and something changes."""
-
-MOST = 16
-"""So many browsers may look at the same time."""
 
 
 @dataclass(frozen=True)
@@ -37,37 +31,15 @@ class FaceParameters:
     port: int = setting(9091, "Port of the page on 127.0.0.1; 0: any.", low=0, high=65535)
 
 
-class FaceOnlookers:
-    """The browsers that show the face; who joins is shown it as it is. Thread-safe."""
+class FaceOnlookers(Onlookers):
+    """The browsers that show the face; who joins is shown it as it is."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
-        self._looking: list[list[bytes]] = []
+        super().__init__()
         self._picture = b""
 
-    @property
-    def size(self) -> int:
-        """How many look."""
-        return len(self._looking)
-
-    @contextmanager
-    def joined(self, is_tall: bool = False) -> Iterator[list[bytes] | None]:
-        """See `fer_monitor.page_server.Onlookers`; the shape of the window does not matter."""
-        with self._lock:
-            news = [self._picture] if self._picture else []
-            if is_room := self.size < MOST:
-                self._looking.append(news)
-        try:
-            yield news if is_room else None
-        finally:
-            with self._lock:
-                self._looking = [other for other in self._looking if other is not news]
-
-    def take(self, news: list[bytes]) -> list[bytes]:
-        """See `fer_monitor.page_server.Onlookers`; of several pictures the newest counts."""
-        with self._lock:
-            taken, news[:] = news[-1:], []
-            return taken
+    def _first(self, is_tall: bool) -> list[bytes]:  # the shape of the window does not matter
+        return [self._picture] if self._picture else []
 
     def show(self, picture: bytes) -> None:
         """Shows everybody a picture, see `drawing`."""

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from ec_rfernet.cli import tell
 from ec_rfernet.commands import options as command_options
 from ec_rfernet.errors import InputError
-from ec_rfernet.faces import LEAST_SCORE
 from ec_rfernet.files import check_place
 from ec_rfernet.model import Model, load
 
@@ -50,15 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--smoothing", default="robot", choices=("robot", "none"),
         help="as on the robot, or each frame by itself (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument(
-        "--bundle", default="ec_rfernet", metavar="MODEL",
-        help="the model: a folder, or the name of an installed one (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--min-score", type=float, default=LEAST_SCORE, metavar="SCORE",
-        help="of the face detector; faces below are left out, 0..1 (default: %(default)s)",
-    )  # fmt: skip
-    command_options.add_runtime_arguments(parser)
+    command_options.add_looking_arguments(parser)
 
 
 @dataclass

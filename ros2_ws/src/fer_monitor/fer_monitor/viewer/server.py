@@ -6,30 +6,25 @@ Rerun's own servers listen at every address of the machine, and answer to every 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from importlib import metadata, resources
 from pathlib import Path
-from threading import Lock
 
 import rerun as rr
 
 from ec_rfernet.errors import InputError
-from fer_monitor.page_server import PIECES
+from fer_monitor.page_server import PIECES, Onlookers
 from fer_monitor.viewer.screen import TIMELINE, Row
 
 APPLICATION = "robot"
 """The viewer keeps what the user arranges by this name."""
-
-MOST = 16
-"""So many browsers may look at the same time."""
 
 _LINES = 200
 _PAGE = ("page.html", "page.js")
 _WIDGET = ("widget.js", "re_viewer_bg.wasm")
 
 
-class Audience:
+class Audience(Onlookers):
     """All browsers that look. Thread-safe.
 
     Who joins late is told the lines of the log so far, and what else still holds. There is one
@@ -40,6 +35,7 @@ class Audience:
     """
 
     def __init__(self, begin: Callable[[rr.RecordingStream, bool], None]) -> None:
+        super().__init__()
         self._begin = begin
         never = rr.ChunkBatcherConfig.NEVER()  # it is flushed when it is drained
         self._recording = rr.RecordingStream(APPLICATION, batcher_config=never)
@@ -47,40 +43,15 @@ class Audience:
         self._recording.set_log_tick_enabled(False)
         self._memory = self._recording.memory_recording()
         self._opening = self._memory.drain_as_bytes()
-        self._lock = Lock()
-        self._looking: list[list[bytes]] = []
         self._lines: deque[tuple[int, Row]] = deque(maxlen=_LINES)
         self._states: dict[tuple[str, type], tuple[int, Row]] = {}
 
-    @property
-    def size(self) -> int:
-        """How many look."""
-        return len(self._looking)
-
-    @contextmanager
-    def joined(self, is_tall: bool = False) -> Iterator[list[bytes] | None]:
-        """Somebody looks; gives what `take` needs, or None where there is no room."""
-        news: list[bytes] = []
-        with self._lock:
-            if is_room := self.size < MOST:
-                self._hand_out()  # the others have no use for what comes now
-                self._begin(self._recording, is_tall)
-                for time_ns, row in sorted([*self._lines, *self._states.values()], key=_time):
-                    self._log(time_ns, row)
-                news += [self._opening, self._memory.drain_as_bytes()]
-                self._looking.append(news)
-        try:
-            yield news if is_room else None
-        finally:
-            with self._lock:
-                self._looking = [other for other in self._looking if other is not news]
-
-    def take(self, news: list[bytes]) -> list[bytes]:
-        """What is new to somebody who has joined: files of Rerun."""
-        with self._lock:
-            self._hand_out()
-            taken, news[:] = news[:], []
-            return taken
+    def _first(self, is_tall: bool) -> list[bytes]:
+        self._hand_out()  # the others have no use for what comes now
+        self._begin(self._recording, is_tall)
+        for time_ns, row in sorted([*self._lines, *self._states.values()], key=_time):
+            self._log(time_ns, row)
+        return [self._opening, self._memory.drain_as_bytes()]
 
     def show(self, time_ns: int, rows: Iterable[Row]) -> None:
         """Shows rows to everybody.

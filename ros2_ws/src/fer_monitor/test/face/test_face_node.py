@@ -20,8 +20,8 @@ from std_msgs.msg import ColorRGBA, Float32, String
 from fer_common.qos import LATCHED, STREAM
 from fer_common.runner import StartError
 from fer_common.testing import spin_until, spinning, until
-from fer_monitor.face.face_node import MOST, FaceNode, FaceOnlookers, drawing
-from fer_monitor.page_server import HOST
+from fer_monitor.face.face_node import FaceNode, FaceOnlookers, drawing
+from fer_monitor.page_server import HOST, MOST
 from fer_monitor.testing.headless_browser import CHROMIUM, browser
 from robot_behavior.body.face import FAULT, HAPPY, HELD, HIGH, SURPRISED, still
 

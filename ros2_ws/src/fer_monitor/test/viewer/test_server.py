@@ -13,7 +13,7 @@ import pytest
 
 from ec_rfernet.errors import InputError
 from fer_common.testing import DEADLINE_S, until
-from fer_monitor.page_server import CONNECTIONS, HOST, PageServer
+from fer_monitor.page_server import CONNECTIONS, HOST, MOST, PageServer
 
 rr = pytest.importorskip("rerun", reason="needs requirements/viewer.txt")
 
@@ -21,7 +21,7 @@ from rerun.chunk import RrdReader  # noqa: E402
 
 from fer_monitor.viewer import screen  # noqa: E402
 from fer_monitor.viewer.screen import Row  # noqa: E402
-from fer_monitor.viewer.server import MOST, Audience, viewer_files  # noqa: E402
+from fer_monitor.viewer.server import Audience, viewer_files  # noqa: E402
 
 NOW_NS = 1_700_000_000_000_000_000
 PICTURE = rr.EncodedImage(contents=b"\xff\xd8\xff" + os.urandom(100_000), media_type="image/jpeg")
