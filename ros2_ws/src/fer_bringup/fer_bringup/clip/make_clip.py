@@ -92,16 +92,18 @@ def make_clip(path: Path, frames: int = FRAMES) -> None:
     except OSError as error:
         raise _unwritable(path, error.strerror) from error
     try:
-        with _interruptible(), draft.opened() as place:
+        with _interruptible() as look, draft.opened() as place:
             # What every build of OpenCV for Python writes and reads: the robot has it anyway.
             codec = cv2.VideoWriter.fourcc(*"mp4v")
             writer = cv2.VideoWriter(str(place), codec, RATE, (WIDTH, HEIGHT))
             for index in range(frames):
+                look()
                 writer.write(stage.frame(index))
             writer.release()
             reader = cv2.VideoCapture(str(place), cv2.CAP_FFMPEG)
             whole = round(reader.get(cv2.CAP_PROP_FRAME_COUNT)) == frames and reader.read()[0]
             reader.release()
+            look()
         if not whole:  # OpenCV does not tell what the disk has refused
             raise _unwritable(path, "the disk is full, or it allows no file of this size")
         draft.complete()
@@ -116,14 +118,28 @@ def _unwritable(path: Path, why: str | None) -> InputError:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
-    """Makes Ctrl-C a KeyboardInterrupt meanwhile, whatever it does otherwise."""
+def _interruptible() -> Iterator[Callable[[], None]]:
+    """Gives what raises KeyboardInterrupt after a Ctrl-C, whatever that does otherwise.
+
+    Raised by the signal itself, it is lost now and then: OpenCV takes what is raised while it
+    looks at its arguments for arguments that do not fit, and tries another way.
+    """
+    pressed = False
+
+    def press(_number: int, _frame: object) -> None:
+        nonlocal pressed
+        pressed = True
+
+    def look() -> None:
+        if pressed:
+            raise KeyboardInterrupt
+
     if threading.current_thread() is not threading.main_thread():
-        yield  # Python handles signals in the main thread only
+        yield look  # Python handles signals in the main thread only
         return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = signal.signal(signal.SIGINT, press)
     try:
-        yield
+        yield look
     finally:
         signal.signal(signal.SIGINT, before)
 
