@@ -14,8 +14,10 @@ import os
 import re
 import resource
 import select
+import signal
 import stat
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -159,6 +161,33 @@ def _never_wait(number: int) -> None:
 
 
 _OF_A_COMMAND = (700, 150)  # with room to spare
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], None]]:
+    """Gives what raises KeyboardInterrupt after a Ctrl-C, whatever that does otherwise.
+
+    Raised by the signal itself, it is lost now and then: OpenCV takes what is raised while it
+    looks at its arguments for arguments that do not fit, and tries another way.
+    """
+    pressed = False
+
+    def press(_number: int, _frame: object) -> None:
+        nonlocal pressed
+        pressed = True
+
+    def look() -> None:
+        if pressed:
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield look  # Python handles signals in the main thread only
+        return
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield look
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def exit_code(

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import cv2
 
-from ec_rfernet.cli import Parser, exit_code
+from ec_rfernet.cli import Parser, exit_code, interruptible
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import Draft, can_be_made, temporary_folder, user_path
 from fer_bringup.clip.stage import FRAMES, HEIGHT, RATE, WIDTH, Scene
@@ -92,7 +90,7 @@ def make_clip(path: Path, frames: int = FRAMES) -> None:
     except OSError as error:
         raise _unwritable(path, error.strerror) from error
     try:
-        with _interruptible() as look, draft.opened() as place:
+        with interruptible() as look, draft.opened() as place:
             # What every build of OpenCV for Python writes and reads: the robot has it anyway.
             codec = cv2.VideoWriter.fourcc(*"mp4v")
             writer = cv2.VideoWriter(str(place), codec, RATE, (WIDTH, HEIGHT))
@@ -115,33 +113,6 @@ def make_clip(path: Path, frames: int = FRAMES) -> None:
 
 def _unwritable(path: Path, why: str | None) -> InputError:
     return InputError(f"{path}: cannot be written ({why})")
-
-
-@contextmanager
-def _interruptible() -> Iterator[Callable[[], None]]:
-    """Gives what raises KeyboardInterrupt after a Ctrl-C, whatever that does otherwise.
-
-    Raised by the signal itself, it is lost now and then: OpenCV takes what is raised while it
-    looks at its arguments for arguments that do not fit, and tries another way.
-    """
-    pressed = False
-
-    def press(_number: int, _frame: object) -> None:
-        nonlocal pressed
-        pressed = True
-
-    def look() -> None:
-        if pressed:
-            raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield look  # Python handles signals in the main thread only
-        return
-    before = signal.signal(signal.SIGINT, press)
-    try:
-        yield look
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ec_rfernet.cli import tell
+from ec_rfernet.cli import interruptible, tell
 from ec_rfernet.commands import options as command_options
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import check_place
@@ -121,10 +121,11 @@ def run(options: argparse.Namespace) -> None:
         command_options.tell_warning(model.classifier)
         outputs = list(_outputs(options, model, stack))
         analyst = VideoAnalyst(model, SMOOTHINGS[options.smoothing], _complain)
+        look = stack.enter_context(interruptible())
         try:
             for index, source in enumerate(sources):
                 place = f"{index + 1} of {len(sources)}: " if len(sources) > 1 else ""
-                problem = _analyze(analyst, source, place, outputs, progress)
+                problem = _analyze(analyst, source, place, outputs, progress, look)
                 if problem is not None and len(sources) == 1:
                     raise problem
                 if problem is not None:
@@ -154,10 +155,12 @@ def _analyze(
     place: str,
     outputs: Sequence[Output],
     progress: _Progress,
+    look: Callable[[], None],
 ) -> InputError | None:
     """Gives all frames of a source to the outputs; returns why it could not be read."""
     frames, end = analyst.frames(source), 0.0
     while True:
+        look()
         try:
             frame = next(frames, None)
         except InputError as error:
