@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
@@ -46,6 +47,7 @@ from fer_common.runner import (
     StartError,
     StopRequest,
     add,
+    fast_executor,
     initialise,
     rest,
     settle_memory,
@@ -184,7 +186,8 @@ def _perform(options: RobotOptions, share: Path, lines: list[str]) -> None:
         executor, stop = stack.enter_context(_ros(settings, robot))
         companions = stack.enter_context(closing(Companions(watching, show.line, settings.respawn)))
         crew = stack.enter_context(closing(_Crew(executor)))
-        aside = stack.enter_context(closing(_Aside()))
+        seeing = stack.enter_context(closing(_Thread("perception", fast_executor())))
+        aside = stack.enter_context(closing(_Thread("view", SingleThreadedExecutor())))
         view = ViewNode(show)
         aside.add(view)
         if reason := why_open():
@@ -206,21 +209,23 @@ def _perform(options: RobotOptions, share: Path, lines: list[str]) -> None:
                     break
                 show.line(f"starting {part.executable}")
                 node = _create(part)
-                crew.add(node)
+                (seeing if part.package == "fer_node" else crew).add(node)
                 if part.lifecycle and settings.autostart:
                     start(node)
             settle_memory()
-            finish = _Finish(crew, companions, view.journal)
+            seeing.begin()
+            finish = _Finish(crew, seeing, companions, view.journal)
             # The behaviour's last order, to rest, is carried out by nodes that still work.
             spin(executor, crew.named("behavior_node"), stop, finish)
         finally:  # whatever the reason for the end: what moves comes to rest
             if stop.count < 2:
                 rest(executor, crew.nodes, stop)
         companions.check()
+        seeing.stop()
         aside.stop()
         lines += view.journal.summary().lines()
-        if options.profile:
-            lines += ["", *crew.profile()]
+        profiled = seeing.named("fer_node") if options.profile else []
+        lines += chain.from_iterable(["", *node.profile().splitlines()] for node in profiled)
 
 
 def _left(files: Sequence[Path]) -> str:
@@ -239,7 +244,7 @@ def _screen(view: str) -> AbstractContextManager[Screen]:
 
 @contextmanager
 def _ros(settings: RobotSettings, robot: Sequence[Part]) -> Iterator[tuple[Executor, StopRequest]]:
-    """ROS with one executor, and what Ctrl-C sets.
+    """ROS with the executor of what moves, and what Ctrl-C sets.
 
     Raises:
         StartError: ROS does not accept the namespace or the parameter file.
@@ -280,7 +285,7 @@ def _create(part: Part) -> Node:
 
 
 class _Crew:
-    """The nodes of this process; destroyed in the reverse of their order."""
+    """Nodes that one executor spins; destroyed in the reverse of their order."""
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
@@ -300,10 +305,6 @@ class _Crew:
         for node in self.named(name):
             self._executor.remove_node(node)
 
-    def profile(self) -> list[str]:
-        """Where the time of an image goes, as lines; see `fer_node.perception.frame`."""
-        return [line for node in self.named("fer_node") for line in node.profile().splitlines()]
-
     def close(self) -> None:
         """Destroys the nodes."""
         for node in reversed(self.nodes):
@@ -311,25 +312,20 @@ class _Crew:
             node.destroy_node()
 
 
-class _Aside:
-    """Spins nodes that only watch, in a thread of their own: they cannot hold up what moves."""
+class _Thread(_Crew):
+    """Nodes that a thread of their own spins: they cannot hold up what moves."""
 
-    def __init__(self) -> None:
-        self._executor = SingleThreadedExecutor()
-        self._crew = _Crew(self._executor)
+    def __init__(self, name: str, executor: Executor) -> None:
+        super().__init__(executor)
         self._over = Event()
-        self._thread = Thread(target=self._spin, name="view", daemon=True)
-
-    def add(self, node: Node) -> None:
-        """Spins the node, too; before `begin`."""
-        self._crew.add(node)
+        self._thread = Thread(target=self._spin, name=name, daemon=True)
 
     def begin(self) -> None:
-        """Starts the thread."""
+        """Starts the thread; after it no node can be added."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread; a view that hangs is left behind after a while."""
+        """Ends the thread; one that hangs is left behind after a while."""
         self._over.set()
         if self._thread.is_alive():
             self._executor.wake()
@@ -339,7 +335,7 @@ class _Aside:
         """Ends the thread, and destroys the nodes."""
         self.stop()
         if not self._thread.is_alive():
-            self._crew.close()
+            super().close()
             self._executor.shutdown(timeout_sec=1.0)
 
     def _spin(self) -> None:
@@ -353,20 +349,23 @@ class _Finish:
     It is also the end when what should watch could not start.
     """
 
-    def __init__(self, crew: _Crew, companions: Companions, journal: Journal) -> None:
-        self._crew, self._companions, self._journal = crew, companions, journal
+    def __init__(
+        self, crew: _Crew, seeing: _Thread, companions: Companions, journal: Journal
+    ) -> None:
+        self._crew, self._seeing = crew, seeing
+        self._companions, self._journal = companions, journal
         self._since: float | None = None
 
     def __call__(self) -> bool:
         if self._companions.have_failed():
             return True
         if self._since is None:
-            if any(camera.has_ended() for camera in self._crew.named("camera_node")):
+            if any(camera.has_ended() for camera in self._seeing.named("camera_node")):
                 self._since = time.monotonic()
             return False
         waited = time.monotonic() - self._since
         if waited < _SETTLE_S:
             return False
-        for name in ("supervisor", "fer_node"):  # they would complain that no images come
-            self._crew.dismiss(name)
+        self._seeing.stop()  # they would complain that no images come
+        self._crew.dismiss("supervisor")
         return waited > _PATIENCE_S or not self._journal.responding

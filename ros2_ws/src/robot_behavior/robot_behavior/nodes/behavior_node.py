@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -198,11 +199,10 @@ class BehaviorNode(ClosingNode, LifecycleNode):
         self._active = False
         self._missing: set[str] = set()
         self._held: Reason | None = None
+        goals = partial(GoalClient, self, ended=self._tick, clock=wall, rejects=OUTRANKED)
         self._actions = {
-            MOTION: GoalClient(
-                self, PlayMotion, MOTION, motion_goal, self._tick, rejects=OUTRANKED
-            ),
-            SPEECH: GoalClient(self, Say, SPEECH, speech_goal, self._tick, rejects=OUTRANKED),
+            MOTION: goals(PlayMotion, MOTION, motion_goal),
+            SPEECH: goals(Say, SPEECH, speech_goal),
         }
         for client in self._actions.values():
             self.closing.callback(client.destroy)
