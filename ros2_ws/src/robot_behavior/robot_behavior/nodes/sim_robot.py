@@ -31,8 +31,9 @@ RATE_HZ = 50.0
 MARKERS_EVERY = 4
 """Markers are published at every fourth step, while someone looks."""
 
-LONGEST_STEP_S = 0.1
-"""A robot whose computer was busy goes on from where it was, instead of catching up."""
+LONGEST_STEP_S = 0.5
+"""As the controller of a robot does, it keeps pace with the time while its computer is busy;
+after a longer pause it goes on from where it was, instead of catching up."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+from builtin_interfaces.msg import Duration
 from fer_interfaces.action import PlayMotion
 from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
 from geometry_msgs.msg import PointStamped
@@ -22,11 +23,11 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, JointState
 from std_msgs.msg import ColorRGBA, String
 from std_srvs.srv import Trigger
-from trajectory_msgs.msg import JointTrajectory
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from visualization_msgs.msg import MarkerArray
 
 from fer_common.qos import EVENTS, LATCHED
-from fer_common.testing import PacedClock, spinning
+from fer_common.testing import FakeClock, PacedClock, spin_until, spinning
 from robot_behavior.body.face import ASLEEP, HELD, LISTENING, NEUTRAL, SAD
 from robot_behavior.motion.mover import AGAIN_S
 from robot_behavior.nodes.motion_player import MotionPlayer
@@ -443,3 +444,22 @@ def test_the_eyes_blink_and_whoever_comes_late_sees_them(room: Room) -> None:
     room.wait(lambda: any(light.a < 0.5 for light in room.who.eyes))
     room.wait(lambda: room.who.eyes[-1].a == 1.0)
     assert all(0.0 <= light.a <= 1.0 for light in room.who.eyes)
+
+
+def test_the_robot_keeps_pace_while_its_computer_is_busy() -> None:
+    clock, seen = FakeClock(), list[JointState]()
+    with spinning(
+        Somebody, lambda: SimRobot(clock, parameter_overrides=overrides(urdf=str(URDF)))
+    ) as (executor, (who, _)):
+        assert isinstance(who, Somebody)
+        who.create_subscription(JointState, "joint_states", seen.append, 10)
+        commands = who.create_publisher(JointTrajectory, "joint_trajectory", EVENTS)
+        assert spin_until(executor, lambda: commands.get_subscription_count() == 2)
+        point = JointTrajectoryPoint(positions=[1.0], time_from_start=Duration(sec=2))
+        commands.publish(JointTrajectory(joint_names=[ARM], points=[point]))
+        assert spin_until(executor, lambda: who.told)
+        for seconds in [0.02] * 10 + [0.4] * 5:
+            seen.clear()  # the first may have been on their way already
+            clock.now += seconds
+            assert spin_until(executor, lambda: len(seen) > 3)
+        assert who.position[ARM] == pytest.approx(1.0, abs=0.02)
