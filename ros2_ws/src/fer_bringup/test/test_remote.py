@@ -183,19 +183,22 @@ def test_without_a_robot_it_says_where_it_has_looked(command: Sequence[str]) -> 
         ("robot say ", set()),
     ],
 )
-def test_the_shell_completes_it(shell: Shell, line: str, expected: set[str]) -> None:
+def test_the_shell_completes_it(
+    shell: Shell, line: str, expected: set[str], tmp_path: Path
+) -> None:
+    proposed = tmp_path / "proposed"
     names = {
         "_ARGCOMPLETE": "1",
         "_ARGCOMPLETE_IFS": "\n",
-        "_ARGCOMPLETE_STDOUT_FILENAME": "/dev/stdout",
+        "_ARGCOMPLETE_STDOUT_FILENAME": str(proposed),
         "COMP_LINE": line,
         "COMP_POINT": str(len(line)),
     }
     pipe = subprocess.PIPE
     process = subprocess.Popen([ROBOT], stdout=pipe, stderr=pipe, text=True, env=os.environ | names)
-    code, out, err = shell.ends(process)
+    code, _, err = shell.ends(process)
     assert code == 0, err
-    assert {word.strip() for word in out.splitlines()} == expected
+    assert {word.strip() for word in proposed.read_text().splitlines()} == expected
 
 
 @pytest.mark.parametrize(
