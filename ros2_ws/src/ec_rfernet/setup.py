@@ -68,6 +68,7 @@ setup(
         "onnxruntime": ["onnxruntime>=1.23,<2"],
         "openvino": ["openvino"],
         "train": ["torch", "onnxruntime>=1.23,<2", "onnx", "safetensors", "matplotlib", "tqdm"],
+        "video": ["av>=16,<19"],
     },
     zip_safe=False,
     cmdclass={"build_py": BuildWithBundles},
