@@ -11,7 +11,7 @@ ROBOT := sim
 # Robots whose maker's simulator runs beside the demo: scripts/NAME.sh installs it.
 MAKERS = $(if $(filter reachy_mini,$(ROBOT)),python -m robot_behavior.robots.$(ROBOT).simulator run)
 
-.PHONY: help setup setup-dev demo run test test-fast bench bench-against lock docs fuzz soak doctor size lint format clean
+.PHONY: help setup setup-dev demo run test test-fast bench bench-against lock docs fuzz soak doctor size sbom lint format clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -64,6 +64,10 @@ lock: setup      ## requirements/lock/ anew: the newest versions within the rang
 docs: setup-dev  ## write anew what is generated: robot.yaml, tables of parameters, arguments, registries
 	@$(ENV) python scripts/generate_docs.py
 
+sbom: setup      ## what the robot installs here, as a CycloneDX bill of materials: sbom_output/robot.cdx.json; ARGS="--with video piper"
+	@$(ENV) python -m venv .venv-sbom && .venv-sbom/bin/python -m pip install --quiet -r requirements/sbom.txt && \
+		python scripts/sbom.py --tool .venv-sbom/bin/cyclonedx-py $(ARGS)
+
 lint: setup-dev  ## ruff, mypy, and who may import whom
 	@$(ENV) ruff check . && ruff format --check . && mypy && lint-imports --no-logo --no-cache
 
@@ -71,4 +75,4 @@ format: setup-dev  ## let ruff rewrite the sources
 	@$(ENV) ruff check --fix . && ruff format .
 
 clean:           ## remove everything that was installed, built or recorded here
-	rm -rf .venv .venv-reachy-mini ros2_ws/build ros2_ws/install ros2_ws/log demo_output bench_output fuzz_output soak_output
+	rm -rf .venv .venv-reachy-mini .venv-sbom ros2_ws/build ros2_ws/install ros2_ws/log demo_output bench_output fuzz_output soak_output sbom_output

@@ -11,8 +11,10 @@ from fer_bringup.assembly import parts
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
-    ROOT / "README.md",
-    *sorted(ROOT.glob("docs/*.md")),
+    *sorted(ROOT.glob("*.md")),
+    *sorted(ROOT.glob(".github/*.md")),
+    *sorted(ROOT.glob("docs/**/*.md")),
+    *sorted(ROOT.glob("ros2_ws/src/*/README.md")),
     *sorted(ROOT.glob("models/*/MODEL_CARD.md")),
 ]
 

@@ -33,7 +33,8 @@ class BuildWithBundles(build_py):
 
 setup(
     name="ec_rfernet",
-    version="0.1.0",
+    version="0.2.0",
+    url="https://repository.example/robot-that-notices",
     description="EC-RFERNet: facial expression recognition for edge devices",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
@@ -67,6 +68,7 @@ setup(
         "onnxruntime": ["onnxruntime>=1.23,<2"],
         "openvino": ["openvino"],
         "train": ["torch", "onnxruntime>=1.23,<2", "onnx", "safetensors", "matplotlib", "tqdm"],
+        "video": ["av>=16,<19"],
     },
     zip_safe=False,
     cmdclass={"build_py": BuildWithBundles},

@@ -4,7 +4,8 @@ from setuptools import find_packages, setup
 
 setup(
     name="fer_bringup",
-    version="0.1.0",
+    version="0.2.0",
+    url="https://repository.example/robot-that-notices",
     description="Launch files, configuration and the robot application.",
     license="Apache-2.0",
     packages=find_packages(exclude=["test"]),

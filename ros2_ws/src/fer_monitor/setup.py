@@ -2,7 +2,8 @@ from setuptools import find_packages, setup
 
 setup(
     name="fer_monitor",
-    version="0.1.0",
+    version="0.2.0",
+    url="https://repository.example/robot-that-notices",
     description="Watching the robot: viewer, recording, report, doctor.",
     license="Apache-2.0",
     packages=find_packages(exclude=["test"]),

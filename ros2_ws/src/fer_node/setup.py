@@ -2,7 +2,8 @@ from setuptools import find_packages, setup
 
 setup(
     name="fer_node",
-    version="0.1.0",
+    version="0.2.0",
+    url="https://repository.example/robot-that-notices",
     description="Perception nodes: camera and expression recognition.",
     license="Apache-2.0",
     packages=find_packages(exclude=["test"]),

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from ament_index_python.packages import get_package_share_directory
 from fer_interfaces.msg import BehaviorState, EmotionArray
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -113,7 +114,8 @@ def test_its_own_state_is_in_the_bag(tmp_path):
     values = {pair.key: pair.value for pair in status.values}
     assert (status.name, status.message) == ("bag_recorder: recording", "recording")
     assert values["folder"] == str(bag.folder) and values["pictures"] == "no"
-    assert values["recorder"] == "0.1.0"
+    manifest = Path(get_package_share_directory("fer_monitor"), "package.xml").read_text()
+    assert f"<version>{values['recorder']}</version>" in manifest
 
 
 # Pictures
