@@ -55,7 +55,8 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
     other.write_text("# Two words, `code` [and a link](page.md)\n\n## Twice\n\n## Twice\n")
     page.write_text(
         "# One\n[a](other.md) [b](#one) [c](other.md#two-words-code-and-a-link) "
-        "[d](other.md#twice-1) [e](https://example.org/#x) ![f](gone.png) [g](other.md#gone) [h](#two)"
+        "[d](other.md#twice-1) [e](https://example.org/#x) ![f](gone.png) "
+        "[g](other.md#gone) [h](#two)"
     )
     assert list(broken(page)) == ["gone.png", "other.md#gone", "#two"]
 
