@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--min-score", type=float, default=LEAST_SCORE, metavar="SCORE",
         help="of the face detector; faces below are left out, 0..1 (default: %(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--force", action="store_true", help="also a model that its training found unfit for use"
+    )
     command_options.add_runtime_arguments(parser)
 
 
@@ -59,6 +62,7 @@ def run(options: argparse.Namespace) -> None:
         min_score=options.min_score,
         runtime=options.runtime,
         precision=options.precision,
+        force=options.force,
     ) as model:
         command_options.tell_warning(model.classifier)
         unread = []

@@ -82,6 +82,9 @@ def run(options: argparse.Namespace) -> None:
             _train(trainer)
         if world.leads:
             bundle = write_result(trainer, lambda name: print(f"finishing: {name}", flush=True))
+            if trainer.share is not None:
+                print(f"the weights lie {trainer.share:.0%} of the way from the initial ones")
+            print("\n".join(bundle.verdict))
             print(f"{bundle.folder}: {bundle.short_hash}")
 
 

@@ -20,6 +20,7 @@ from ec_rfernet.evaluation import scores
 from ec_rfernet.evaluation.calibration import Reliability, RiskCoverage, fit_temperature
 from ec_rfernet.evaluation.corruptions import CORRUPTIONS, STRENGTHS, measure_robustness
 from ec_rfernet.evaluation.scores import Scores
+from ec_rfernet.evaluation.verdict import judge
 from ec_rfernet.files import staged, write_text
 from ec_rfernet.runtimes import available, choice, open_classifier
 from ec_rfernet.runtimes.classifier import Classifier, softmax
@@ -129,6 +130,7 @@ def measure(
     dataset: str,
     split: str,
     progress: Progress = lambda _name: None,
+    before: Bundle | None = None,
 ) -> Bundle:
     """Calibrates a bundle on the validation split, measures it there, and records it all.
 
@@ -141,6 +143,7 @@ def measure(
         dataset: name of the data set.
         split: name of the split, the key of the figures in `Bundle.metrics`.
         progress: told what is measured next.
+        before: what the training began with, for the verdict.
 
     Returns:
         The bundle as it was written.
@@ -162,6 +165,8 @@ def measure(
     coverage, risk = curve.at(threshold)
     before, after = Reliability.of(softmax(logits), truth), Reliability.of(probabilities, truth)
     bundle = dataclasses.replace(bundle, temperature=temperature, reject_threshold=float(threshold))
+    verdict = judge(truth, logits.argmax(axis=1), bundle.labels, _answers(before, images))
+    bundle = dataclasses.replace(bundle, unfit=verdict.reason, verdict=verdict.sentences)
     single = scores.report(probabilities, truth, bundle.labels)
     progress(_CROPS["ten_crop"])
     figures: dict[str, Any] = {
@@ -193,6 +198,13 @@ def measure(
         bundle = save(bundle)
     write(bundle)
     return bundle
+
+
+def _answers(bundle: Bundle | None, images: np.ndarray) -> np.ndarray | None:
+    if bundle is None:
+        return None
+    scorer = open_classifier(bundle, 0, "onnxruntime", "fp32")
+    return scores.logits(scorer, images).argmax(axis=1)
 
 
 def _report(
@@ -364,6 +376,8 @@ def _measured(bundle: Bundle, split: str) -> Iterable[str]:
     }
     measured = {name: report for name, report in columns.items() if report}
     yield _headline(measured)
+    if bundle.verdict:
+        yield _paragraph("**Verdict.**", *bundle.verdict)
     yield _recalls(measured, figures["single_crop"])
     yield f"![confusion matrix](confusion_{split}.png)"
     yield from _confidence(bundle, figures)

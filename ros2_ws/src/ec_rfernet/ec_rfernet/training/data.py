@@ -175,8 +175,8 @@ class TrainingData:
         targets: float32 [N, K], each row sums to 1; K classes.
         validation_images: uint8 [M, 1, 48, 48].
         validation_labels: int64 [M].
-        mean, std: of the grey levels of ``images`` in 0..1.
-        framing: of the training images, for the robot to frame faces alike.
+        mean, std: of the grey levels of ``images`` in 0..1; or what the network began with.
+        framing: of the training images, for the robot to frame faces alike; or as above.
     """
 
     images: Tensor
@@ -229,12 +229,24 @@ def load(config: TrainConfig) -> TrainingData:
     train = dataset.read(config.root, "train", config.fold)
     for note in dict.fromkeys((*train.notes, *validation.notes)):
         print(f"ec-rfernet: {note}", file=sys.stderr)
-    train = without_twins(without_blank(train), validation)
+    shown = without_blank(train)
+    if blank := len(train) - len(shown):
+        print(f"ec-rfernet: left out of the training: {blank} blank images", file=sys.stderr)
+    train = without_twins(shown, validation)
+    if twins := len(shown) - len(train):
+        print(
+            f"ec-rfernet: left out of the training: {twins} images that are validation images too",
+            file=sys.stderr,
+        )
     if len(train) == 0:
         raise InputError(f"{config.root}: every training image is blank or a validation image too")
     if config.hold_out is not None:
         train = train.take(parts(train) != config.hold_out)
-    mean, std = statistics(train.images)
+    if config.keep_statistics:
+        initial = bundle.load(bundle.find(str(config.init), bundle.places()))
+        mean, std, framing = initial.mean, initial.std, initial.framing
+    else:
+        (mean, std), framing = statistics(train.images), framing_of(dataset.name, train.images)
     return TrainingData(
         images=torch.from_numpy(train.images).unsqueeze(1),
         labels=torch.from_numpy(train.labels),
@@ -243,7 +255,7 @@ def load(config: TrainConfig) -> TrainingData:
         validation_labels=torch.from_numpy(validation.labels),
         mean=mean,
         std=std,
-        framing=framing_of(dataset.name, train.images),
+        framing=framing,
     )
 
 

@@ -188,8 +188,14 @@ class Trainer:
         labels = datasets.get(config.dataset).labels
         torch.manual_seed(config.seed)
         model = networks.create(config.model, classes=len(labels))
+        self.initial: Bundle | None = None
+        self.share: float | None = None
         if config.init is not None:
-            model.load_state_dict(_initial_weights(config, len(labels)))
+            self.initial = bundles.load(bundles.find(str(config.init), bundles.places()))
+            model.load_state_dict(_initial_network(config, self.initial, labels).state_dict())
+        there = self.data.labels.unique()
+        # What a trained network knows of other expressions, pictures of these few cannot refute.
+        self.asked = there if config.init is not None else torch.arange(len(labels)).to(there)
         self.model = model.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.size = int(self.model.input_size)  # type: ignore[arg-type]
@@ -229,6 +235,8 @@ class Trainer:
         self.world.average(buffer for buffer in buffers if buffer.is_floating_point())
         if self.config.refit and epoch + 1 == self.config.epochs:
             refit_classifier(self.average, self.data, self.size, self.world)
+        if self.config.interpolate and epoch + 1 == self.config.epochs:
+            self._interpolate()
         self.history.loss.append(loss)
         self.history.accuracy.append(self.validate())
         self.history.seconds.append(time.monotonic() - start)
@@ -245,6 +253,10 @@ class Trainer:
         steps = max(1, len(order) // batch)
         total = torch.zeros((), device=self.device)
         self.model.train()
+        if self.config.keep_statistics:
+            for layer in self.model.modules():
+                if isinstance(layer, nn.BatchNorm2d):
+                    layer.eval()
         for step in range(steps):
             chosen = self.world.share(order[step * batch : (step + 1) * batch])
             for group in self.optimizer.param_groups:
@@ -281,7 +293,7 @@ class Trainer:
         def loss() -> Tensor:
             with self._autocast():
                 logits = self.model(normalise(views, self.data.mean, self.data.std))
-                own = cross_entropy(logits, targets)
+                own = cross_entropy(logits[:, self.asked], targets[:, self.asked])
                 return own if lesson is None else self.teachers.blend(own, logits, lesson)
 
         self.optimizer.zero_grad(set_to_none=True)
@@ -302,6 +314,36 @@ class Trainer:
         """Accuracy of the averaged weights on the validation images, 0..1."""
         mean, std = self.data.mean, self.data.std
         return self._accuracy(lambda views: self.average(normalise(views, mean, std)))
+
+    def _interpolate(self) -> None:
+        """Moves the averaged weights to the likeliest point between the initial ones and them.
+
+        The middle of two networks, of which one began as the other, is often better than both, and
+        forgets less (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022). Where
+        nothing was gained, the initial weights are kept.
+        """
+        assert self.initial is not None
+        old = [part.to(self.device) for part in _state(load_network(self.initial))]
+        parts, new = _state(self.average), [part.clone() for part in _state(self.average)]
+        losses = []
+        for share in SHARES:
+            _place_between(parts, old, new, share)
+            losses.append(self._validation_loss())
+        self.share = SHARES[losses.index(min(losses))]
+        _place_between(parts, old, new, self.share)
+
+    def _validation_loss(self) -> float:
+        images, labels = self.data.validation_images, self.data.validation_labels
+        targets = (labels[:, None] == self.asked).float()
+        total = 0.0
+        with torch.inference_mode():
+            for some, truth in zip(images.split(512), targets.split(512), strict=True):
+                views = center_crop(some.float() / 255, self.size)
+                for seen in (views, views.flip(dims=[3])):
+                    logits = self.average(normalise(seen, self.data.mean, self.data.std))
+                    loss = cross_entropy(logits[:, self.asked], truth)
+                    total += float(loss) * len(truth)
+        return total / (2 * len(labels))
 
     def validate_teachers(self) -> float:
         """Accuracy of what the teachers answer together to the validation images, 0..1."""
@@ -353,15 +395,27 @@ def _prepare(config: TrainConfig) -> None:
     torch.backends.cudnn.benchmark = not config.deterministic
 
 
-def _initial_weights(config: TrainConfig, classes: int) -> dict[str, Tensor]:
-    assert config.init is not None
-    initial = bundles.load(config.init)
-    if initial.architecture != config.model or len(initial.labels) != classes:
+def _initial_network(config: TrainConfig, initial: Bundle, labels: tuple[str, ...]) -> nn.Module:
+    if initial.architecture != config.model or len(initial.labels) != len(labels):
         raise InputError(
             f"{config.init}: {initial.architecture} with {len(initial.labels)} classes, "
-            f"expected {config.model} with {classes}"
+            f"expected {config.model} with {len(labels)}"
         )
-    return load_network(initial).state_dict()
+    return load_network(initial)
+
+
+SHARES = (0.0, 0.25, 0.5)
+"""Points between the initial weights, 0, and the learned ones, 1.
+
+Beyond half way, what the held-out pictures gain is small, and what is forgotten grows.
+"""
+
+
+def _place_between(parts: list[Tensor], old: list[Tensor], new: list[Tensor], share: float) -> None:
+    with torch.no_grad():
+        for part, before, after in zip(parts, old, new, strict=True):
+            if part.is_floating_point():
+                torch.lerp(before, after, share, out=part)
 
 
 def _state(model: nn.Module) -> list[Tensor]:
@@ -433,6 +487,7 @@ def _write(trainer: Trainer, folder: Path, tell: Callable[[str], None]) -> Bundl
         dataset.name,
         dataset.validation,
         tell,
+        trainer.initial,
     )
     figures = {**bundle.metrics, "history": vars(history)}
     (folder / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
