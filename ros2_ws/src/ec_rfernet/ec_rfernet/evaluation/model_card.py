@@ -130,7 +130,7 @@ def measure(
     dataset: str,
     split: str,
     progress: Progress = lambda _name: None,
-    before: Bundle | None = None,
+    initial: Bundle | None = None,
 ) -> Bundle:
     """Calibrates a bundle on the validation split, measures it there, and records it all.
 
@@ -143,7 +143,7 @@ def measure(
         dataset: name of the data set.
         split: name of the split, the key of the figures in `Bundle.metrics`.
         progress: told what is measured next.
-        before: what the training began with, for the verdict.
+        initial: what the training began with, for the verdict.
 
     Returns:
         The bundle as it was written.
@@ -165,7 +165,7 @@ def measure(
     coverage, risk = curve.at(threshold)
     before, after = Reliability.of(softmax(logits), truth), Reliability.of(probabilities, truth)
     bundle = dataclasses.replace(bundle, temperature=temperature, reject_threshold=float(threshold))
-    verdict = judge(truth, logits.argmax(axis=1), bundle.labels, _answers(before, images))
+    verdict = judge(truth, logits.argmax(axis=1), bundle.labels, _answers(initial, images))
     bundle = dataclasses.replace(bundle, unfit=verdict.reason, verdict=verdict.sentences)
     single = scores.report(probabilities, truth, bundle.labels)
     progress(_CROPS["ten_crop"])
