@@ -39,7 +39,7 @@ class Split:
 
     def take(self, keep: np.ndarray) -> Split:
         """The images for which the boolean array ``keep`` [N] is true."""
-        files = tuple(path for path, kept in zip(self.files, keep, strict=False) if kept)
+        files = tuple(np.array(self.files, object)[keep]) if self.files else ()
         return Split(self.images[keep], self.labels[keep], self.rows[keep], self.notes, files)
 
 
