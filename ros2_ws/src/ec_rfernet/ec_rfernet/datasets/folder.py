@@ -165,8 +165,8 @@ def _taken(
     if persons:
         notes += (f"{folder}: pictures of {len(set(persons))} people, parts made here share none",)
     if missing := set(LABELS) - {label for _, label in found}:
-        names = ", ".join(label for label in LABELS if label in missing)
-        notes += (f"{folder}: there are no pictures of {names}",)
+        lacking = ", ".join(label for label in LABELS if label in missing)
+        notes += (f"{folder}: there are no pictures of {lacking}",)
     chosen = [pictures[row] for row in rows]
     images, seen = faces(chosen)
     if not seen.all():
