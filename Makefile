@@ -16,14 +16,14 @@ MAKERS = $(if $(filter reachy_mini,$(ROBOT)),python -m robot_behavior.robots.$(R
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
 
-setup:           ## install ROS and what the robot needs, build the workspace. ROS=kilted: that distribution from now on; VOICE=piper: a neural voice
+setup:           ## install ROS and what the robot needs, build the workspace. ROS=kilted: that distribution from now on; VOICE=piper: a neural voice; STUDY=1: what fer-study needs; VIDEO=1: what writes videos
 	@scripts/setup.sh robot
 
 setup-dev:       ## the same, and what viewer, training, tests and benchmarks need
 	@scripts/setup.sh dev
 
 demo:            ## camera (or the built-in clip), simulated robot, voice; leaves demo_output/. VIEWER=1: in the browser too; ROBOT=reachy_mini: in its maker's simulator; VOICE=piper: with a neural voice
-	@scripts/setup.sh $(if $(filter-out 0 false no,$(VIEWER)),viewer,robot)
+	@VIDEO=1 scripts/setup.sh $(if $(filter-out 0 false no,$(VIEWER)),viewer,robot)
 	@$(if $(MAKERS),scripts/$(ROBOT).sh)
 	@$(ENV) $(MAKERS) $(PROGRAM) --camera $(if $(MAKERS),clip,auto) --robot $(ROBOT) --speech $(or $(VOICE),espeak) --video demo_output $(if $(filter-out 0 false no,$(VIEWER)),--viewer true)
 

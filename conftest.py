@@ -10,6 +10,7 @@ import os
 import random
 import re
 import shutil
+import signal
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -26,8 +27,8 @@ settings.load_profile("patient")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """More than there are processors: a test often waits, for a program to start or to end."""
-    return len(os.sched_getaffinity(0)) + 2
+    """More than there are processors: most of the time, a test waits for a program or a node."""
+    return len(os.sched_getaffinity(0)) + 4
 
 
 MARKS = {
@@ -70,7 +71,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks the tests, and shuffles them where that is asked for."""
+    """Marks the tests, sorts and shuffles them.
+
+    What starts programs begins first: its files take longest, and one of them alone would keep
+    all others waiting in the end.
+    """
     if config.getoption("fast"):
         items[:] = [item for item in items if not STARTERS & set(getattr(item, "fixturenames", ()))]
     for item in items:
@@ -79,11 +84,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             marks |= {"process"}
         for mark in marks:
             item.add_marker(mark)
+    slow = {item.path for item in items if item.get_closest_marker("process")}
+    items.sort(key=lambda item: item.path not in slow)
     if seed := config.getoption("shuffle"):
         chance = random.Random(seed)
         places = {path: chance.random() for path in dict.fromkeys(item.path for item in items)}
         chance.shuffle(items)
         items.sort(key=lambda item: places[item.path])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_of_a_terminal() -> None:
+    """A program that a test starts hears each of them, also where the tests run under ``nohup``.
+
+    What is ignored stays so in a program that is started; what is handled does not.
+    """
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -36,14 +36,14 @@ _fer_env() {
         COLCON_CURRENT_PREFIX="$_fer_install"
         . "$_fer_install/local_setup.$_fer_shell"
         unset COLCON_CURRENT_PREFIX
-        # robot, motion-check, behavior-sim, fer-report and fer-doctor, where there is no `ros2 run`.
-        for _fer_package in fer_bringup robot_behavior fer_monitor; do
+        # robot, motion-check, behavior-sim, fer-report, fer-doctor and fer-study, where there is no `ros2 run`.
+        for _fer_package in fer_bringup robot_behavior fer_monitor fer_study; do
             PATH="$PATH:$_fer_install/$_fer_package/lib/$_fer_package"
         done
         # In a shell that somebody types into, the Tab key completes `robot`.
         case "$-$_fer_shell" in
-            *i*bash) eval "$(register-python-argcomplete robot)" ;;
-            *i*zsh) ! whence compdef >/dev/null || eval "$(register-python-argcomplete robot)" ;;
+            *i*bash) eval "$(register-python-argcomplete --no-defaults robot)" ;;
+            *i*zsh) ! whence compdef >/dev/null || eval "$(register-python-argcomplete --no-defaults robot)" ;;
         esac
     fi
 }

@@ -61,6 +61,8 @@ HEAD = """\
 # from the robot's URDF:
 {elsewhere}
 #
+# Live: may also change while the robot runs, as in  robot set smoothing_s 1.0
+#
 # /**/ stands for any namespace. This file is written by `make docs`, from the settings in the code.
 """
 
@@ -93,6 +95,11 @@ class Parameter:
             known = set(re.findall(r"\w+", self.meaning)) >= set(choices)
             return None if known else ", ".join(choices)
         return f"{number(low)} or more" if high >= 2**31 - 1 else f"{number(low)} to {number(high)}"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it may change while the node runs."""
+        return bool(self.field.metadata["live"])
 
     @property
     def default(self) -> str:
@@ -171,7 +178,7 @@ def all_parts() -> list[Part]:
     found: list[Part] = []
     for robot in registry("robots").built_in:
         values = {argument.name: argument.default for argument in ARGUMENTS}
-        values |= {"robot": robot, "viewer": "true", "record": "true"}
+        values |= {"robot": robot, "viewer": "true", "face": "true", "record": "true"}
         found += reversed(parts(RobotSettings.read(values, ROBOT_YAML), Path("clip")))
     return found
 
@@ -215,6 +222,8 @@ def robot_yaml() -> str:
                 text = each.meaning
                 if each.allowed:
                     text = f"{text.removesuffix('.')} ({each.allowed})."
+                if each.is_live:
+                    text += " Live."
                 lines += [_comment(text, "    "), f"    {each.name}: {each.default}"]
         blocks.append("\n".join(lines) + "\n")
     return "\n".join(blocks)
@@ -255,12 +264,17 @@ def table(topic: str) -> list[str]:
                 _code(p.name),
                 _code(p.default.strip('"')),
                 p.allowed or "",
+                "yes" if p.is_live else "",
                 p.field.metadata["description"] if robot else p.meaning,
             )
             for p in nodes()[node]
             if robot in ("", *(p.robot or "").split(", "))
         ]
-        return _table(("parameter", "default", "allowed", "meaning"), rows)
+        head = ["parameter", "default", "allowed", "live", "meaning"]
+        if not any(p.is_live for p in nodes()[node]):
+            head.remove("live")
+            rows = [(*row[:3], row[4]) for row in rows]
+        return _table(head, rows)
     raise InputError(
         f"there is no table about '{topic}', expected arguments, thresholds, "
         "modules of a package, "

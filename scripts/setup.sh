@@ -6,7 +6,8 @@
 #   scripts/setup.sh dev      also what training, tests, linters and benchmarks need
 #
 # ROS=kilted takes another distribution from PyPI, PYTHON=/path another Python; both are remembered.
-# VOICE=piper also installs a neural voice.
+# VOICE=piper also installs a neural voice, STUDY=1 what the operator's page of a study needs,
+# VIDEO=1 what writes videos.
 # Doing it again takes seconds: every step notes what it was done for.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -71,6 +72,9 @@ check_machine() {
     missing="$(PYTHONPATH="$PWD/ros2_ws/src/fer_monitor:$PWD/ros2_ws/src/ec_rfernet" "$PYTHON" -m fer_monitor.doctor --before-setup "$WHAT")" ||
         fail "${missing:-could not look for what is missing, see above}"
 }
+
+# Whether STUDY=1 or VIDEO=1 was asked for.
+is_on() { [[ ! "$1" =~ ^(|0|no|false)$ ]]; }
 
 # Runs a step unless it was done for the same inputs before: once NAME KEY COMMAND...
 once() {
@@ -152,6 +156,16 @@ install_piper() {
     install --require-hashes -r requirements/lock/piper.txt
 }
 
+install_study() {
+    say "Operator's page of studies (aiohttp)"
+    install -c requirements/lock/dev.txt -r requirements/study.txt
+}
+
+install_video() {
+    say "Videos in H.264 (PyAV, 102 MB)"
+    install --require-hashes -r requirements/lock/video.txt
+}
+
 install_viewer() {
     say "Viewer in the browser (Rerun)"
     install -c requirements/lock/dev.txt -r requirements/viewer.txt
@@ -204,6 +218,8 @@ once venv "$MACHINE" make_venv
 once robot "$(hash_of requirements/{lock/robot,faces}.txt)" install_robot
 [ -z "$ROS" ] || once ros "$(hash_of "requirements/lock/ros-$ROS.txt")" install_ros
 [ "${VOICE:-espeak}" != piper ] || once piper "$(hash_of requirements/lock/piper.txt)" install_piper
+[ "$WHAT" != dev ] && ! is_on "${STUDY:-}" || once study "$(hash_of requirements/{lock/dev,study}.txt)" install_study
+[ "$WHAT" != dev ] && ! is_on "${VIDEO:-}" || once video "$(hash_of requirements/lock/video.txt)" install_video
 [ "$WHAT" = robot ] || once viewer "$(hash_of requirements/{lock/dev,viewer,viewer-widget}.txt)" install_viewer
 [ "$WHAT" != dev ] || once dev "$(hash_of requirements/{lock/dev,train,dev,bench,mediapipe}.txt)" install_dev
 [ -x ros2_ws/install/fer_bringup/lib/fer_bringup/robot ] || rm -f "$VENV/.done-build" # as after rm -rf build install

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -80,19 +81,27 @@ class Process:
         """
         code = self._process.wait(DEADLINE_S)
         self._reader.join(DEADLINE_S)
-        assert not self.is_group_alive(), "left a child behind"
+        assert not self.left(), f"left behind: {self.left()}\n{self.output}"
         return code
 
-    def is_group_alive(self) -> bool:
+    def left(self) -> list[str]:
+        """The command lines of its group that run.
+
+        What has ended, and waits for the system to take note of it, has none any more.
+        """
+        return [line for line in map(self._line, Path("/proc").glob("[0-9]*")) if line]
+
+    def _line(self, folder: Path) -> str:
         try:
-            os.killpg(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        return True
+            if os.getpgid(int(folder.name)) == self.pid:
+                return (folder / "cmdline").read_text(errors="replace").replace("\0", " ")
+        except OSError:  # it has just ended
+            pass
+        return ""
 
     def kill(self) -> None:
         """For the clean-up after a failure."""
-        if self.is_group_alive():
+        with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
         self._reader.join(DEADLINE_S)

@@ -35,6 +35,7 @@ _IMAGES = {"image_raw", "image_raw/compressed"}
 LATER: dict[str, Rights] = {
     "fer_node": {("topics", "subscribe"): _IMAGES, ("topics", "publish"): {"/humans/faces/*"}},
     "viewer_node": {("topics", "subscribe"): _IMAGES | {"emotion", "emotions", "joint_states"}},
+    "study_station": {("topics", "subscribe"): _IMAGES | {"emotions"}},
     "bag_recorder": {("topics", "subscribe"): {*_IMAGES, *(topic.name for topic in TOPICS)}},
     "supervisor": {
         ("services", "request"): {f"{name}/change_state" for name in ("fer_node", "behavior_node")}

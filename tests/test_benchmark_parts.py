@@ -118,7 +118,7 @@ def test_programs_end_with_the_crew() -> None:
         process = running.start([sys.executable, "-uc", deaf], ready="up")
         raise KeyboardInterrupt
     assert process.has_ended
-    assert not process.is_group_alive()
+    assert not process.left()
 
 
 def test_an_answer_comes_from_a_program_that_may_live_on() -> None:

@@ -88,15 +88,26 @@ def full_disk() -> list[int]:
     return [os.open("/dev/full", os.O_WRONLY)]
 
 
-@pytest.mark.parametrize("view", ["lines", "panel"])
 @pytest.mark.parametrize(
-    "output", [closed_pipe, slow_reader, closed_terminal, stopped_terminal, full_disk]
+    ("view", "output"),
+    [
+        *(
+            ("lines", output)
+            for output in (closed_pipe, slow_reader, closed_terminal, stopped_terminal, full_disk)
+        ),
+        # The panel writes through the same stream: one that fails and one that is full are enough.
+        ("panel", closed_pipe),
+        ("panel", stopped_terminal),
+    ],
 )
 def test_the_robot_goes_on_without_its_output(
-    output: Callable[[], list[int]], view: str, start, glimpse: Path, parameters, tmp_path: Path
+    view: str, output: Callable[[], list[int]], start, glimpse: Path, parameters, tmp_path: Path
 ) -> None:
     descriptors, spoken = output(), tmp_path / "spoken.wav"
-    settings = parameters(speech_node={"record_to": str(spoken), "rate_wpm": 450})
+    settings = parameters(
+        behavior_node={"in_person": True},  # who is in the video is greeted
+        speech_node={"record_to": str(spoken), "rate_wpm": 450},
+    )
     options = ("--camera", str(glimpse), "--view", view, "--log_level", "info")
     process = start(descriptors[0], *options, "--params_file", str(settings))
     assert process.wait(DEADLINE_S) == 0
@@ -137,13 +148,17 @@ def test_it_ends_in_order_and_leaves_a_playable_video(
         assert path.stat().st_mode & 0o077 == 0, f"{path.name} is for its owner only"
 
 
-def test_nothing_hidden_is_left_of_a_robot_that_was_killed(
-    robot: Callable[..., Process], video: Path, tmp_path: Path
+def test_a_robot_that_was_killed_leaves_a_playable_video_and_nothing_hidden(
+    robot: Callable[..., Process], video: Path, tmp_path: Path, wait_for
 ) -> None:
     process = robot("--camera", str(video), "--video", str(tmp_path))
     process.wait_for("sees")
+    film = tmp_path / "demo.partial.mp4"
+    wait_for(lambda: film.stat().st_size > 20_000, "the first fragments")
     process.kill()
-    assert {path.name for path in tmp_path.iterdir()} <= {"speech.wav"}
+    assert {path.name for path in tmp_path.iterdir()} <= {"speech.wav", film.name}
+    assert film.stat().st_mode & 0o077 == 0
+    assert cv2.VideoCapture(str(film)).read()[0]
 
 
 def test_who_records_ends_with_a_robot_that_was_killed(

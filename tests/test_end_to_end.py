@@ -8,21 +8,13 @@ from threading import Event
 import cv2
 import numpy as np
 import pytest
-from ament_index_python.packages import get_package_share_directory
 from std_srvs.srv import Trigger
 
-BUNDLES = Path(get_package_share_directory("fer_models")).glob("*/bundle.json")
 
-
-@pytest.mark.parametrize("model", sorted(path.parent.name for path in BUNDLES))
-def test_frames_in_gesture_and_sentence_out(
-    robot, observer, parameters, smile, wait_for, model
-) -> None:
+def test_frames_in_gesture_and_sentence_out(robot, observer, parameters, smile, wait_for) -> None:
     quiet = parameters(behavior_node={"notice": False, "greet": False})
-    process = robot(
-        "--camera", "none", "--image_topic", "pictures", "--params_file", str(quiet),
-        "--model", model,
-    )  # fmt: skip
+    options = ("--camera", "none", "--image_topic", "pictures", "--params_file", str(quiet))
+    process = robot(*options)
     wait_for(lambda: observer.is_connected, "the robot")
 
     def reacts() -> bool:
@@ -54,7 +46,7 @@ def test_a_video_is_watched_to_its_end_and_recorded(
     assert "Traceback" not in process.output
 
     summary = json.loads((folder / "summary.json").read_text())
-    assert 20 <= summary["frames"] <= 60  # a busy machine leaves frames out
+    assert 10 <= summary["frames"] <= 32  # a busy machine leaves frames out
     assert 0 < summary["median_s"] <= summary["p99_s"] < 1
     assert 0 < summary["rate"] < 20
     assert summary["seconds"]["happy"] > 1

@@ -40,10 +40,11 @@ from fer_common.door import door_of
 from fer_common.qos import EVENTS
 from fer_common.runner import StartError
 from fer_common.testing import spin_until, spinning
+from fer_study.protocol import StudyProtocol, new_study
 from robot_behavior.body import urdf
 from robot_behavior.nodes.sim_robot import SimRobot
 
-PACKAGES = ("fer_node", "robot_behavior", "fer_bringup", "fer_monitor")
+PACKAGES = ("fer_node", "robot_behavior", "fer_bringup", "fer_monitor", "fer_study")
 FOREIGN = ("rcl_interfaces", "rosgraph_msgs", "lifecycle_msgs")  # read by rclpy, not by us
 
 STRONG = QoSProfile(  # whatever a subscriber asks for, it is offered
@@ -78,12 +79,17 @@ def make(kind: type[Node], folder: Path) -> Node:
         "CameraNode": {"camera": str(folder / "grey.png")},
         "RobotBridge": {"robot": "servo_humanoid", "port": str(folder / "no_board")},
         "SpeechNode": {"backend": "log"},
+        "FaceNode": {"port": 0},
         "ViewerNode": {"port": 0},
     }
     cv2.imwrite(str(folder / "grey.png"), np.full((48, 64, 3), 128, np.uint8))
+    study = folder / "study"
+    if not study.exists():
+        new_study(study)
     overrides = values.get(kind.__name__, {})
     arguments: dict[str, tuple[Any, ...]] = {
         "ViewNode": (Screen(),),
+        "StudyStation": (StudyProtocol.load(study), lambda answer: answer()),
         "FilmRecorder": (folder, urdf.humanoid(), Journal(lambda: 0.0, Screen())),
     }
     options: dict[str, Any] = {}

@@ -41,7 +41,7 @@ def test_nodes_end_with_a_launch_that_was_killed(launch, tmp_path: Path, wait_fo
     process.wait_for("[fer_node]: ")
     os.kill(process.pid, signal.SIGKILL)
     wait_for(lambda: list(tmp_path.glob("bags/*/metadata.yaml")), "its end")
-    ended = lambda: process.has_ended and not process.is_group_alive()  # noqa: E731
+    ended = lambda: process.has_ended and not process.left()  # noqa: E731
     wait_for(ended, "the end of all nodes")
 
 

@@ -100,6 +100,8 @@ def test_a_name_from_another_locale_ends_in_no_traceback(
             assert b".png: 1 face" in told
 
 
+# Azeri has the letters' rules and the encoding of Turkish.
+@pytest.mark.parametrize("name", [n for n in LOCALES if n != "az_AZ.UTF-8"], indirect=True)
 def test_the_robot_answers_and_records(
     name: bytes,
     robot: Callable,
@@ -111,7 +113,8 @@ def test_the_robot_answers_and_records(
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
-    options = ("--params_file", str(parameters()), "--view", "lines", "--record", "true")
+    greeted = parameters(behavior_node={"in_person": True})
+    options = ("--params_file", str(greeted), "--view", "lines", "--record", "true")
     process = robot("--camera", str(video), *options)
     assert process.end() == 0, process.output
     assert "answers  people: greet" in process.output

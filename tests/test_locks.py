@@ -15,7 +15,8 @@ FOLDER = Path(__file__).resolve().parents[1] / "requirements"
 ASKED = {
     "robot": ("build", "runtime"),
     "piper": ("piper",),
-    "dev": ("cmake", "viewer", "train", "dev", "bench"),
+    "video": ("video",),
+    "dev": ("cmake", "viewer", "study", "train", "dev", "bench"),
     **{f"ros-{distro}": (f"ros-{distro}",) for distro in DISTROS},
 }
 

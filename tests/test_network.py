@@ -206,7 +206,7 @@ def test_everything_works_where_there_is_no_network(start, settings, video, tmp_
     assert "this machine only" in findings["ros network"]["text"]
 
 
-def test_nothing_is_sent_beyond_this_machine(start, settings, video, collins, tmp_path) -> None:
+def test_nothing_is_sent_beyond_this_machine(start, settings, video, tmp_path) -> None:
     def watched(command: list[str]) -> Counter[tuple[str, str]]:
         log = tmp_path / f"{Path(command[0]).name}.strace"
         process = start(watching(log, *command))
@@ -217,7 +217,7 @@ def test_nothing_is_sent_beyond_this_machine(start, settings, video, collins, tm
     found = {"robot": watched(demo(video, settings, tmp_path / "film"))}
     for command in afterwards(tmp_path / "bags"):
         found[Path(command[0]).name] = watched(command)
-    camera = [program("fer_node", "camera_node"), "--ros-args", "-p", f"camera:={collins}"]
+    camera = [program("fer_node", "camera_node"), "--ros-args", "-p", f"camera:={video}"]
     found["camera_node"] = watched([*camera, "-p", "loop:=false"])
     for name, calls in found.items():
         print(f"\n{name}\n{summary(calls)}")

@@ -105,6 +105,11 @@ def test_what_is_written_is_its_owners(
         for command in (
             [program("fer_monitor", "fer-report"), str(bag)],
             ["ec-rfernet", "predict", str(picture), "--annotate", str(home / "annotated.png")],
+            [
+                *("ec-rfernet", "analyze", str(picture), "--csv", str(home / "analysis/a.csv")),
+                *("--annotate", str(home / "analysis/a.mp4")),
+                *("--report", str(home / "analysis/a.html")),
+            ],
         ):
             assert start(command, **ours).end() == 0
     assert len(left) == 2  # the robot, and the recorder
@@ -120,5 +125,5 @@ def test_what_is_written_is_its_owners(
     assert wrong == {}
     assert {pattern_of(path) for path in modes} == set(documented())
     assert sum(path.startswith("/dev/shm/") for path in modes) == 2
-    for folder in ("recordings", "demo_output"):
+    for folder in ("recordings", "demo_output", "analysis"):
         assert (home / folder).stat().st_mode & 0o777 == 0o700

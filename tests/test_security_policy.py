@@ -28,7 +28,7 @@ def test_every_part_of_a_robot_has_an_enclave() -> None:
     tree = Xml.parse(installed / "security" / "policy.xml")
     known = {found.get("path", "") for found in tree.iter("enclave")}
     values = {argument.name: argument.default for argument in ARGUMENTS}
-    values |= {"viewer": "true", "record": "true"}
+    values |= {"viewer": "true", "face": "true", "record": "true"}
     for robot in ("sim", "servo_humanoid"):
         settings = RobotSettings.read({**values, "robot": robot}, installed / "robot.yaml")
         everybody = parts(settings, Path("clip.mp4"))

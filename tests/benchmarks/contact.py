@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Event, Thread
@@ -29,7 +30,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from trajectory_msgs.msg import JointTrajectory
 
-from fer_bringup.clip.portraits import EYE_DISTANCE, HOPPER, Expression, Portrait, load, put_on
+from fer_bringup.clip.portraits import EYE_DISTANCE, HOPPER, Expression, load, put_on
 from fer_common.qos import EVENTS, STREAM
 from fer_common.runner import initialise
 from fer_common.testing import until
@@ -100,7 +101,7 @@ class _Watcher(Node):
     def __init__(self, robot: str) -> None:
         super().__init__("contact")
         person = load(HOPPER)
-        smiling = Portrait(put_on(person, _SMILE), person.alpha, person.landmarks)
+        smiling = replace(person, image=put_on(person, _SMILE))
         self._pictures = [room(640, 480) for _ in range(3)]
         for picture, shown in zip(self._pictures[1:], (person, smiling), strict=True):
             put(picture, shown, (320, 240), 60.0 / EYE_DISTANCE)

@@ -10,6 +10,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import cycle, islice
 
 import cv2
@@ -95,7 +96,8 @@ def _head(person: Portrait) -> Portrait:
     end = np.ceil(high + margin * (1, 0.3)).astype(int)
     area = slice(start[1], end[1]), slice(start[0], end[0])
     image, alpha = person.image[area], person.alpha[area]
-    return Portrait(image, alpha, person.landmarks - start.astype(np.float32))
+    moved = person.landmarks - start.astype(np.float32)
+    return replace(person, image=image, alpha=alpha, landmarks=moved)
 
 
 def room(width: int, height: int) -> np.ndarray:

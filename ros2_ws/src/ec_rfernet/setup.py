@@ -59,6 +59,7 @@ setup(
         "numpy>=1.26,<3",
         "opencv-python-headless>=4.11,<5",
         "onnxruntime>=1.23,<2; platform_machine != 'x86_64'",
+        "pillow>=10.1",
         "pyyaml>=6",
     ],
     extras_require={

@@ -7,7 +7,9 @@ setup(
     license="Apache-2.0",
     packages=find_packages(exclude=["test"]),
     package_data={
+        "fer_monitor": ["pieces.js"],
         "fer_monitor.doctor": ["supported.env"],
+        "fer_monitor.face": ["face.html", "face.js"],
         "fer_monitor.report": ["*.css", "*.js", "*.j2"],
         "fer_monitor.viewer": ["page.html", "page.js"],
     },
@@ -21,8 +23,10 @@ setup(
         "console_scripts": [
             "fer-doctor = fer_monitor.doctor.program:main",
             "bag_recorder = fer_monitor.executables:bag_recorder",
+            "face_node = fer_monitor.executables:face_node",
             "viewer_node = fer_monitor.executables:viewer_node",
             "fer-report = fer_monitor.report.command:main",
         ],
+        "ec_rfernet.commands": ["analyze = fer_monitor.video.command"],
     },
 )

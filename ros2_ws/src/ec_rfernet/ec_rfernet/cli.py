@@ -1,7 +1,7 @@
 """The command line ``ec-rfernet``, and what the project's command lines share.
 
-Each command is a module of `ec_rfernet.commands`. Shared are one line for a mistake or for
-progress, and the exit codes.
+Each command is a module of `ec_rfernet.commands`, or of another package, see `OTHERS`. Shared are
+one line for a mistake or for progress, and the exit codes.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ import os
 import re
 import resource
 import select
+import signal
 import stat
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from ec_rfernet.errors import InputError, writable
+from ec_rfernet.registry import Registry
 
 
 class Parser(argparse.ArgumentParser):
@@ -52,6 +55,21 @@ class _Lossy(io.FileIO):
             if ready:
                 return super().write(data) or size
         return size
+
+
+class _Patient(io.FileIO):
+    """A standard stream that waits for its reader, and tells what the disk does not take."""
+
+    def write(self, data: Any) -> int:
+        select.select((), (self,), ())
+        try:
+            return super().write(data) or 0
+        except OSError as error:
+            # It would be tried again when Python ends, and fail again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            if isinstance(error, BrokenPipeError):  # ``| head`` has seen enough
+                return len(memoryview(data))
+            raise InputError(f"output: {error.strerror}") from error
 
 
 class _Shown(io.TextIOWrapper):
@@ -114,6 +132,22 @@ def lossy(number: int, stream: TextIO | None, owned: bool = False, obeyed: bool 
     return kind(buffer, encoding, errors, line_buffering=True)
 
 
+@contextmanager
+def output_matters() -> Iterator[None]:
+    """Makes what is printed meanwhile the result of a program that called `outlive_terminal`.
+
+    Printing raises InputError where it cannot be written, for instance because the disk is full.
+    """
+    before = sys.stdout
+    if isinstance(getattr(getattr(before, "buffer", None), "raw", None), _Lossy):
+        buffer = io.BufferedWriter(_Patient(1, "wb", closefd=False))
+        sys.stdout = _Shown(buffer, before.encoding, "replace", line_buffering=True)
+    try:
+        yield
+    finally:
+        sys.stdout = before
+
+
 def _never_wait(number: int) -> None:
     """Lets writes fail where they would wait for a reader, for this process alone."""
     mode = os.fstat(number).st_mode
@@ -127,6 +161,33 @@ def _never_wait(number: int) -> None:
 
 
 _OF_A_COMMAND = (700, 150)  # with room to spare
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], None]]:
+    """Gives what raises KeyboardInterrupt after a Ctrl-C, whatever that does otherwise.
+
+    Raised by the signal itself, it is lost now and then: OpenCV takes what is raised while it
+    looks at its arguments for arguments that do not fit, and tries another way.
+    """
+    pressed = False
+
+    def press(_number: int, _frame: object) -> None:
+        nonlocal pressed
+        pressed = True
+
+    def look() -> None:
+        if pressed:
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield look  # Python handles signals in the main thread only
+        return
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield look
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def exit_code(
@@ -334,6 +395,17 @@ COMMANDS = {
 }
 
 
+OTHERS: Registry[Any] = Registry(
+    "command",
+    "ec_rfernet.commands",
+    {},
+    fits=lambda module: callable(getattr(module, "run", None))
+    and callable(getattr(module, "add_arguments", None)),
+)
+"""Commands of other packages: modules with ``add_arguments(parser)`` and ``run(options)``. What a
+command does is the first line of its documentation."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command.
 
@@ -358,8 +430,27 @@ def _run(given: list[str]) -> None:
                 ) from error
             module.add_arguments(command)
             command.set_defaults(run=module.run)
+    if given[:1] and given[0] not in COMMANDS:
+        _add_others(commands, given)
     options = parser.parse_args(given)
     options.run(options)
+
+
+def _add_others(commands: Any, given: list[str]) -> None:
+    """Adds the commands of other packages; one that is broken is told where it was asked for."""
+    for name in OTHERS:
+        try:
+            module = OTHERS.get(name)
+        except InputError as error:
+            if given[0] == name:
+                raise
+            commands.add_parser(name, help=str(error))
+            continue
+        text = (module.__doc__ or name).partition("\n")[0].rstrip(".")
+        command = commands.add_parser(name, help=text, description=text)
+        if given[0] == name:
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
 
 
 if __name__ == "__main__":

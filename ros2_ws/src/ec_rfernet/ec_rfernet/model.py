@@ -18,8 +18,10 @@ from ec_rfernet.errors import InputError
 from ec_rfernet.faces import DEFAULT_DETECTOR, DETECTORS, LEAST_SCORE
 from ec_rfernet.faces.face import Box, Face, FaceDetector
 from ec_rfernet.faces.framing import align, filling
+from ec_rfernet.faces.head_pose import HeadAngles, head_pose
 from ec_rfernet.faces.scales import MultiScaleDetector
 from ec_rfernet.labels import UNKNOWN, valence_arousal
+from ec_rfernet.perceived import EmotionEstimate
 from ec_rfernet.picture_file import read_picture
 from ec_rfernet.runtimes import AUTO, open_classifier
 from ec_rfernet.runtimes.classifier import Classifier
@@ -60,6 +62,26 @@ class FaceExpression:
     def score(self) -> float:
         """The detector's confidence that this is a face, 0..1."""
         return self.face.score
+
+    @property
+    def head(self) -> HeadAngles | None:
+        """Where the head is turned: yaw, pitch and roll, rad; None where that is not known."""
+        return head_pose(self.face)
+
+    @property
+    def estimate(self) -> EmotionEstimate:
+        """The same as perception tells it of a face that is not followed."""
+        return EmotionEstimate(
+            "",
+            self.label,
+            self.confidence,
+            np.array([*self.probabilities.values()], np.float32),
+            self.valence,
+            self.arousal,
+            self.box,
+            score=self.score,
+            head=self.head,
+        )
 
 
 class Model:

@@ -16,6 +16,7 @@ import pytest
 from ec_rfernet import cli
 from ec_rfernet.cli import main
 from ec_rfernet.files import held
+from ec_rfernet.labels import LABELS
 
 TINY = ["--model", "emotionnet_nano_b", "--batch-size", "32"]
 TORCH_INT8 = ["--runtime", "torch", "--precision", "int8"]
@@ -169,6 +170,51 @@ def test_predict_finds_the_face(run_folder, collins, tmp_path, capsys):
     assert main(arguments) == 0
     assert "1 face" in capsys.readouterr().out
     assert (cv2.imread(str(annotated)) != cv2.imread(str(collins))).any()
+
+
+def test_predict_tells_json_a_line_for_each_picture(run_folder, collins, tmp_path, capsys):
+    empty = tmp_path / "empty.png"
+    cv2.imwrite(str(empty), np.full((48, 60, 3), 90, np.uint8))
+    assert main(["predict", "--bundle", str(run_folder), str(collins), str(empty), "--json"]) == 0
+    with_face, without = map(json.loads, capsys.readouterr().out.splitlines())
+    assert without == {"picture": str(empty), "width": 60, "height": 48, "faces": []}
+    (face,) = with_face["faces"]
+    assert list(face["probabilities"]) == list(LABELS) and face["label"] in (*LABELS, "unknown")
+    assert 90 < face["box"]["width"] < 120
+    assert set(face["head"]) == {"yaw", "pitch", "roll"} and abs(face["head"]["yaw"]) < 0.3
+
+
+def with_command(tmp_path, place, *arguments):
+    """Runs the program where another package registers the command ``greet``."""
+    info = tmp_path / "greeting-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: greeting\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(f"[ec_rfernet.commands]\ngreet = {place}\n")
+    (tmp_path / "greeting.py").write_text(
+        '"""Greets somebody."""\n'
+        "def add_arguments(parser): parser.add_argument('name')\n"
+        "def run(options): print('hello', options.name)\n"
+    )
+    found = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", "ec_rfernet.cli", *arguments]
+    environment = {**os.environ, "PYTHONPATH": found}
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [(["greet", "anna"], "hello anna\n"), (["-h"], "Greets somebody")]
+)
+def test_another_package_adds_a_command(tmp_path, arguments, said):
+    done = with_command(tmp_path, "greeting", *arguments)
+    assert done.returncode == 0 and said in done.stdout
+
+
+def test_a_command_that_is_none_is_told(tmp_path):
+    done = with_command(tmp_path, "json", "greet")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "command 'greet' is registered as json, which is no command" in done.stderr
 
 
 def test_predict_takes_a_whole_picture_for_a_face(run_folder, tmp_path, capsys):

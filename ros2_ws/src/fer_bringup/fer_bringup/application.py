@@ -18,7 +18,7 @@ from threading import Event, Thread
 
 import rclpy
 from ament_index_python.packages import get_package_prefix, get_package_share_directory
-from rclpy.executors import Executor
+from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.node import Node
 
 from ec_rfernet.errors import InputError
@@ -46,7 +46,6 @@ from fer_common.runner import (
     StartError,
     StopRequest,
     add,
-    fast_executor,
     initialise,
     rest,
     settle_memory,
@@ -144,10 +143,8 @@ def command(part: Part, settings: RobotSettings) -> list[str]:
         arguments += ["-r", f"{source}:={target}"]
     arguments += ["--params-file", str(settings.params_file)]
     for name, value in part.parameters.items():
-        arguments += [
-            "-p",
-            f"{name}:={json.dumps(value, default=str)}",
-        ]  # YAML: "" and "7" are text
+        text = json.dumps(value, default=str)  # which is YAML: "" and "7" are text
+        arguments += ["-p", f"{name}:={text}"]
     return arguments
 
 
@@ -199,6 +196,7 @@ def _perform(options: RobotOptions, share: Path, lines: list[str]) -> None:
             painter = described.make_painter(PAINTED)
             recorder = FilmRecorder(folder, description, view.journal, painter)
             aside.add(recorder)
+            stack.callback(lambda: lines.append(_left(recorder.files)))  # when it is closed
             stack.enter_context(closing(recorder))
         aside.begin()
         stack.callback(aside.stop)  # before anything goes that it shows or records
@@ -225,6 +223,12 @@ def _perform(options: RobotOptions, share: Path, lines: list[str]) -> None:
             lines += ["", *crew.profile()]
 
 
+def _left(files: Sequence[Path]) -> str:
+    """What a recording has left, in one line."""
+    sizes = (f"{file} ({file.stat().st_size / 1e6:.1f} MB)" for file in files)
+    return f"recorded   {', '.join(sizes) or 'nothing'}"
+
+
 def _screen(view: str) -> AbstractContextManager[Screen]:
     if view == "none":
         return nullcontext(Screen())
@@ -244,6 +248,8 @@ def _ros(settings: RobotSettings, robot: Sequence[Part]) -> Iterator[tuple[Execu
     arguments = ["--ros-args", "--log-level", settings.log_level.upper(), "--enclave", enclave()]
     if settings.namespace:
         arguments += ["-r", f"__ns:=/{settings.namespace.strip('/')}"]
+    if settings.use_sim_time:  # also for the nodes that only show what happens
+        arguments += ["-p", "use_sim_time:=true"]
     for part in robot:
         for source, target in part.remappings:
             arguments += ["-r", f"{part.executable}:{source}:={target}"]
@@ -255,7 +261,7 @@ def _ros(settings: RobotSettings, robot: Sequence[Part]) -> Iterator[tuple[Execu
         for file in (before, settings.params_file, after):
             arguments += ["--params-file", str(file)]
         initialise(arguments, settings.network)
-    executor, stop = fast_executor(), StopRequest()
+    executor, stop = SingleThreadedExecutor(), StopRequest()
     try:
         stop.install(executor)
         yield executor, stop
@@ -309,7 +315,7 @@ class _Aside:
     """Spins nodes that only watch, in a thread of their own: they cannot hold up what moves."""
 
     def __init__(self) -> None:
-        self._executor = fast_executor()
+        self._executor = SingleThreadedExecutor()
         self._crew = _Crew(self._executor)
         self._over = Event()
         self._thread = Thread(target=self._spin, name="view", daemon=True)

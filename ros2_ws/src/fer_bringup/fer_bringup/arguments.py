@@ -93,6 +93,12 @@ ARGUMENTS = (
         ("true", "false"),
     ),
     Argument(
+        "face",
+        "false",
+        "whether to show the robot's face on a page of its own, for a screen on the robot",
+        ("true", "false"),
+    ),
+    Argument(
         "record",
         "false",
         "whether to record everything but images, as an MCAP bag",
@@ -103,6 +109,22 @@ ARGUMENTS = (
         "network",
         "false",
         "whether other machines can watch and command the robot, see docs/security.md",
+        ("true", "false"),
+    ),
+    Argument(
+        "behaviors_file",
+        "",
+        "YAML with your own responses; empty: what params_file says, else the installed one",
+    ),
+    Argument(
+        "motions_file",
+        "",
+        "YAML with your own gestures; empty: what params_file says, else those of the robot",
+    ),
+    Argument(
+        "use_sim_time",
+        "false",
+        "whether the robot lives by the /clock of a simulator, see docs/parameters.md",
         ("true", "false"),
     ),
     Argument("params_file", "", "YAML with the parameters of the nodes; empty: the installed one"),
@@ -123,7 +145,7 @@ ARGUMENTS = (
 )
 """In the order in which they are documented."""
 
-_SWITCHES = ("viewer", "record", "record_images", "network", "autostart", "respawn")
+_SWITCHES = tuple(a.name for a in ARGUMENTS if a.choices == ("true", "false"))
 
 
 @dataclass(frozen=True)
@@ -139,9 +161,13 @@ class RobotSettings:
     speech: str
     model: str
     viewer: bool
+    face: bool
     record: bool
     record_images: bool
     network: bool
+    behaviors_file: str
+    motions_file: str
+    use_sim_time: bool
     params_file: Path
     autostart: bool
     respawn: bool
@@ -312,7 +338,13 @@ COMMANDS = {
             _PRIORITY,
         ),
     ),
-    "play": Command("plays a gesture", (("motion", {"help": "see robot list"}), _PRIORITY)),
+    "play": Command(
+        "plays a gesture",
+        (
+            ("motion", {"help": "see robot list; or what to express, such as greet or comfort"}),
+            _PRIORITY,
+        ),
+    ),
     "stop": Command("stops the robot, which stays where it is until robot release"),
     "release": Command("lets a robot that was stopped move again"),
     "status": Command(

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.files import user_path
 from fer_bringup.arguments import RobotSettings
 from fer_common.settings import check_parameter_file, fields, parameter_blocks
 from robot_behavior.robots import find_robot
@@ -105,12 +106,21 @@ def parts(settings: RobotSettings, clip: Path, voice: Path | None = None) -> lis
         settings: which robot.
         clip: path of the demo clip, for cameras that use it.
         voice: file in which to keep what is said; None for none.
+
+    Raises:
+        InputError: the robot's URDF cannot be read, or has no camera; or it cannot follow the
+            clock of a simulator.
     """
+    find_robot(settings.robot).check_time(settings.robot, settings.use_sim_time)
     nodes = [*_watching(settings), *_body(settings)]
     nodes += [_speech(settings, voice), _behaviour(settings), _perception(settings)]
     if settings.camera != "none":
         nodes.append(_camera(settings, clip))
-    return [_supervisor(nodes, settings.respawn), *nodes]
+    nodes.insert(0, _supervisor(nodes, settings.respawn))
+    if settings.use_sim_time:
+        for part in nodes:
+            part.parameters["use_sim_time"] = True
+    return nodes
 
 
 def parameter_file(nodes: Iterable[Part]) -> str:
@@ -159,15 +169,31 @@ def _supervisor(nodes: Sequence[Part], respawn: bool) -> Part:
     return Part("fer_bringup", "supervisor", "fer_bringup.supervisor:Supervisor", parameters)
 
 
+def _beside_images(settings: RobotSettings) -> tuple[tuple[str, str], ...]:
+    """Where the camera's ``camera_info`` is: beside its images, as image_transport has it."""
+    space, _, _ = settings.image_topic.rpartition("/")
+    absolute = settings.image_topic.startswith("/")
+    return (("camera_info", f"{space}/camera_info"),) if space or absolute else ()
+
+
+def _files(**files: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The parameters and the defaults of a node that reads a user's files."""
+    given = {name: file for name, file in files.items() if file}
+    return given, {name: "" for name in files if name not in given}
+
+
 def _watching(settings: RobotSettings) -> list[Part]:
     nodes = []
     images = (("image", settings.image_topic),)
     if settings.viewer:
         parameters = {"robot": settings.robot}
         nodes.append(Part("fer_monitor", "viewer_node", "", parameters, images))
+    if settings.face:
+        nodes.append(Part("fer_monitor", "face_node"))
     if settings.record or settings.record_images:
         what = {"images": settings.record_images}
-        nodes.append(Part("fer_monitor", "bag_recorder", "", what, images))
+        remappings = (*images, *_beside_images(settings))
+        nodes.append(Part("fer_monitor", "bag_recorder", "", what, remappings))
     return nodes
 
 
@@ -189,13 +215,15 @@ def _body(settings: RobotSettings) -> list[Part]:
     if robot.motion_player:
         target = "robot_behavior.nodes.motion_player:MotionPlayer"
         alone = {} if robot.keeps_stop else {"begin_held": False}
+        files, no_files = _files(motions_file=settings.motions_file)
         nodes.append(
             Part(
                 "robot_behavior",
                 "motion_player",
                 target,
-                {"robot": settings.robot},
-                defaults=alone,
+                {"robot": settings.robot, **files},
+                _beside_images(settings),
+                defaults=alone | no_files,
                 needed=True,
             )
         )
@@ -215,13 +243,31 @@ def _speech(settings: RobotSettings, voice: Path | None) -> Part:
     )
 
 
+def is_recorded(camera: str) -> bool:
+    """Whether an argument ``camera`` names pictures of people who are not there in person.
+
+    The built-in clip stands for people who are: it shows what happens then.
+
+    Raises:
+        InputError: no such home is known.
+    """
+    if camera in ("auto", "clip", "none"):
+        return False
+    path = user_path(camera)
+    return camera.startswith("bag:") or path.is_file() or path.is_dir()
+
+
 def _behaviour(settings: RobotSettings) -> Part:
+    files, no_files = _files(
+        behaviors_file=settings.behaviors_file, motions_file=settings.motions_file
+    )
     return Part(
         "robot_behavior",
         "behavior_node",
         "robot_behavior.nodes.behavior_node:BehaviorNode",
-        {"autostart": settings.autostart, "robot": settings.robot},
+        {"autostart": settings.autostart, "robot": settings.robot, **files},
         lifecycle=True,
+        defaults={"in_person": not is_recorded(settings.camera), **no_files},
         needed=True,
     )
 
@@ -252,5 +298,5 @@ def _camera(settings: RobotSettings, clip: Path) -> Part:
         "camera_node",
         "fer_node.nodes.camera_node:CameraNode",
         {"camera": settings.camera, "clip": str(clip)},
-        (("image_raw", settings.image_topic),),
+        (("image_raw", settings.image_topic), *_beside_images(settings)),
     )

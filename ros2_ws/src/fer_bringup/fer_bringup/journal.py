@@ -178,6 +178,7 @@ class JournalMoment:
         rate: processed images per second, lately.
         latency_s: median from an image's stamp to its result, lately, seconds.
         problem: what the perception complains of; None when all is well.
+        trouble: what else of the robot is not in order, with its name; None when all is.
     """
 
     faces: int | None = None
@@ -192,6 +193,7 @@ class JournalMoment:
     rate: float = 0.0
     latency_s: float = 0.0
     problem: str | None = None
+    trouble: str | None = None
 
 
 class Screen:
@@ -251,6 +253,9 @@ class Journal:
         self._response: tuple[str | None, str | None] = (None, None)
         self._line: str | None = None
         self._stopped: str | None = None
+        self._saying: str | None = None
+        self._playing: str | None = None
+        self._troubles: dict[str, str] = {}
 
     @property
     def elapsed(self) -> float:
@@ -264,7 +269,15 @@ class Journal:
         if self._moment.label and now - self._attended.at > _CURRENT_S:
             self._forget_the_face()
         lately = self._lately.summary(now)
-        return replace(self._moment, rate=lately.rate, latency_s=lately.median_s)
+        # What somebody has asked for is no response of the behaviour.
+        return replace(
+            self._moment,
+            motion=self._moment.motion or self._playing,
+            speech=self._moment.speech or self._saying,
+            trouble=next((f"{name}: {text}" for name, text in self._troubles.items()), None),
+            rate=lately.rate,
+            latency_s=lately.median_s,
+        )
 
     @property
     def responding(self) -> bool:
@@ -350,9 +363,36 @@ class Journal:
                 self._answered.setdefault(emotion)
             self._screen.answered(answer)
 
-    def said(self, text: str) -> None:
-        """The loudspeaker, or the log, has begun to say something."""
+    def said(self, text: str | None) -> None:
+        """The loudspeaker, or the log, has begun to say something; None: it is silent."""
+        self._saying = text
+        if text is None:
+            return
         self._said.append(text)
+        if text != self._moment.speech:
+            self._asked_for(None, text)
+
+    def plays(self, motion: str | None) -> None:
+        """Which gesture the robot plays; None for none."""
+        begins = motion not in (None, self._playing)
+        self._playing = motion
+        known = (self._moment.motion, self._answers[-1].motion if self._answers else None)
+        if begins and motion not in known:
+            self._asked_for(motion, None)
+
+    def _asked_for(self, motion: str | None, speech: str | None) -> None:
+        """Somebody has the robot do something, from the shell for example."""
+        self._screen.answered(Answered(self.elapsed, "asked for", motion, speech, None))
+
+    def trouble(self, name: str, text: str | None) -> None:
+        """What is not in order of a part of the robot; None: it is."""
+        if text is None:
+            self._troubles.pop(name, None)
+        elif self._troubles.get(name) is None:
+            self._troubles[name] = text
+            self._screen.line(f"{name}: {text}")
+        else:
+            self._troubles[name] = text
 
     def stopped(self, text: str | None) -> None:
         """Since when the robot is stopped, and what releases it; None: it is not."""

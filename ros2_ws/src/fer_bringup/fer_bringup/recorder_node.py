@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
-from std_msgs.msg import ColorRGBA
 
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import write_bytes, write_text
-from fer_bringup.film import HEIGHT, PICTURE, STILL, SUMMARY, VIDEO, WIDTH, Composer
+from ec_rfernet.video_file import VideoFile
+from fer_bringup.film import HEIGHT, PICTURE, STILL, SUMMARY, VIDEO, VOICE, WIDTH, Composer
 from fer_bringup.journal import Journal
 from fer_common.diagnostics import Report
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
@@ -28,9 +28,8 @@ from fer_node.nodes.messages import to_bgr
 from fer_node.perception.frame import DecodeError
 from robot_behavior.body import figure as robot_figure
 from robot_behavior.body import urdf
-from robot_behavior.body.eyes import Light
+from robot_behavior.nodes.face_watch import FaceWatch
 from robot_behavior.robots import RobotPainter
-from robot_behavior.simulator.film import VideoFile
 
 RATE = 20.0
 """Frames per second of the video."""
@@ -46,7 +45,7 @@ class FilmRecorder(Node):
     """Writes ``demo.mp4``, ``demo.png`` and ``summary.json`` into a folder.
 
     The video keeps real time: it is written in a thread of its own, which repeats frames
-    when it is late.
+    when it is late. What ``speech_node`` records into the same folder is heard in it.
 
     Args:
         folder: made if it does not exist.
@@ -75,10 +74,10 @@ class FilmRecorder(Node):
         self._still = _Still()
         self._overlay: Image | None = None
         self._positions: dict[str, float] = {}
-        self._eyes: Light | None = None
+        self._began = time.time()
         self.create_subscription(Image, "fer_node/overlay", self._on_overlay, NEWEST)
         self.create_subscription(JointState, "joint_states", self._on_joints, NEWEST)
-        self.create_subscription(ColorRGBA, "eyes", self._on_eyes, NEWEST)
+        self._face = FaceWatch(self)
         DiagnosticsPublisher(self, "film", lambda: Report(f"films into {folder}"))
         self._stop = Event()
         self._thread = Thread(target=self._record, name="recorder", daemon=True)
@@ -97,14 +96,28 @@ class FilmRecorder(Node):
             self._still.write(self._folder / STILL)
             write_text(self._folder / SUMMARY, text + "\n", private=True)
         except OSError as error:
-            self._video.discard()
             raise InputError(f"{self._folder}: cannot be written ({error.strerror})") from error
-        self._video.complete()
+        finally:
+            self._complete(self._video)
         if self._painter is not None:
             try:
                 self._paint(self._painter)
             finally:
                 self._painter.close()
+
+    @property
+    def files(self) -> list[Path]:
+        """What there is of the recording by now."""
+        paths = (self._folder / name for name in (VIDEO, STILL, VOICE, SUMMARY))
+        return [path for path in paths if path.is_file()]
+
+    def _complete(self, video: VideoFile) -> None:
+        try:
+            video.complete(self._folder / VOICE, self._began)
+        except InputError as error:
+            if not video.partial.is_file():
+                raise
+            raise InputError(f"{error}; what was filmed until then is {video.partial}") from error
 
     def _paint(self, painter: RobotPainter) -> None:
         """Puts the painter's pictures of the robot into the video."""
@@ -131,7 +144,7 @@ class FilmRecorder(Node):
                     self._still.replace(frame)
                 video.write(frame)
             self._still.write(self._folder / STILL)
-            video.complete()
+            video.complete(self._folder / VOICE, self._began)
         finally:
             reader.release()
             video.discard()
@@ -142,17 +155,16 @@ class FilmRecorder(Node):
     def _on_joints(self, message: JointState) -> None:
         self._positions = known_positions(message.name, message.position)
 
-    def _on_eyes(self, message: ColorRGBA) -> None:
-        self._eyes = (message.r, message.g, message.b, message.a)
-
     def _record(self) -> None:
-        composer, began, written = Composer(), time.monotonic(), 0
+        composer, written = Composer(), 0
+        began, self._began = time.monotonic(), time.time()
         drawn = None
         while not self._stop.wait(max(0.0, began + written / RATE - time.monotonic())):
-            pose, eyes = self._positions, self._eyes
-            if drawn != (pose, eyes):
-                drawn = (pose, eyes)
-                robot = robot_figure.render(self._model, pose, PICTURE, eyes)
+            pose, face = self._positions, self._face.look()
+            if drawn != (pose, face):
+                drawn = (pose, face)
+                robot = robot_figure.render(self._model, pose, PICTURE, face)
+                robot_figure.inset(robot, face)
             frame = composer.frame(self._seen(), robot, self._journal.moment)
             self._still.consider(written, frame, pose, self._journal)
             due = int((time.monotonic() - began) * RATE) + 1

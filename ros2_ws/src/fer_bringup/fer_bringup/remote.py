@@ -27,7 +27,7 @@ from fer_interfaces.action import PlayMotion, Say
 from fer_interfaces.msg import BehaviorState, HoldState
 from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters
-from rclpy.executors import Executor
+from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.task import Future
@@ -41,13 +41,13 @@ from fer_common.runner import (
     StartError,
     StopRequest,
     add,
-    fast_executor,
     initialise,
     spin_once,
 )
+from robot_behavior.dialogue.behaviors import NEAREST
 from robot_behavior.robots.sign_of_life import HELD
 
-FOUND_S = 3.0
+FOUND_S = 6.0
 """A part of the robot that has not been found after so long is not there."""
 
 ANSWER_S = 5.0
@@ -66,8 +66,10 @@ NAME = "robot_command_"
 _SETTLES_S = 0.3  # after one node has been found, the others have been
 
 PLAYER, SPEAKER = "motion_player", "speech_node"
-STOPPABLE = (PLAYER, "sim_robot", "robot_bridge", "stop_keeper")
-"""The nodes with ``~/stop`` and ``~/release``: what plays the gestures, and what moves a robot."""
+BOTH = "play_motion2_bridge"
+STOPPABLE = (PLAYER, "sim_robot", "robot_bridge", "stop_keeper", BOTH)
+"""The nodes with ``~/stop`` and ``~/release``: what plays the gestures, and what moves a robot; the
+last one does both."""
 
 
 class NotDoneError(InputError):
@@ -171,6 +173,8 @@ def perform(line: Line, kind: Any, action: str, goal: Any, server: str) -> None:
             raise
         if answer.status != GoalStatus.STATUS_SUCCEEDED or not answer.result.success:
             raise NotDoneError(answer.result.message or f"{server} has not completed it")
+        if answer.result.message:
+            line.tell(answer.result.message)
     finally:
         client.destroy()
 
@@ -201,9 +205,21 @@ def play(line: Line, options: argparse.Namespace) -> None:
     perform(line, PlayMotion, "play_motion", goal, PLAYER)
 
 
-def stop(line: Line, _options: argparse.Namespace) -> None:
-    """Stops the robot."""
-    _everybody(line, "stop")
+def stop(line: Line, options: argparse.Namespace) -> None:
+    """Stops the robot; those of this machine are stopped already, see `fer_bringup.robot`.
+
+    Raises:
+        NotDoneError: nobody answers.
+    """
+    try:
+        _everybody(line, "stop")
+    except NotDoneError as error:
+        if not options.here:
+            raise
+        raise NotDoneError(
+            f"robot {', '.join(options.here)}, on this machine, does not answer: it hangs, or is "
+            "very busy. It stays where it is as soon as it goes on, until robot release"
+        ) from error
 
 
 def release(line: Line, _options: argparse.Namespace) -> None:
@@ -224,7 +240,7 @@ def _everybody(line: Line, what: str) -> None:
         for name, client in clients.items():
             if name not in asked and client.service_is_ready():
                 asked[name] = [client.call_async(Trigger.Request())]
-        return PLAYER in asked and len(asked) > 1
+        return BOTH in asked or (PLAYER in asked and len(asked) > 1)
 
     line.wait(ask, FOUND_S)
     if not asked:
@@ -340,23 +356,37 @@ def watch(line: Line, options: argparse.Namespace) -> None:
 def change(line: Line, options: argparse.Namespace) -> None:
     """Changes a parameter, or shows what it is.
 
+    Where several nodes have it, it changes in all of them or in none.
+
     Raises:
         NotDoneError: no node has it, or one has refused the value.
     """
-    refused = []
-    for node in _owners(line, options.name):
-        name = options.name.rpartition(".")[2]
-        if options.value is not None:
-            request = SetParameters.Request(parameters=[_parameter(name, options.value)])
-            result = line.call(SetParameters, f"{node}/set_parameters", request).results[0]
-            if not result.successful:
-                refused.append(f"{node} refuses {options.value} for {name}: {result.reason}")
-                continue
-        asked = GetParameters.Request(names=[name])
-        answer = line.call(GetParameters, f"{node}/get_parameters", asked)
-        line.tell(f"{node}.{name} = {parameter_value_to_python(answer.values[0])}")
-    if refused:
-        raise NotDoneError("; ".join(refused))
+    name = options.name.rpartition(".")[2]
+    changed: list[tuple[str, ParameterMessage]] = []
+    owners = _owners(line, options.name)
+    for node in owners if options.value is not None else []:
+        before = ParameterMessage(name=name, value=_values(line, node, name))
+        result = _set(line, node, _parameter(name, options.value))
+        if not result.successful:
+            for earlier, value in changed:
+                _set(line, earlier, value)
+            value = options.value or "''"
+            raise NotDoneError(f"{node} refuses {value} for {name}: {result.reason}")
+        changed.append((node, before))
+    for node in owners:
+        line.tell(f"{node}.{name} = {parameter_value_to_python(_values(line, node, name))}")
+
+
+def _values(line: Line, node: str, name: str) -> Any:
+    """The message with the value of a parameter."""
+    request = GetParameters.Request(names=[name])
+    return line.call(GetParameters, f"{node}/get_parameters", request).values[0]
+
+
+def _set(line: Line, node: str, parameter: ParameterMessage) -> Any:
+    """Whether a node has taken a value, and why not."""
+    request = SetParameters.Request(parameters=[parameter])
+    return line.call(SetParameters, f"{node}/set_parameters", request).results[0]
 
 
 def _owners(line: Line, wanted: str) -> list[str]:
@@ -392,9 +422,12 @@ def _parameters(line: Line) -> dict[str, list[str]]:
     clients = [line.node.create_client(ListParameters, each) for each in services.values()]
     line.wait(lambda: all(client.service_is_ready() for client in clients), FOUND_S)
     found = {}
-    for name, service in services.items():
-        with suppress(NotDoneError):  # it has no parameters, or is ending
-            answer = line.call(ListParameters, service, ListParameters.Request(), _SETTLES_S)
+    ready = [client.service_is_ready() for client in clients]
+    for name, service in (
+        each for each, there in zip(services.items(), ready, strict=True) if there
+    ):
+        with suppress(NotDoneError):  # it is ending, or hangs
+            answer = line.call(ListParameters, service, ListParameters.Request())
             found[name] = list(answer.result.names)
     for client in clients:
         line.node.destroy_client(client)
@@ -453,10 +486,10 @@ def line_to(namespace: str, network: bool) -> Iterator[Line]:
     if namespace.strip("/"):
         arguments += ["-r", f"__ns:=/{namespace.strip('/')}"]
     initialise(arguments, network, images=False)
-    executor, stop = fast_executor(), StopRequest()
+    executor, stop = SingleThreadedExecutor(), StopRequest()
+    stop.install(executor)
     node = Node(f"{NAME}{os.getpid()}", enable_rosout=False, start_parameter_services=False)
     try:
-        stop.install(executor)
         add(executor, node)
         yield Line(node, executor, stop)
     finally:
@@ -486,8 +519,16 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def known_motions(namespace: str, network: bool) -> list[str]:
-    """The gestures of a robot that runs, for completion; none where there is none."""
+def known(what: str, namespace: str, network: bool) -> list[str]:
+    """What a robot that runs has of something, for completion; nothing where there is none.
+
+    Args:
+        what: ``motion`` or ``name``, of a parameter.
+        namespace: see `line_to`.
+        network: likewise.
+    """
     with suppress(NotDoneError, StartError), line_to(namespace, network) as line:
-        return _motions(line)
+        if what == "motion":
+            return [*_motions(line), *NEAREST]
+        return sorted({name for names in _parameters(line).values() for name in names})
     return []

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
+from ec_rfernet.cli import output_matters
 from fer_common.entry import INTERRUPTED, execute, program
 
 _NEEDS = (1700, 250)  # MB of address space besides the cores', and of memory
@@ -28,9 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from fer_bringup.arguments import read_command
 
         options = read_command(given)
+        if options.command == "stop":  # before what takes long
+            from robot_behavior.robots.kept_stop import stop_here
+
+            domain = int(os.environ.get("ROS_DOMAIN_ID") or 0)
+            options.here = stop_here(domain, options.namespace)
         from fer_bringup import remote  # takes half a second
 
-        return remote.run(options)
+        with nullcontext() if options.command == "watch" else output_matters():
+            return remote.run(options)
 
     def work() -> int:
         from fer_bringup.application import run  # takes a second
@@ -45,17 +53,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _complete(words: Sequence[str]) -> None:
     """Tells the shell how the line can go on, and ends the process."""
     import argcomplete
+    from argcomplete.completers import SuppressCompleter
 
     from fer_bringup.arguments import make_command_parser, make_parser
 
-    def motions(parsed_args: Any, **_: Any) -> list[str]:
-        from fer_bringup import remote
+    def known(what: str) -> Callable[..., list[str]]:
+        def words(parsed_args: Any, **_: Any) -> list[str]:
+            from fer_bringup import remote
 
-        return remote.known_motions(parsed_args.namespace, parsed_args.network)
+            return remote.known(what, parsed_args.namespace, parsed_args.network)
 
-    starts = words and words[0].startswith("-")
-    parser = make_parser() if starts else make_command_parser({"motion": motions})
-    argcomplete.autocomplete(parser, always_complete_options="long" if starts else False)
+        return words
+
+    if words and words[0].startswith("-"):
+        argcomplete.autocomplete(make_parser(), always_complete_options="long")
+    # No command takes a file.
+    no_files = SuppressCompleter()
+    parser = make_command_parser({what: known(what) for what in ("motion", "name")})
+    argcomplete.autocomplete(parser, always_complete_options=False, default_completer=no_files)
 
 
 def supervisor() -> int:

@@ -30,8 +30,8 @@ from rich.text import Text
 from ec_rfernet.cli import lossy
 from ec_rfernet.errors import writable
 from ec_rfernet.labels import UNKNOWN
+from ec_rfernet.show.palette import colour_of
 from fer_bringup.journal import Answered, Journal, JournalMoment, Screen
-from fer_node.show.palette import colour_of
 
 # What MediaPipe's libraries write to stderr whatever they are told.
 _CHATTER = re.compile(
@@ -108,11 +108,13 @@ class PanelBelowLines(Screen):
             self._console.print(Text.from_ansi("".join(parts)), soft_wrap=True)
 
     def answered(self, answer: Answered) -> None:
-        """See `Screen`; cut off where the terminal's line ends."""
+        """See `Screen`; what is done is cut off where the terminal's line ends, why is not."""
         line = Text(f" {clock(answer.at_s)}  {_one_line(answer.what)}")
         with self._lock:
-            self._measure()
+            width = self._measure()
             self._console.print(line, no_wrap=True, overflow="ellipsis")
+            for part in textwrap.wrap(_one_line(answer.reason or ""), width - _NAME):
+                self._console.print(Text(f"{'':{_NAME}}{part}", _DIM), no_wrap=True)
 
     def draw(self, journal: Journal) -> None:
         """See `Screen`."""
@@ -296,7 +298,7 @@ def _robot(moment: JournalMoment, width: int) -> Iterator[Text]:
     what = "unclear" if label == UNKNOWN else f"{label}, {moment.confidence:.0%}"
     for name, text, style, height in (
         ("shows", what if moment.label else None, _BOLD + _colour(label), 1),
-        ("robot", moment.state or "starting", _BOLD, 1),
+        ("robot", moment.trouble or moment.state or "starting", _robot_style(moment), 1),
         ("moves", moment.motion, _PLAIN, 1),
         ("says", moment.speech and f"“{moment.speech}”", _BOLD, 2),
         ("why", moment.reason, _PLAIN, 2),
@@ -308,6 +310,10 @@ def _robot(moment: JournalMoment, width: int) -> Iterator[Text]:
         for number in range(height):
             line = Text().append(f"{name if number == 0 else '':<{_NAME}}", _DIM)
             yield line.append(lines[number] if number < len(lines) else "", style)
+
+
+def _robot_style(moment: JournalMoment) -> Style:
+    return _BOLD + Style(color="red") if moment.trouble else _BOLD
 
 
 def _colour(label: str) -> Style:

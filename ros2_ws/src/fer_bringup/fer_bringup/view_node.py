@@ -16,9 +16,11 @@ from fer_common.diagnostics import Report, node_of
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.door import LONGEST_TEXT, seconds
 from fer_common.qos import EVENTS, LATCHED
+from robot_behavior.motion.library import REST
 from robot_behavior.robots.sign_of_life import HELD
 
 _PERIOD_S = 0.1
+_OTHERS = ("motion_player", "sim_robot", "robot_bridge", "speech_node", "stop_keeper")
 
 
 class ViewNode(Node):
@@ -40,6 +42,9 @@ class ViewNode(Node):
         self.create_subscription(String, "speech", self._on_speech, EVENTS)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, EVENTS)
         self._perception = self.resolve_topic_name("fer_node")
+        self._player = self.resolve_topic_name("motion_player")
+        self._others = {self.resolve_topic_name(name) for name in _OTHERS}
+        self._fails: dict[str, int] = {}  # of each status, how often in a row
         DiagnosticsPublisher(self, "view", lambda: Report("shows what goes on"))
         self.create_timer(_PERIOD_S, self._draw, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -61,15 +66,27 @@ class ViewNode(Node):
         self.journal.stopped(message.text or None)
 
     def _on_speech(self, message: String) -> None:
-        if message.data:
-            self.journal.said(message.data[:LONGEST_TEXT])
+        self.journal.said(message.data[:LONGEST_TEXT] or None)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            if node_of(status.name) != self._perception:
-                continue
-            is_well = status.level == DiagnosticStatus.OK
-            self.journal.problem(None if is_well else status.message)
+            node, is_well = node_of(status.name), status.level == DiagnosticStatus.OK
+            if node == self._perception:
+                self.journal.problem(None if is_well else status.message)
+            elif node in self._others:
+                self._look_at(node, status)
+
+    def _look_at(self, node: str, status: DiagnosticStatus) -> None:
+        """What another part of the robot says of itself; a fault of one moment is none."""
+        fails = status.level == DiagnosticStatus.ERROR
+        self._fails[status.name] = self._fails.get(status.name, 0) + 1 if fails else 0
+        if not fails or self._fails[status.name] > 1:
+            name = node.rpartition("/")[2]
+            self.journal.trouble(name, status.message if fails else None)
+        if node == self._player:
+            told = {pair.key: pair.value for pair in status.values}
+            motion = told.get("motion", "none")
+            self.journal.plays(None if motion in ("none", REST) else motion)
 
     def _draw(self) -> None:
         self._screen.draw(self.journal)

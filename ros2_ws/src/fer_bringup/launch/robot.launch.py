@@ -168,7 +168,12 @@ def state_publisher(settings: RobotSettings) -> list:
             package="robot_state_publisher",
             executable="robot_state_publisher",
             namespace=settings.namespace,
-            parameters=[{"robot_description": description.read_text(encoding="utf-8")}],
+            parameters=[
+                {
+                    "robot_description": description.read_text(encoding="utf-8"),
+                    "use_sim_time": settings.use_sim_time,
+                }
+            ],
         )
     ]
 
@@ -185,6 +190,7 @@ def rviz(config: Path, settings: RobotSettings) -> list:
             executable="rviz2",
             namespace=settings.namespace,
             arguments=["-d", str(config)],
+            parameters=[{"use_sim_time": settings.use_sim_time}],
         ),
     ]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ec_rfernet.errors import InputError
 from fer_bringup.arguments import ARGUMENTS, RobotSettings
 from fer_bringup.assembly import camera_pose, default_file, parameter_file, parts
 
@@ -85,7 +86,56 @@ def test_the_camera_is_where_the_urdf_says(settings: RobotSettings) -> None:
     pose = camera_pose()
     assert (pose.roll, pose.pitch, pose.yaw) == pytest.approx((-math.pi / 2, 0.0, -math.pi / 2))
     written = yaml.safe_load(default_file(parts(settings, CLIP)))
-    assert written == {"/**/fer_node": {"ros__parameters": perception.defaults}}
+    assert written["/**/fer_node"] == {"ros__parameters": perception.defaults}
+
+
+@pytest.mark.parametrize(
+    ("camera", "in_person"),
+    [
+        ("auto", True), ("clip", True), ("none", True), ("0", True), ("/dev/null", True),
+        ("bag:walk.mcap", False), (__file__, False), (str(Path(__file__).parent), False),
+    ],
+)  # fmt: skip
+def test_who_is_in_a_picture_or_a_video_is_not_there(
+    settings: RobotSettings, camera: str, in_person: bool
+) -> None:
+    everybody = parts(replace(settings, camera=camera), CLIP)
+    behaviour = next(part for part in everybody if part.executable == "behavior_node")
+    assert behaviour.defaults["in_person"] == in_person
+
+
+def test_a_users_files_are_said_once_for_all_nodes_and_win_over_the_parameter_file(
+    settings: RobotSettings,
+) -> None:
+    mine = replace(settings, motions_file="m.yaml", behaviors_file="b.yaml")
+    robot = {part.executable: part for part in parts(mine, CLIP)}
+    assert robot["motion_player"].parameters["motions_file"] == "m.yaml"
+    assert robot["behavior_node"].parameters["motions_file"] == "m.yaml"
+    assert robot["behavior_node"].parameters["behaviors_file"] == "b.yaml"
+    robot = {part.executable: part for part in parts(settings, CLIP)}
+    assert "motions_file" not in robot["motion_player"].parameters
+    assert robot["motion_player"].defaults["motions_file"] == ""
+
+
+@pytest.mark.parametrize(
+    ("images", "beside"),
+    [("image_raw", None), ("/image", "/camera_info"), ("cam/color/image", "cam/color/camera_info")],
+)
+def test_camera_info_is_looked_for_beside_the_images(
+    settings: RobotSettings, images: str, beside: str | None
+) -> None:
+    robot = parts(replace(settings, image_topic=images, record=True), CLIP)
+    for part in robot:
+        if part.executable in ("camera_node", "motion_player", "bag_recorder"):
+            assert dict(part.remappings).get("camera_info") == beside
+
+
+def test_simulated_time_is_for_all_nodes_or_refused(settings: RobotSettings) -> None:
+    simulated = replace(settings, use_sim_time=True)
+    assert all(part.parameters["use_sim_time"] for part in parts(simulated, CLIP))
+    assert not any("use_sim_time" in part.parameters for part in parts(settings, CLIP))
+    with pytest.raises(InputError, match="robot 'nao' moves in real time"):
+        parts(replace(simulated, robot="nao"), CLIP)
 
 
 def test_another_driver_replaces_the_camera(settings: RobotSettings) -> None:

@@ -7,13 +7,16 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from ament_index_python.packages import get_package_prefix
+from rclpy.node import Node
 
 from fer_common.testing import spin_until, spinning
 from robot_behavior.nodes.motion_player import MotionPlayer
 from robot_behavior.nodes.sim_robot import SimRobot
+from robot_behavior.robots.kept_stop import KeptStop
 from robot_behavior.testing.mocks import MockServer
 
 ROBOT = Path(get_package_prefix("fer_bringup"), "lib", "fer_bringup", "robot")
@@ -31,7 +34,7 @@ class Shell:
         self._executor, self.voice = executor, voice
 
     def spin_until(self, condition) -> None:
-        assert spin_until(self._executor, condition, 60.0)
+        assert spin_until(self._executor, condition)
 
     def ends(self, process: "subprocess.Popen[str]") -> tuple[int, str, str]:
         try:
@@ -92,6 +95,33 @@ def test_plays_a_gesture_that_the_list_has(shell: Shell) -> None:
     assert "no motion 'nodd', expected one such as nod" in err
 
 
+def test_plays_what_expresses_something(shell: Shell) -> None:
+    code, out, err = shell.run("play", "comfort")
+    assert (code, err) == (0, "")
+    assert out.startswith("comfort_") and len(out.splitlines()) == 1
+
+
+def test_of_a_robot_that_hangs_the_stop_is_kept(shell: Shell) -> None:
+    node = Node("hangs", namespace="/hung")  # serves nothing
+    stop = KeptStop(node, "sim")
+    try:
+        code, out, err = shell.run("stop", "--namespace", "hung")
+        assert stop.is_there()
+    finally:
+        stop.close()
+        node.destroy_node()
+    assert (code, out) == (1, "")
+    assert "robot sim, on this machine, does not answer" in err and len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["status"]])
+def test_what_cannot_be_written_is_an_error(shell: Shell, arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.Popen([ROBOT, *arguments], stdout=full, stderr=-1, text=True)
+        code, _, err = shell.ends(process)
+    assert (code, err) == (2, "output: No space left on device\n")
+
+
 def test_a_stop_holds_until_the_release(shell: Shell) -> None:
     code, out, err = shell.run("stop")
     assert (code, err) == (0, "")
@@ -127,7 +157,7 @@ def test_watches_until_ctrl_c(shell: Shell) -> None:
     watching = f"robot_command_{process.pid}"
     shell.spin_until(lambda: watching in shell.voice.get_node_names() or process.poll() is not None)
     process.send_signal(signal.SIGINT)
-    assert shell.ends(process)[0] == 0
+    assert shell.ends(process) == (0, ANY, "")
 
 
 @pytest.mark.parametrize("command", [["list"], ["stop"], ["say", "Hello!"], ["set", "volume"]])
@@ -148,6 +178,9 @@ def test_without_a_robot_it_says_where_it_has_looked(command: Sequence[str]) -> 
         ("robot --cam", {"--camera"}),
         ("robot watch --view pa", {"panel"}),
         ("robot play no", {"nod"}),
+        ("robot play rea", {"reassure", "reassure_open_palms", "reassure_withdraw"}),
+        ("robot set speed_", {"speed_scale"}),
+        ("robot say ", set()),
     ],
 )
 def test_the_shell_completes_it(shell: Shell, line: str, expected: set[str]) -> None:

@@ -25,9 +25,9 @@ from rclpy.qos import (
 from std_msgs.msg import String
 
 from ec_rfernet.labels import LABELS
+from ec_rfernet.show.palette import COLOURS
 from fer_common.testing import spin_until, spinning
 from fer_node.nodes.fer_node import FerNode
-from fer_node.show.palette import COLOURS
 from robot_behavior.body import urdf
 from robot_behavior.nodes.behavior_node import BehaviorNode, BehaviorParams
 from robot_behavior.nodes.motion_player import MotionPlayer

@@ -1,7 +1,7 @@
 """The view over real topics."""
 
 from builtin_interfaces.msg import Time
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
 from rclpy.node import Node
 from std_msgs.msg import String
@@ -74,3 +74,38 @@ def test_keeps_the_journal_of_what_is_published() -> None:
         assert journal.summary().said == ("Hello!",)
         assert 0 <= journal.summary().median_s < 5
         assert spin_until(executor, lambda: screen.drawn)
+
+
+def test_what_somebody_asks_for_is_shown_and_what_is_not_in_order() -> None:
+    screen = Recorder()
+    with spinning(lambda: ViewNode(screen), lambda: Node("robot")) as (executor, (view, robot)):
+        assert isinstance(view, ViewNode)
+        speech = robot.create_publisher(String, "speech", EVENTS)
+        health = robot.create_publisher(DiagnosticArray, "/diagnostics", EVENTS)
+        publishers = (speech, health)
+        assert spin_until(executor, lambda: all(p.get_subscription_count() for p in publishers))
+        journal = view.journal
+        speech.publish(String(data="Hello!"))
+        assert spin_until(executor, lambda: screen.answers)
+        assert screen.answers[-1].what == "asked for: “Hello!”"
+        assert journal.moment.speech == "Hello!"
+        speech.publish(String(data=""))
+        assert spin_until(executor, lambda: journal.moment.speech is None)
+
+        playing = DiagnosticStatus(
+            name="motion_player: motions", values=[KeyValue(key="motion", value="nod")]
+        )
+        health.publish(DiagnosticArray(status=[playing]))
+        assert spin_until(executor, lambda: journal.moment.motion == "nod")
+        assert screen.answers[-1].what == "asked for: nod"
+
+        absent = DiagnosticStatus(
+            name="motion_player: motions", level=DiagnosticStatus.ERROR, message="no robot listens"
+        )
+        health.publish(DiagnosticArray(status=[absent, absent]))
+        assert spin_until(executor, lambda: journal.moment.trouble)
+        assert journal.moment.trouble == "motion_player: no robot listens"
+        assert screen.lines.count("motion_player: no robot listens") == 1
+        assert journal.moment.motion is None
+        health.publish(DiagnosticArray(status=[playing, absent]))  # of one moment
+        assert spin_until(executor, lambda: not journal.moment.trouble)

@@ -187,8 +187,8 @@ class ExclusiveAction:
         if self._slot.admits(request.priority) or self._refusal(request):
             return GoalResponse.ACCEPT
         self._outcomes["refused"] += 1
-        self._log.info(
-            f"{self._name}: rejected a goal of priority {request.priority}, "
+        self._log.warning(
+            f"{self._name}: refuses a goal of priority {request.priority}: "
             f"one of priority {self._slot.priority} is under way"
         )
         return GoalResponse.REJECT
@@ -197,7 +197,8 @@ class ExclusiveAction:
         request = handle.request
         if reason := self._refusal(request):
             self._outcomes["refused"] += 1
-            self._end(handle, False, str(reason))
+            self._log.warning(f"{self._name}: refuses a goal: {reason}")
+            self._end(handle, False, str(reason), told=True)
             return
         preempted = self._slot.take(handle, request.priority)
         if preempted is not None:
@@ -213,7 +214,9 @@ class ExclusiveAction:
         self._end(handle, False, "cancelled")
         return CancelResponse.ACCEPT
 
-    def _end(self, handle: ServerGoalHandle, success: bool, message: str) -> None:
+    def _end(
+        self, handle: ServerGoalHandle, success: bool, message: str, told: bool = False
+    ) -> None:
         def conclude(handle: ServerGoalHandle) -> Any:
             self._ending -= 1
             self._ended = self._clock()
@@ -228,7 +231,7 @@ class ExclusiveAction:
         def failed(_error: BaseException, _handle: ServerGoalHandle) -> Any:
             return self._type.Result(success=False, message=message)
 
-        if not success:
+        if not success and not told:
             self._log.info(f"{self._name}: {message}")
         self._ending += 1
         handle.execute(self._door.guarded(conclude, self._name, failed))
@@ -242,6 +245,10 @@ class ExclusiveAction:
 
 FOREIGN = Patience(answer_s=5.0, stop_s=5.0, silence_s=math.inf)
 """For the actions of others, of which nobody knows how often they tell of their progress."""
+
+
+OUTRANKED = "something of a higher priority is under way"
+"""Why a server of ours rejects a goal; for any other reason it accepts the goal, and aborts it."""
 
 
 def success_and_message(result: Any) -> tuple[bool, str | None]:
@@ -281,6 +288,7 @@ class GoalClient(GoalSlot[Goal]):
         judge: whether a result is that of a completed goal, and what the server said.
         patience: see `GoalSlot`.
         clock: seconds, monotonic.
+        rejects: see `GoalSlot`.
     """
 
     def __init__(
@@ -293,8 +301,9 @@ class GoalClient(GoalSlot[Goal]):
         judge: Callable[[Any], tuple[bool, str | None]] = success_and_message,
         patience: Patience | None = None,
         clock: Callable[[], float] = time.monotonic,
+        rejects: str | None = None,
     ) -> None:
-        super().__init__(action, clock, ended, patience)
+        super().__init__(action, clock, ended, patience, rejects)
         self._message, self._judge = message, judge
         self._client = FirstAnswerClient(node, action_type, action)
         self._door = door_of(node)

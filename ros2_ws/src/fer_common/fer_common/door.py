@@ -6,6 +6,7 @@ and those to come, so that no node and no callback can forget it.
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from array import array
@@ -53,6 +54,9 @@ _RANGES: Mapping[tuple[str, str], tuple[float, float]] = {
     ("fer_interfaces/Emotion", "probabilities"): (0.0, 1.0),
     ("fer_interfaces/Emotion", "valence"): (-1.0, 1.0),
     ("fer_interfaces/Emotion", "arousal"): (-1.0, 1.0),
+    ("fer_interfaces/Emotion", "yaw"): (-math.pi, math.pi),
+    ("fer_interfaces/Emotion", "pitch"): (-math.pi, math.pi),
+    ("fer_interfaces/Emotion", "roll"): (-math.pi, math.pi),
     ("std_msgs/ColorRGBA", "r"): (0.0, 1.0),
     ("std_msgs/ColorRGBA", "g"): (0.0, 1.0),
     ("std_msgs/ColorRGBA", "b"): (0.0, 1.0),

@@ -1,7 +1,8 @@
 """What perception says of one image, out of messages of this version and of earlier ones.
 
 Earlier versions had seven probabilities without labels, and an ``EmotionArray`` without the
-image's size and without a word about who is attended to. Recordings of them are still read.
+image's size and without a word about who is attended to; and no head pose. Recordings of them are
+still read.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from functools import lru_cache
 from typing import Any
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.faces.head_pose import HeadAngles
 from ec_rfernet.labels import LABELS
+from ec_rfernet.perceived import EngagementLevel
 from fer_common.bag import BagTopic
 
 EMOTIONS = "fer_interfaces/msg/EmotionArray"
@@ -33,6 +36,8 @@ class SeenFace:
         valence: -1..1.
         arousal: -1..1.
         box: left, top, width, height, pixels.
+        head: yaw, pitch and roll, rad; None where they were not said.
+        engagement: whether the person looks at the robot, as in ``hri_msgs/EngagementLevel``.
     """
 
     face_id: str
@@ -43,6 +48,8 @@ class SeenFace:
     valence: float
     arousal: float
     box: tuple[int, int, int, int]
+    head: HeadAngles | None = None
+    engagement: EngagementLevel = EngagementLevel.UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -105,9 +112,25 @@ def face_of(message: Any) -> SeenFace:
             float(message.valence),
             float(message.arousal),
             (int(roi.x_offset), int(roi.y_offset), int(roi.width), int(roi.height)),
+            _head(message),
+            _engagement(message),
         )
     except AttributeError as error:
         raise InputError(f"{EMOTION} has no '{error.name}', which every version had") from error
+
+
+def _head(message: Any) -> HeadAngles | None:
+    if not hasattr(message, "yaw"):
+        return None
+    return HeadAngles(float(message.yaw), float(message.pitch), float(message.roll))
+
+
+def _engagement(message: Any) -> EngagementLevel:
+    level = getattr(message, "engagement", 0)
+    return EngagementLevel(level if level in _LEVELS else 0)  # a stranger's may be any
+
+
+_LEVELS = frozenset(EngagementLevel)
 
 
 @lru_cache(maxsize=64)

@@ -80,6 +80,7 @@ class GoalSlot(ABC, Generic[Goal]):
         ended: called when the server has ended or rejected the goal under way, so that nobody
             has to ask. It is not called for what `update` gives up.
         patience: how long the server is waited for; None: as `Patience` says.
+        rejects: why the server rejects a goal, as a clause; None where nobody knows.
 
     Attributes:
         action: name of the action.
@@ -92,10 +93,11 @@ class GoalSlot(ABC, Generic[Goal]):
         clock: Callable[[], float],
         ended: Callable[[], object] = lambda: None,
         patience: Patience | None = None,
+        rejects: str | None = None,
     ) -> None:
         self.action = action
         self.end: GoalEnd | None = None
-        self._clock, self._ended = clock, ended
+        self._clock, self._ended, self._rejects = clock, ended, rejects
         self._patience = patience or Patience()
         self._current: _Sent | None = None
         self._unanswered: dict[int, _Sent] = {}
@@ -180,7 +182,8 @@ class GoalSlot(ABC, Generic[Goal]):
         """The server has rejected a goal."""
         sent = self._unanswered.pop(number, None)
         if sent is not None and sent is self._current:
-            self._conclude(Reason(REJECTED, f"{self.action} rejected '{sent.name}'"))
+            why = f": {self._rejects}" if self._rejects else ""
+            self._conclude(Reason(REJECTED, f"{self.action} rejected '{sent.name}'{why}"))
 
     def concluded(
         self, number: int, success: bool, message: str | None = None, by_others: bool = False

@@ -35,6 +35,7 @@ from fer_common.settings import (
     checked,
     fields,
     read,
+    refusal_of_change,
 )
 
 T = TypeVar("T")
@@ -43,8 +44,9 @@ T = TypeVar("T")
 def declare(node: Node, settings: type[T]) -> T:
     """Declares all settings of a dataclass on a node and reads them.
 
-    Parameters are read-only, unless they are live: they take effect when the node starts.
-    As every node begins with this, its door is put in here, see `fer_common.door`.
+    They take effect when the node starts, and cannot change afterwards, unless they are live:
+    see `on_change`. As every node begins with this, its door is put in here, see
+    `fer_common.door`.
 
     Raises:
         ParameterError: a value of the wrong type, outside its range or not among
@@ -58,8 +60,27 @@ def declare(node: Node, settings: type[T]) -> T:
         loose = ParameterDescriptor(dynamic_typing=True)
         declared = node.declare_parameter(name, field.default, loose)
         values[name] = checked(field, declared.value)
+        if type(values[name]) is not type(declared.value):  # `ros2 param get` tells what counts
+            node.set_parameters([Parameter(name, value=values[name])])
         node.set_descriptor(name, _descriptor(field))
+    _explain_refusals(node, settings)
     return read(settings, values)
+
+
+def _explain_refusals(node: Node, settings: type[Any]) -> None:
+    """Lets a node say why a parameter cannot change; rclpy says only that it is read-only."""
+    set_them = node.set_parameters_atomically
+    known = fields(settings)
+
+    def explained(parameters: list[Parameter]) -> SetParametersResult:
+        for name in (each.name for each in parameters if each.name in known):
+            if node.describe_parameter(name).read_only:
+                why = known[name].metadata["fixed"]
+                reason = refusal_of_change(node.get_name(), name, why)
+                return SetParametersResult(successful=False, reason=reason)
+        return set_them(parameters)
+
+    setattr(node, "set_parameters_atomically", explained)  # noqa: B010, its services call that
 
 
 # What a node is given on its command line, and in parameter files: ROS ignores what nothing has.
@@ -138,26 +159,67 @@ def check_given(node: Node, arguments: Sequence[str] | None = None) -> None:
             check_parameter_file(file, {name: known}, space, alone=True)
 
 
-def on_change(node: Node, settings: type[Any], changed: Callable[[dict[str, Any]], None]) -> None:
-    """Watches the live settings of a dataclass that was declared.
+Prepare = Callable[[T, frozenset[str]], Callable[[], None]]
+"""Makes ready for new settings; see `on_change`."""
+
+
+def on_change(node: Node, settings: type[T], prepare: Prepare[T]) -> None:
+    """Lets the live settings of a dataclass that was declared change while the node runs.
+
+    A change has two steps. First everything that it needs is loaded and checked, while all goes
+    on as before. Then it happens, at once and as a whole, between two callbacks of the node. What
+    is refused changes nothing.
 
     Args:
         node: whose parameters they are.
         settings: the dataclass.
-        changed: is given the new values by name; values that are not allowed are
-            refused and do not get there.
+        prepare: is given all settings as they are going to be, and the names of those that were
+            set, maybe to the value they had: a file is read again. It returns what lets them take
+            effect, and raises `ParameterError` or `InputError` to refuse them.
     """
-    live = {name: field for name, field in fields(settings).items() if field.metadata["live"]}
+    known, log = fields(settings), node.get_logger()
+    live = {name: field for name, field in known.items() if field.metadata["live"]}
+    for name in live:
+        descriptor = node.describe_parameter(name)
+        descriptor.read_only = False
+        node.set_descriptor(name, descriptor)
+    ready: list[Callable[[], None]] = []
+
+    def convert(parameters: list[Parameter]) -> list[Parameter]:
+        return [_converted(live[p.name], p) if p.name in live else p for p in parameters]
 
     def check(parameters: list[Parameter]) -> SetParametersResult:
-        try:
-            values = {p.name: checked(live[p.name], p.value) for p in parameters if p.name in live}
-        except ParameterError as error:
-            return SetParametersResult(successful=False, reason=str(error))
-        changed(values)
+        ready.clear()
+        if names := frozenset(p.name for p in parameters) & live.keys():
+            new = {p.name: p.value for p in parameters}
+            try:
+                values = {n: new[n] if n in new else node.get_parameter(n).value for n in known}
+                ready.append(prepare(read(settings, values), names))
+            except (ParameterError, InputError) as error:
+                log.warning(f"refused {', '.join(sorted(names))}: {error}")
+                return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
-    node.add_on_set_parameters_callback(door_of(node).guarded(check, "parameters", _not_set))
+    def change(parameters: list[Parameter]) -> None:
+        for take_effect in ready:
+            take_effect()
+        for parameter in parameters:
+            if parameter.name in live:
+                log.info(f"{parameter.name} is now {parameter.value!r}")
+        ready.clear()
+
+    door = door_of(node)
+    node.add_pre_set_parameters_callback(convert)
+    node.add_on_set_parameters_callback(door.guarded(check, "parameters", _not_set))
+    node.add_post_set_parameters_callback(door.guarded(change, "parameters"))
+
+
+def _converted(field: dataclasses.Field[Any], parameter: Parameter) -> Parameter:
+    """In the type of the setting, so that ``ros2 param get`` tells the value that counts."""
+    try:
+        return Parameter(parameter.name, value=checked(field, parameter.value))
+    except ParameterError:
+        return parameter  # is refused with the others
 
 
 def _not_set(error: BaseException, _parameters: list[Parameter]) -> SetParametersResult:
@@ -170,7 +232,7 @@ def _descriptor(field: dataclasses.Field[Any]) -> ParameterDescriptor:
         name=field.name,
         description=meta["description"],
         additional_constraints=", ".join(meta["choices"]),
-        read_only=not meta["live"],
+        read_only=True,  # until `on_change`
         dynamic_typing=True,
     )
     if meta["low"] is not None:

@@ -567,10 +567,11 @@ def spin_once(executor: Executor, timeout_s: float, end: End | None = None) -> N
 
 
 def fast_executor() -> Executor:
-    """An executor for a node that receives a lot, or for many nodes.
+    """An executor for a node that receives a lot, and has no action.
 
     That is rclpy's `EventsExecutor`, which is told what has arrived where the others look
-    through all there is, in Python; it is still experimental, and not in every rclpy.
+    through all there is, in Python; it is still experimental, and not in every rclpy. Where an
+    action was served and asked for in one process, it ended that process now and then (SIGSEGV).
     """
     try:
         from rclpy.experimental import EventsExecutor

@@ -30,6 +30,10 @@ T = TypeVar("T")
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
+READ_ONCE = "it is read when the node starts"
+"""Why most settings cannot change while a node runs."""
+
+
 class ParameterError(ValueError):
     """A parameter has a value it must not have; the message says all there is to know."""
 
@@ -42,6 +46,7 @@ def setting(
     high: float | None = None,
     choices: tuple[str, ...] = (),
     live: bool = False,
+    fixed: str = READ_ONCE,
 ) -> Any:
     """A field that is a setting.
 
@@ -52,11 +57,12 @@ def setting(
         high: largest allowed number.
         choices: the allowed strings; empty allows every one.
         live: whether it may change while the node runs, see `fer_common.parameters.on_change`.
+        fixed: why it may not, as a clause.
     """
     if (low is None) != (high is None):
         raise TypeError("give both low and high, or neither")
     limits = {"low": low, "high": high, "choices": choices}
-    meta = {"description": description, "live": live, **limits}
+    meta = {"description": description, "live": live, "fixed": fixed, **limits}
     return dataclasses.field(default=default, metadata=meta)
 
 
@@ -99,6 +105,20 @@ def read(settings: type[T], values: Mapping[str, Any]) -> T:
         elif field.name in values:
             given[field.name] = checked(field, values[field.name])
     return settings(**given)
+
+
+def refusal_of_change(node: str, name: str, fixed: str) -> str:
+    """Why a setting cannot change while its node runs, and what to do, as one sentence.
+
+    Args:
+        node: its name.
+        name: of the setting.
+        fixed: see `setting`.
+    """
+    return (
+        f"'{name}' cannot change while {node} runs: {fixed}; write it into a parameter file, or "
+        f"give the launch argument that sets it, and start {node} again"
+    )
 
 
 def checked(field: dataclasses.Field[Any], value: object) -> Any:

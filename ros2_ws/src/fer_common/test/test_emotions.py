@@ -6,6 +6,7 @@ import pytest
 
 from ec_rfernet.errors import InputError
 from ec_rfernet.labels import LABELS
+from ec_rfernet.perceived import EngagementLevel
 from fer_common.bag import BagTopic
 from fer_common.emotions import EMOTION, SeenImage, face_of, fullest, image_of
 
@@ -76,3 +77,15 @@ def test_what_lacks_what_it_always_had_is_refused_with_its_name(missing):
 def test_of_several_topics_the_fullest_comes_first():
     topics = [BagTopic("/a", EMOTION, 3), BagTopic("/b", EMOTION, 5), BagTopic("/c", EMOTION, 0)]
     assert [topic.name for topic in fullest(topics, EMOTION)] == ["/b", "/a"]
+
+
+def test_a_face_has_its_head_pose_and_whether_it_looks_at_the_robot():
+    face = face_of(emotion(yaw=0.1, pitch=-0.2, roll=0.3, engagement=3))
+    assert face.head == (0.1, -0.2, 0.3)
+    assert face.engagement is EngagementLevel.ENGAGED
+    assert face_of(emotion(engagement=77)).engagement is EngagementLevel.UNKNOWN
+
+
+def test_a_face_of_an_earlier_version_has_no_head_pose():
+    face = face_of(emotion())
+    assert (face.head, face.engagement) == (None, EngagementLevel.UNKNOWN)

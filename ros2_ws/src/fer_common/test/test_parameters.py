@@ -20,7 +20,7 @@ class Params:
     rate: float = setting(30.0, "Frames per second.", low=0.1, high=240.0)
     width: int = setting(640, "Pixels.", low=16, high=8192)
     robot: str = setting("sim", "Which robot.", choices=("sim", "none"))
-    camera: str = setting("auto", "Which camera.")
+    camera: str = setting("auto", "Which camera.", fixed="it is opened at the start")
     loop: bool = setting(False, "Start again at the end.")
     gain: float = setting(1.0, "How loud.", low=0.0, high=1.0, live=True)
 
@@ -75,17 +75,61 @@ def test_described_for_ros2_param_describe_and_read_only():
         assert not result.successful
 
 
+def changing(node, changes):
+    """Declares the parameters; takes note of what changes. A gain of 0.9 is refused."""
+
+    def prepare(new, names):
+        if new.gain == 0.9:
+            raise InputError("the amplifier hums")
+        return lambda: changes.append((new.gain, new.rate, sorted(names)))
+
+    declare(node, Params)
+    on_change(node, Params, prepare)
+
+
+def set_as_a_service_does(node, **values):
+    found = [Parameter(name, value=value) for name, value in values.items()]
+    return node.set_parameters_atomically(found)
+
+
 def test_a_live_parameter_changes_if_the_value_is_allowed():
     changes = []
-    with spinning(node_with()) as (_, (node,)):
-        declare(node, Params)
-        on_change(node, Params, changes.append)
-        for value in (0.5, 0, "loud", 7.0):
-            node.set_parameters([Parameter("gain", value=value)])
-        refused = node.set_parameters([Parameter("gain", value="loud")])[0]
-        assert node.get_parameter("gain").value == 0
-    assert changes == [{"gain": 0.5}, {"gain": 0.0}]
+    with spinning(node_with(rate=15)) as (_, (node,)):
+        changing(node, changes)
+        assert not node.describe_parameter("gain").read_only
+        for value in (0.5, 0, 0, "loud", 7.0):
+            set_as_a_service_does(node, gain=value)
+        refused = set_as_a_service_does(node, gain="loud")
+        found = node.get_parameter("gain").value
+        assert (found, type(found)) == (0.0, float)
+    assert changes == [(0.5, 15.0, ["gain"]), (0.0, 15.0, ["gain"]), (0.0, 15.0, ["gain"])]
     assert refused.reason == "parameter 'gain' is 'loud', expected a number"
+
+
+def test_what_cannot_be_prepared_is_refused_with_the_reason_and_changes_nothing():
+    changes = []
+    with spinning(node_with()) as (_, (node,)):
+        changing(node, changes)
+        refused = set_as_a_service_does(node, gain=0.9)
+        assert (refused.successful, refused.reason) == (False, "the amplifier hums")
+        assert node.get_parameter("gain").value == 1.0
+    assert changes == []
+
+
+def test_any_other_parameter_says_why_it_cannot_change_and_what_to_do():
+    changes = []
+    with spinning(node_with()) as (_, (node,)):
+        changing(node, changes)
+        refused = set_as_a_service_does(node, rate=10.0)
+        together = set_as_a_service_does(node, gain=0.5, camera="clip")
+        assert node.get_parameter("rate").value == 30.0
+        assert node.get_parameter("gain").value == 1.0
+    assert refused.reason == (
+        "'rate' cannot change while subject runs: it is read when the node starts; write it into "
+        "a parameter file, or give the launch argument that sets it, and start subject again"
+    )
+    assert together.reason.startswith("'camera' cannot change while subject runs: it is opened")
+    assert changes == []
 
 
 # What a node is given.

@@ -18,6 +18,11 @@ def bag_recorder() -> int:
     return execute("fer_monitor.recording.bag_recorder:BagRecorder", fast=True)
 
 
+def face_node() -> int:
+    """Runs `fer_monitor.face.face_node.FaceNode`."""
+    return execute("fer_monitor.face.face_node:FaceNode", fast=True)
+
+
 def viewer_node() -> int:
     """Runs `fer_monitor.viewer.viewer_node.ViewerNode`."""
     return execute("fer_monitor.viewer.viewer_node:ViewerNode", fast=True)

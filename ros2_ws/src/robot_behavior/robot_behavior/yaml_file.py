@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from ec_rfernet.files import shortened, shown
 
 REQUIRED: Any = object()
 """Marks a key that has no default."""
+
+
+_TYPO = 0.75  # so alike are a key and its misspelling
 
 
 class ConfigError(InputError):
@@ -58,6 +62,9 @@ class Section:
         if name in self._values:
             return self._values[name]
         if default is REQUIRED:
+            unread = [key for key in map(str, self._values) if key not in self._known]
+            if misspelt := get_close_matches(name, unread, 1, _TYPO):
+                raise self._unknown(misspelt[0], f"did you mean '{name}'?")
             raise ConfigError(f"{self.file}: {self.path(name)} is missing")
         return default
 
@@ -135,9 +142,10 @@ class Section:
         for name in self._values:
             if name not in self._known:
                 known = ", ".join(sorted(self._known))
-                raise ConfigError(
-                    f"{self.file}: {self.path(str(name))} is not known, expected: {known}"
-                )
+                raise self._unknown(str(name), f"expected: {known}")
+
+    def _unknown(self, name: str, hint: str) -> ConfigError:
+        return ConfigError(f"{self.file}: {self.path(name)} is not known, {hint}")
 
 
 def read(file: Path) -> Section:

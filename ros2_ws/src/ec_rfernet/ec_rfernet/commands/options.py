@@ -10,6 +10,7 @@ from ec_rfernet import datasets
 from ec_rfernet.bundle import Bundle
 from ec_rfernet.datasets import Split
 from ec_rfernet.errors import InputError
+from ec_rfernet.faces import LEAST_SCORE
 from ec_rfernet.runtimes import AUTO, RUNTIMES, open_classifier
 from ec_rfernet.runtimes.classifier import PRECISIONS, Classifier
 
@@ -48,6 +49,19 @@ def read_pictures(options: argparse.Namespace, bundle: Bundle, split: str) -> Sp
     for note in found.notes:
         print(f"ec-rfernet: {note}", file=sys.stderr)
     return found
+
+
+def add_looking_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares ``--bundle``, ``--min-score``, ``--runtime`` and ``--precision``."""
+    parser.add_argument(
+        "--bundle", default="ec_rfernet", metavar="MODEL",
+        help="the model: a folder, or the name of an installed one (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--min-score", type=float, default=LEAST_SCORE, metavar="SCORE",
+        help="of the face detector; faces below are left out, 0..1 (default: %(default)s)",
+    )  # fmt: skip
+    add_runtime_arguments(parser)
 
 
 def add_runtime_arguments(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -11,19 +12,21 @@ import numpy as np
 
 from ec_rfernet.commands import options as command_options
 from ec_rfernet.errors import InputError
-from ec_rfernet.faces import DEFAULT_DETECTOR, DETECTORS, LEAST_SCORE
+from ec_rfernet.faces import DEFAULT_DETECTOR, DETECTORS
 from ec_rfernet.files import write_bytes
 from ec_rfernet.model import FaceExpression, Model, load
+from ec_rfernet.perceived import Perceived
 from ec_rfernet.picture_file import read_picture
+from ec_rfernet.show.overlay import annotated
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument(
-        "--bundle", default="ec_rfernet", metavar="MODEL",
-        help="the model: a folder, or the name of an installed one (default: %(default)s)",
-    )  # fmt: skip
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="a picture file")
+    parser.add_argument(
+        "--json", action="store_true",
+        help="print a line of JSON for each picture instead of text",
+    )  # fmt: skip
     parser.add_argument(
         "--annotate", type=Path, metavar="FILE",
         help="draw the faces into the picture, of which there may be only one, and write it here",
@@ -36,14 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--whole", action="store_true",
         help="take each picture as a face, cut out as those of FER2013 are, and look for none",
     )  # fmt: skip
-    parser.add_argument(
-        "--min-score", type=float, default=LEAST_SCORE, metavar="SCORE",
-        help="of the face detector; faces below are left out, 0..1 (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--force", action="store_true", help="also a model that its training found unfit for use"
-    )
-    command_options.add_runtime_arguments(parser)
+    command_options.add_looking_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -83,11 +79,23 @@ def run(options: argparse.Namespace) -> None:
 def _judge(model: Model, path: Path, options: argparse.Namespace) -> None:
     image = read_picture(path, cv2.IMREAD_COLOR)
     found = model.predict(image, whole=options.whole)
-    print(f"{path}: {len(found)} face{'s' if len(found) != 1 else ''}")
-    for face in found:
-        print(_line(face))
+    if options.json:
+        faces = [face.estimate.as_dict(model.labels) for face in found]
+        height, width = image.shape[:2]
+        told = {"picture": str(path), "width": width, "height": height, "faces": faces}
+        print(json.dumps(told))
+    else:
+        print(f"{path}: {len(found)} face{'s' if len(found) != 1 else ''}")
+        for face in found:
+            print(_line(face))
     if options.annotate:
-        _write(options.annotate, _annotated(image, found))
+        _write(options.annotate, annotated(image, _perceived(found, model.labels)))
+
+
+def _perceived(found: list[FaceExpression], labels: tuple[str, ...]) -> Perceived:
+    """The faces of a picture, which have no ids; the largest is the one with its bars."""
+    faces = sorted(found, key=lambda face: -face.box.area)
+    return Perceived(tuple(face.estimate for face in faces), attended="", labels=labels)
 
 
 def _write(path: Path, image: np.ndarray) -> None:
@@ -105,17 +113,3 @@ def _line(face: FaceExpression) -> str:
     shares = "  ".join(f"{label} {share:.2f}" for label, share in face.probabilities.items())
     place = f"{box.width:.0f}x{box.height:.0f} at ({box.x:.0f}, {box.y:.0f})"
     return f"  {face.label:<10} {place:<22} {shares}"
-
-
-def _annotated(image: np.ndarray, found: list[FaceExpression]) -> np.ndarray:
-    picture = image.copy()
-    unit = max(1, round(min(image.shape[:2]) / 300))
-    for face in found:
-        box = face.box
-        corner = (round(box.x), round(box.y))
-        opposite = (round(box.x + box.width), round(box.y + box.height))
-        cv2.rectangle(picture, corner, opposite, (90, 200, 90), unit, cv2.LINE_AA)
-        text = f"{face.label} {face.confidence:.0%}"
-        place = (corner[0], max(corner[1] - 4 * unit, 14 * unit))
-        cv2.putText(picture, text, place, 0, 0.5 * unit, (90, 200, 90), unit, cv2.LINE_AA)
-    return picture

@@ -113,6 +113,10 @@ class Box:
         """(x, y) of the middle."""
         return self.x + self.width / 2, self.y + self.height / 2
 
+    def scaled(self, scale: float) -> Box:
+        """The same part of an image that is so many times as large."""
+        return Box(scale * self.x, scale * self.y, scale * self.width, scale * self.height)
+
     def overlap(self, other: Box) -> float:
         """Intersection over union with another box, 0..1."""
         width = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)

@@ -170,13 +170,17 @@ class MultiScaleDetector:
     def __init__(
         self, make: Callable[[float], FaceDetector], min_score: float, smallest_px: float = 16.0
     ) -> None:
-        self._smallest_px = smallest_px
-        self.detail = _DETAIL / smallest_px
-        """By how much a picture may be reduced before it is looked at in parts, 0..1 or more."""
+        self.look_for(smallest_px)
         self._wide = make(max(_FAINTEST, min(min_score, _PROPOSED)))
         self.looks_closely = "near" in dir(self._wide)  # without making it
         """Whether there is a detector for close looks."""
         self._least, self._sure = min_score, min_score + _SURER * (1 - min_score)
+
+    def look_for(self, smallest_px: float) -> None:
+        """Finds all faces of that height from now on, pixels from brow to chin."""
+        self._smallest_px = smallest_px
+        self.detail = _DETAIL / smallest_px
+        """By how much a picture may be reduced before it is looked at in parts, 0..1 or more."""
 
     @cached_property
     def _near(self) -> FaceDetector:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from ec_rfernet.cli import Parser, exit_code
-from ec_rfernet.errors import InputError
-from ec_rfernet.files import can_be_made, temporary_folder, user_path
-from fer_bringup.clip.stage import FRAMES, HEIGHT, RATE, WIDTH, Scene
-from robot_behavior.simulator.film import VideoFile
+import cv2
 
-_NAME = "clip-v2.mp4"  # a new number whenever the clip's content changes
+from ec_rfernet.cli import Parser, exit_code, interruptible
+from ec_rfernet.errors import InputError
+from ec_rfernet.files import Draft, can_be_made, temporary_folder, user_path
+from fer_bringup.clip.stage import FRAMES, HEIGHT, RATE, WIDTH, Scene
+
+_NAME = "clip-v3.mp4"  # a new number whenever the clip's content changes
 
 
 def clip_path() -> Path:
@@ -85,27 +84,35 @@ def make_clip(path: Path, frames: int = FRAMES) -> None:
         KeyboardInterrupt: upon Ctrl-C; nothing is left behind.
     """
     stage = Scene()
-    video = VideoFile(path, RATE, (WIDTH, HEIGHT))
     try:
-        with _interruptible():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = Draft(path)
+    except OSError as error:
+        raise _unwritable(path, error.strerror) from error
+    try:
+        with interruptible() as look, draft.opened() as place:
+            # What every build of OpenCV for Python writes and reads: the robot has it anyway.
+            codec = cv2.VideoWriter.fourcc(*"mp4v")
+            writer = cv2.VideoWriter(str(place), codec, RATE, (WIDTH, HEIGHT))
             for index in range(frames):
-                video.write(stage.frame(index))
-        video.complete()
+                look()
+                writer.write(stage.frame(index))
+            writer.release()
+            reader = cv2.VideoCapture(str(place), cv2.CAP_FFMPEG)
+            whole = round(reader.get(cv2.CAP_PROP_FRAME_COUNT)) == frames and reader.read()[0]
+            reader.release()
+            look()
+        if not whole:  # OpenCV does not tell what the disk has refused
+            raise _unwritable(path, "the disk is full, or it allows no file of this size")
+        draft.complete()
+    except OSError as error:
+        raise _unwritable(path, error.strerror) from error
     finally:
-        video.discard()
+        draft.discard()
 
 
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Makes Ctrl-C a KeyboardInterrupt meanwhile, whatever it does otherwise."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python handles signals in the main thread only
-        return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _unwritable(path: Path, why: str | None) -> InputError:
+    return InputError(f"{path}: cannot be written ({why})")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -73,11 +73,14 @@ class Portrait:
         image: BGR, uint8 [H, W, 3], scaled to `EYE_DISTANCE`.
         alpha: float32 [H, W], 1 where the person is.
         landmarks: float32 [468, 2], (x, y) pixels of the MediaPipe face mesh.
+        depth: float32 [468], how far behind the camera's plane each of them lies, pixels; only
+            differences mean something.
     """
 
     image: np.ndarray
     alpha: np.ndarray
     landmarks: np.ndarray
+    depth: np.ndarray
 
     @property
     def eyes(self) -> tuple[np.ndarray, np.ndarray]:
@@ -97,12 +100,13 @@ def load(photograph: Photograph) -> Portrait:
         raise InputError(f"the clip needs the picture {photograph.file} ({error})") from error
     landmarks = _landmarks(image, photograph)
     image, alpha = _cut_out(image, photograph.outline)
-    right, left = landmarks[list(_RIGHT_EYE)].mean(0), landmarks[list(_LEFT_EYE)].mean(0)
+    right, left = (landmarks[list(eye), :2].mean(0) for eye in (_RIGHT_EYE, _LEFT_EYE))
     scale = EYE_DISTANCE / float(np.linalg.norm(left - right))
     return Portrait(
         cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC),
         cv2.resize(alpha, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR),
-        (landmarks * scale).astype(np.float32),
+        (landmarks[:, :2] * scale).astype(np.float32),
+        (landmarks[:, 2] * scale).astype(np.float32),
     )
 
 
@@ -114,7 +118,7 @@ _MESH_MARGIN = 1.5  # the square's side, in those of the face
 
 
 def _landmarks(image: np.ndarray, photograph: Photograph) -> np.ndarray:
-    """The points of the mesh, float64 [468, 2], (x, y) pixels."""
+    """The points of the mesh, float64 [468, 3], (x, y, depth) pixels."""
     # Enlarged, since the network sees more pixels than the smaller face has.
     enlarged = cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     faces = BlazeFaceDetector().detect(enlarged)
@@ -134,10 +138,10 @@ def _mesh(image: np.ndarray, face: Face) -> np.ndarray:
         crop = cv2.warpAffine(image, place.matrix, (_MESH_SIZE, _MESH_SIZE))
         network.setInput(cv2.dnn.blobFromImage(crop, 1 / 255, swapRB=True))
         answers = network.forward(network.getUnconnectedOutLayersNames())
-        mesh = max(answers, key=np.size).reshape(_MESH_POINTS, 3)[:, :2]
-        around = place.inverse().apply(mesh)
+        mesh = max(answers, key=np.size).reshape(_MESH_POINTS, 3)
+        around = place.inverse().apply(mesh[:, :2])
         right, left = around[_RIGHT_EYE[0]], around[_LEFT_EYE[0]]
-    return around
+    return np.column_stack([around, mesh[:, 2] / place.scale])
 
 
 def _upright(points: np.ndarray, across: np.ndarray) -> Similarity:

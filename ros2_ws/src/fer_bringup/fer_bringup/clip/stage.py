@@ -91,39 +91,37 @@ _SURPRISED = Expression(
 
 _COLLINS_OUT, _COLLINS = HeadPose(-260, 190, 66), HeadPose(300, 185, 70)
 _COLLINS_BESIDE = HeadPose(130, 205, 58)
-_HOPPER_OUT, _HOPPER = HeadPose(930, 205, 74, _COMPOSED), HeadPose(400, 190, 78, _COMPOSED)
-_HOPPER_BESIDE = HeadPose(350, 200, 72, _COMPOSED)
+_HOPPER_OUT, _HOPPER = HeadPose(930, 205, 74, _COMPOSED), HeadPose(390, 190, 78, _COMPOSED)
 
 CAST: dict[Photograph, tuple[tuple[float, HeadPose], ...]] = {
     COLLINS: (
         (1.5, _COLLINS_OUT),
         (3.0, _COLLINS),
         (5.0, replace(_COLLINS, eyes=76, face=_BROADER)),
-        (12.5, replace(_COLLINS, x=320)),
-        (14.0, _COLLINS_OUT),
-        (32.5, _COLLINS_OUT),
-        (34.0, _COLLINS_BESIDE),
-        (39.0, replace(_COLLINS_BESIDE, face=_BROADER)),
-        (41.5, _COLLINS_BESIDE),
-        (43.0, _COLLINS_OUT),
+        (11.5, replace(_COLLINS, x=320)),
+        (13.0, _COLLINS_OUT),
+        (19.7, _COLLINS_OUT),  # the robot has said goodbye, and greets both
+        (21.2, _COLLINS_BESIDE),
+        (36.0, _COLLINS_BESIDE),
+        (38.0, replace(_COLLINS_BESIDE, face=_BROADER)),
+        (41.0, _COLLINS_BESIDE),
+        (42.5, _COLLINS_OUT),
     ),
     HOPPER: (
-        (15.5, _HOPPER_OUT),
-        (17.0, _HOPPER),
-        (18.0, _HOPPER),
-        (18.7, replace(_HOPPER, face=_SAD)),
-        (24.5, replace(_HOPPER, x=390, eyes=82, face=_SAD)),
-        (25.2, replace(_HOPPER, face=_COMPOSED)),
-        (26.0, _HOPPER),
-        (26.4, replace(_HOPPER, face=_SURPRISED)),
-        (31.0, replace(_HOPPER, eyes=80, face=_SURPRISED)),
-        (31.8, _HOPPER),
-        (32.5, _HOPPER),
-        (33.7, _HOPPER_BESIDE),
-        (35.0, _HOPPER_BESIDE),
-        (35.8, replace(_HOPPER_BESIDE, face=_SMILE)),
-        (41.0, replace(_HOPPER_BESIDE, face=_SMILE)),
-        (43.0, _HOPPER_OUT),
+        (19.3, _HOPPER_OUT),
+        (20.8, _HOPPER),
+        (23.0, _HOPPER),
+        (23.7, replace(_HOPPER, face=_SAD)),
+        (29.8, replace(_HOPPER, x=380, eyes=82, face=_SAD)),
+        (30.5, replace(_HOPPER, face=_COMPOSED)),
+        (31.2, _HOPPER),
+        (31.6, replace(_HOPPER, face=_SURPRISED)),
+        (35.8, replace(_HOPPER, eyes=80, face=_SURPRISED)),
+        (36.4, _HOPPER),
+        (36.8, _HOPPER),
+        (37.5, replace(_HOPPER, face=_SMILE)),
+        (41.0, replace(_HOPPER, face=_SMILE)),
+        (42.5, _HOPPER_OUT),
     ),
 }
 """The people, in the order in which they are drawn, and their key poses."""
@@ -269,7 +267,7 @@ def _feathered(portrait: Portrait) -> Portrait:
     columns = np.arange(portrait.alpha.shape[1])
     edge = np.minimum(columns, columns[::-1]) / _FEATHER
     alpha = portrait.alpha * np.clip(edge, 0, 1).astype(np.float32)
-    return Portrait(portrait.image, alpha, portrait.landmarks)
+    return replace(portrait, alpha=alpha)
 
 
 def _backdrop() -> np.ndarray:

@@ -17,6 +17,7 @@ from typing import Any
 
 import cv2
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
@@ -30,6 +31,7 @@ from ec_rfernet.files import user_path
 from fer_common.diagnostics import Report, error, warn
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.parameters import declare
+from fer_common.reason import Reason
 from fer_common.runner import ClosingNode, StartError
 from fer_common.settings import setting
 from fer_monitor.recording.bag_writer import (
@@ -109,7 +111,8 @@ class BagRecorder(ClosingNode):
             self._listen(topic)
         self._about = versions(get_rmw_implementation_identifier())
         DiagnosticsPublisher(self, "recording", self._report)
-        self.create_timer(_LOOK_EVERY_S, self._look_around)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(_LOOK_EVERY_S, self._look_around, clock=steady)
         self._announce()
 
     @property
@@ -121,6 +124,11 @@ class BagRecorder(ClosingNode):
     def written(self) -> int:
         """Messages in the bag."""
         return self._writer.written
+
+    @property
+    def problem(self) -> Reason | None:
+        """Why nothing is written any more; None while it is."""
+        return self._writer.error or self._writer.complete
 
     def has_ended(self) -> bool:
         """Whether a limit is reached and the bag complete."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ec_rfernet.labels import UNKNOWN
+from ec_rfernet.show import palette
 from fer_monitor.report.analysis import GivenResponse, Latencies, SilentGap, durations, thinned
 from fer_monitor.report.session import FaceSeries
-from fer_node.show import palette
 
 ROW, STRIP = 22, 6
 """Height of a row of a face, and of the strip at its bottom, units of the drawing."""

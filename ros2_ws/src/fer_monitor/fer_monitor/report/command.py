@@ -63,7 +63,8 @@ def _report(path: Path, out: Path | None, table: Path | None) -> None:
 # The table.
 
 _FIRST = ("time", "face_id", "label", "confidence", "size", "attended", "stamp", "arrived")
-_LAST = ("valence", "arousal", "x", "y", "width", "height")
+_HEAD = ("yaw", "pitch", "roll")
+_LAST = ("valence", "arousal", *_HEAD, "engagement", "x", "y", "width", "height")
 
 
 def columns(labels: Iterable[str]) -> tuple[str, ...]:
@@ -111,8 +112,8 @@ def _rows(
             width = face.box[2]
             size = f"{min(1.0, width / arrived.width):.4f}" if arrived.width else ""
             who = [
-                _no_formula(face.face_id),
-                _no_formula(face.label),
+                no_formula(face.face_id),
+                no_formula(face.label),
                 f"{face.confidence:.4f}",
                 size,
                 str(int(chosen)),
@@ -135,7 +136,8 @@ _FORMULA = (
 )  # wide ones, too
 
 
-def _no_formula(text: str) -> str:
+def no_formula(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
@@ -145,6 +147,8 @@ def _numbers(labels: Sequence[str], face: SeenFace) -> Iterator[str]:
         yield f"{known[label]:.4f}" if label in known else ""
     yield f"{face.valence:.4f}"
     yield f"{face.arousal:.4f}"
+    yield from ("", "", "") if face.head is None else map("{:.4f}".format, face.head)
+    yield face.engagement.name.lower() if face.engagement else ""
 
 
 def _seconds(time: int) -> str:

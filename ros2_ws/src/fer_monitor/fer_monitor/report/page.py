@@ -73,7 +73,8 @@ def page(session: Session) -> str:
         script=Markup(_file("page.js")),
         date=f"{began.day} {began:%B %Y, %H:%M}",
         seconds=f"{began:%S} {began.tzname() or ''}",
-        tiles=_tiles(analysis),
+        tiles=_video_tiles(analysis) if session.videos else _tiles(analysis),
+        videos=_videos(session),
         shares=_shares(analysis),
         latency=_latency(analysis),
         missing=_missing(analysis),
@@ -119,6 +120,32 @@ def _tiles(analysis: Analysis) -> list[Tile]:
             f"{sum(analysis.losses.values()):,} images or messages dropped",
             _SEVERITY[min(worst, 3)],
         ),
+    ]
+
+
+def _video_tiles(analysis: Analysis) -> list[Tile]:
+    """The figures of videos, in which no robot was."""
+    session = analysis.session
+    without = sum(video.without_face for video in session.videos)
+    return [
+        Tile("Duration", clock(session.duration)),
+        Tile("Frames", f"{len(session.images):,}", f"{without:,} without a face"),
+        Tile("Faces", f"{len(session.faces)}", "a face that returns counts again"),
+        _mostly(analysis),
+    ]
+
+
+def _videos(session: Session) -> list[tuple[str, ...]]:
+    """Each video, where it is on the time line, and what was found in it."""
+    return [
+        (
+            video.name,
+            clock(video.begin, True),
+            f"{video.duration:.1f} s",
+            f"{video.frames:,}",
+            f"{video.without_face:,}",
+        )
+        for video in session.videos
     ]
 
 

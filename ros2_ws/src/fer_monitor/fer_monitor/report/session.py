@@ -127,6 +127,7 @@ class Session:
         camera: times at which images came, likewise; empty if not recorded.
         states: of the behaviour.
         reports: of the nodes, in order.
+        videos: that were analysed, where there was no robot; empty of a recording.
     """
 
     path: Path
@@ -143,6 +144,70 @@ class Session:
     camera: np.ndarray
     states: Sequence[RecordedState]
     reports: Sequence[NodeReport]
+    videos: Sequence[AnalyzedVideo] = ()
+
+
+@dataclass
+class AnalyzedVideo:
+    """A video or a picture in which somebody was looked for, without a robot.
+
+    Attributes:
+        name: of the file.
+        begin: seconds since the beginning of the session.
+        duration: seconds.
+        frames: how many there were.
+        without_face: in how many of them no face was found.
+    """
+
+    name: str
+    begin: float
+    duration: float = 0.0
+    frames: int = 0
+    without_face: int = 0
+
+
+def session_of(
+    images: Sequence[SeenImage],
+    labels: Sequence[str],
+    videos: Sequence[AnalyzedVideo],
+    began: float,
+    duration: float,
+) -> Session:
+    """What was seen in videos, as a session.
+
+    Args:
+        images: all frames, in order.
+        labels: of the model.
+        videos: see there.
+        began: seconds since 1970.
+        duration: of all videos, seconds.
+    """
+    faces: dict[str, _GrowingSeries] = {}
+    attended, first = _GrowingSeries(), round(began * 1e9)
+    for image in images:
+        for face in image.faces:
+            faces.setdefault(face.face_id, _GrowingSeries()).add(image.stamp, face)
+            if face.face_id == image.attended:
+                attended.add(image.stamp, face)
+    series = [face.series(name, first, labels) for name, face in faces.items()]
+    nothing = np.zeros(0)
+    return Session(
+        path=Path(videos[0].name),
+        began=began,
+        duration=duration,
+        flaw=None,
+        notes=[],
+        topics=[],
+        labels=labels,
+        faces=sorted(series, key=lambda one: float(one.time[0])),
+        attended=attended.series("", first, labels),
+        images=_seconds([image.stamp for image in images], first),
+        latencies=nothing,
+        camera=nothing,
+        states=[],
+        reports=[],
+        videos=videos,
+    )
 
 
 @dataclass

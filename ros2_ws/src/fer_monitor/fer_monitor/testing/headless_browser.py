@@ -70,6 +70,16 @@ class Browser:
         result = self._call("Runtime.evaluate", expression=script, returnByValue=True)
         return result["result"].get("value")
 
+    def resize(self, width: int, height: int) -> None:
+        """Gives the page a size, also one that is smaller than a window can be."""
+        self._call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 600,
+        )
+
     def screenshot(self) -> np.ndarray:
         """What is seen, uint8 [H,W,3], blue green red."""
         data = base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"])

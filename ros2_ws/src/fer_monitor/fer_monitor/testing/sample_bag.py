@@ -103,6 +103,10 @@ def emotion(
         valence=0.5,
         arousal=0.25,
         roi=RegionOfInterest(x_offset=200, y_offset=120, width=160, height=170),
+        yaw=0.1,
+        pitch=-0.05,
+        roll=0.02,
+        engagement=Emotion.ENGAGED,
     )
 
 

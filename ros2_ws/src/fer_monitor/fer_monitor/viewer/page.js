@@ -1,6 +1,8 @@
 // Hosts Rerun's viewer, and hands it what this server sends. rerun-notebook brings it as a widget
 // that any page can show: https://anywidget.dev/en/afm/
 
+import { pieces } from "./pieces.js";
+
 const message = document.getElementById("message");
 
 // The viewer would ask its makers for news. The server's policy forbids it; answered here, nothing
@@ -11,24 +13,6 @@ window.fetch = (what, ...rest) => {
   if (url.origin === location.origin) return fetchHere(what, ...rest);
   return Promise.resolve(new Response(null, { status: 204 }));
 };
-
-// Pieces of the recording, each after its length in four bytes.
-async function* pieces(body) {
-  let got = new Uint8Array();
-  for (const reader = body.getReader(); ; ) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const more = new Uint8Array(got.length + value.length);
-    more.set(got);
-    more.set(value, got.length);
-    for (got = more; got.length >= 4; ) {
-      const end = 4 + new DataView(got.buffer, got.byteOffset).getUint32(0);
-      if (got.length < end) break;
-      yield got.slice(4, end);
-      got = got.subarray(end);
-    }
-  }
-}
 
 // Until the node stops, or this browser is too slow for it. Then the page starts anew.
 async function follow(show) {

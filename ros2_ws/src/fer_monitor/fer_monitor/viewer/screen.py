@@ -19,16 +19,18 @@ import rerun.blueprint as rrb
 from rerun.urdf import UrdfTree
 
 from ec_rfernet.labels import UNKNOWN
+from ec_rfernet.show.palette import colour_of
 from fer_common.diagnostics import Statistics
 from fer_common.emotions import SeenFace, SeenImage
 from fer_common.reason import Finding, Level
-from fer_node.show.palette import colour_of
+from robot_behavior.body.face import FACE_LINK, Look, mesh
+from robot_behavior.body.robot_model import Shape
 
 Row = tuple[str, Any]
 """An entity, and an archetype of Rerun's."""
 
 CAMERA, PICTURE, FACES = "/camera", "/camera/picture", "/camera/faces"
-SCENE, POSE, SPEECH = "/scene", "/scene/pose", "/scene/speech"
+SCENE, POSE, SPEECH, FACE = "/scene", "/scene/pose", "/scene/speech", "/scene/face"
 NOW = "/now"
 LOG, BEHAVIOUR, VOICE, HEALTH = "/log", "/log/behaviour", "/log/voice", "/log/health"
 EXPRESSION, MOOD, LATENCY, RATE = "/expression", "/mood", "/latency", "/rate"
@@ -75,10 +77,18 @@ class ViewerScreen:
         clock: seconds, monotonic.
         urdf: the robot's.
         height: of the robot, m.
+        face: the sphere that wears its face; None for a robot whose face is not drawn.
     """
 
-    def __init__(self, clock: Callable[[], float], urdf: Path, height: float) -> None:
-        self._clock, self._height = clock, height
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        urdf: Path,
+        height: float,
+        face: Shape | None = None,
+    ) -> None:
+        self._clock, self._height, self._sphere = clock, height, face
+        self._look: Look | None = None
         self._robot = UrdfTree.from_file_path(urdf, SCENE[1:])
         self._frame = self._robot.root_link().name
         self._present = _Present()
@@ -105,6 +115,7 @@ class ViewerScreen:
         self._robot.log_urdf_to_recording(recording)
         for path, look in (
             (SPEECH, rr.CoordinateFrame(self._frame)),
+            (FACE, rr.CoordinateFrame(FACE_LINK)),
             (VALENCE, rr.SeriesLines(names="valence", colors=(79, 195, 247), widths=2)),
             (AROUSAL, rr.SeriesLines(names="arousal", colors=(255, 138, 101), widths=2)),
             # Where points are denser than pixels, the latest image shows.
@@ -154,6 +165,18 @@ class ViewerScreen:
     def joints(self, positions: Mapping[str, float]) -> None:
         """The robot is in a pose, rad by name of the joint."""
         self._pose = dict(positions)
+
+    def face(self, look: Look) -> list[Row]:
+        """The robot's face is like this now."""
+        if self._sphere is None or look == self._look:
+            return []
+        self._look, drawn = look, mesh(look.bands, self._sphere)
+        triangles = rr.Mesh3D(
+            vertex_positions=drawn.points,
+            triangle_indices=drawn.triangles,
+            vertex_colors=drawn.colours,
+        )
+        return [(FACE, triangles)]
 
     def behaviour(self, state: str, emotion: str, motion: str, reason: str) -> list[Row]:
         """The behaviour has told its state; see ``BehaviorState.msg``."""

@@ -28,13 +28,16 @@ from fer_common.parameters import declare
 from fer_common.qos import EVENTS, LATCHED, NEWEST
 from fer_common.runner import ClosingNode, StartError
 from fer_common.settings import setting
+from fer_monitor.page_server import PageServer
 from fer_node.nodes.messages import to_bgr
 from fer_node.perception.frame import DecodeError
+from robot_behavior.body.face import face_sphere
+from robot_behavior.nodes.face_watch import FaceWatch
 from robot_behavior.nodes.robot_files import WHICH_ROBOT, read_model, urdf_file
 
 if TYPE_CHECKING:  # they need rerun-sdk, which may be missing
     from fer_monitor.viewer.screen import Row, ViewerScreen
-    from fer_monitor.viewer.server import Audience, ViewerServer
+    from fer_monitor.viewer.server import Audience
 
 
 _TICK_S = 0.1
@@ -89,6 +92,7 @@ class ViewerNode(ClosingNode):
         self.create_subscription(BehaviorState, "behavior_state", self._on_behaviour, LATCHED)
         self.create_subscription(String, "speech", self._on_speech, EVENTS)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, EVENTS)
+        self._face = FaceWatch(self)
         self._tick()  # who looks before the robot moves sees it upright
         self._show([self._screen.line(f"the viewer shows it at {self.url}")])
         self.create_timer(_TICK_S, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -102,23 +106,24 @@ class ViewerNode(ClosingNode):
         """Of the page."""
         return self._server.url
 
-    def _serve(self) -> tuple[ViewerScreen, Audience, ViewerServer]:
+    def _serve(self) -> tuple[ViewerScreen, Audience, PageServer]:
         switch = os.environ.get("RERUN", "on")
         if switch.lower() in ("off", "false", "0"):
             raise InputError(f"RERUN is '{switch}' in the environment: unset it to use the viewer")
         try:
             from fer_monitor.viewer.screen import ViewerScreen
-            from fer_monitor.viewer.server import Audience, ViewerServer, viewer_files
+            from fer_monitor.viewer.server import Audience, viewer_files
         except ImportError as error:
             raise InputError(
                 f"the viewer needs rerun-sdk, which cannot be loaded ({error}): "
                 "scripts/setup.sh viewer installs what fits"
             ) from error
         urdf, robot = self._params.urdf, self._params.robot
-        height = read_model(urdf, robot).height  # refuses what is no robot
-        screen = ViewerScreen(time.monotonic, urdf_file(urdf, robot), height)
+        model = read_model(urdf, robot)  # refuses what is no robot
+        file = urdf_file(urdf, robot)
+        screen = ViewerScreen(time.monotonic, file, model.height, face_sphere(model))
         audience = Audience(screen.begin)
-        return screen, audience, ViewerServer(self._params.port, viewer_files(), audience)
+        return screen, audience, PageServer(self._params.port, viewer_files(), audience)
 
     def _report(self) -> Report:
         values = {"page": self.url, "browsers": self._audience.size}
@@ -130,6 +135,8 @@ class ViewerNode(ClosingNode):
         elif not self._audience.size:
             while self._streams:
                 self.destroy_subscription(self._streams.pop())
+        if self._audience.size:
+            self._show(self._screen.face(self._face.look()))
         self._show(self._screen.tick())
 
     def _subscribe(self) -> list[Subscription]:

@@ -268,6 +268,9 @@ def test_the_csv_has_a_row_for_each_face_of_each_image(sample, tmp_path):
     assert [row[name] for name in ("x", "y", "width", "height", "size")] == [
         "200", "120", "160", "170", "0.2500",
     ]  # fmt: skip
+    assert [row[name] for name in ("yaw", "pitch", "roll", "engagement")] == [
+        "0.1000", "-0.0500", "0.0200", "engaged",
+    ]  # fmt: skip
 
 
 def test_images_without_a_face_have_a_row_without_one(tmp_path):
@@ -374,6 +377,7 @@ def test_a_recording_of_the_first_version_is_read(tmp_path):
     with out.open(newline="") as stream:
         first, *_, last = csv.DictReader(stream)
     assert tuple(first) == columns(LABELS)
+    assert first["yaw"] == first["engagement"] == ""
     assert (first["label"], last["label"]) == ("happy", "sad")
     assert (first["attended"], first["size"]) == ("1", "0.2500")
     assert float(first["p_happy"]) == pytest.approx(0.5)

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from ec_rfernet.errors import InputError
-from fer_common.testing import until
+from fer_common.testing import DEADLINE_S, until
+from fer_monitor.page_server import CONNECTIONS, HOST, MOST, PageServer
 
 rr = pytest.importorskip("rerun", reason="needs requirements/viewer.txt")
 
@@ -20,14 +21,7 @@ from rerun.chunk import RrdReader  # noqa: E402
 
 from fer_monitor.viewer import screen  # noqa: E402
 from fer_monitor.viewer.screen import Row  # noqa: E402
-from fer_monitor.viewer.server import (  # noqa: E402
-    CONNECTIONS,
-    HOST,
-    MOST,
-    Audience,
-    ViewerServer,
-    viewer_files,
-)
+from fer_monitor.viewer.server import Audience, viewer_files  # noqa: E402
 
 NOW_NS = 1_700_000_000_000_000_000
 PICTURE = rr.EncodedImage(contents=b"\xff\xd8\xff" + os.urandom(100_000), media_type="image/jpeg")
@@ -44,22 +38,22 @@ def audience() -> Iterator[Audience]:
 
 
 @contextmanager
-def serving(audience: Audience, **options: float) -> Iterator[ViewerServer]:
-    server = ViewerServer(0, viewer_files(), audience, **options)
+def serving(audience: Audience, **options: float) -> Iterator[PageServer]:
+    server = PageServer(0, viewer_files(), audience, **options)
     try:
         yield server
     finally:
         server.stop()
 
 
-def get(server: ViewerServer, path: str, **headers: str) -> http.client.HTTPResponse:
-    connection = http.client.HTTPConnection(HOST, port_of(server), timeout=10)
+def get(server: PageServer, path: str, **headers: str) -> http.client.HTTPResponse:
+    connection = http.client.HTTPConnection(HOST, port_of(server), timeout=DEADLINE_S)
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request("GET", path, headers={"Host": "localhost", **names})
     return connection.getresponse()
 
 
-def port_of(server: ViewerServer) -> int:
+def port_of(server: PageServer) -> int:
     return int(server.url.rstrip("/").rsplit(":", 1)[1])
 
 
@@ -137,9 +131,9 @@ def test_there_is_nothing_else(audience: Audience, path: str) -> None:
         assert get(server, path).status == http.client.NOT_FOUND
 
 
-def answer_to(server: ViewerServer, request: bytes) -> bytes:
+def answer_to(server: PageServer, request: bytes) -> bytes:
     """All that comes back for some bytes; what the server does not want, it need not read."""
-    with socket.create_connection((HOST, port_of(server)), timeout=20) as connection:
+    with socket.create_connection((HOST, port_of(server)), timeout=DEADLINE_S) as connection:
         with suppress(ConnectionError):
             connection.sendall(request)
         with suppress(ConnectionError):
@@ -178,7 +172,9 @@ def test_what_a_request_says_is_not_said_back(audience: Audience) -> None:
 def test_more_connections_than_there_is_room_for_are_closed(audience: Audience) -> None:
     with serving(audience) as server, ExitStack() as crowd:
         idle = [
-            crowd.enter_context(socket.create_connection((HOST, port_of(server)), timeout=20))
+            crowd.enter_context(
+                socket.create_connection((HOST, port_of(server)), timeout=DEADLINE_S)
+            )
             for _ in range(CONNECTIONS + 20)
         ]
         closed = [connection for connection in idle[CONNECTIONS:] if connection.recv(1) == b""]
@@ -195,7 +191,7 @@ def test_a_port_in_use_is_refused_with_its_number(audience: Audience) -> None:
     with serving(audience) as server:
         port = port_of(server)
         with pytest.raises(InputError, match=rf"'port' is {port}.*in use"):
-            ViewerServer(port, {}, audience)
+            PageServer(port, {}, audience)
 
 
 def test_streams_while_somebody_looks(audience: Audience) -> None:
@@ -311,7 +307,7 @@ def test_a_host_that_is_none_is_a_bad_request(audience: Audience, host: str) -> 
 def test_one_host_is_named(audience: Audience, request_: str, path: str) -> None:
     with (
         serving(audience) as server,
-        socket.create_connection((HOST, port_of(server)), timeout=10) as line,
+        socket.create_connection((HOST, port_of(server)), timeout=DEADLINE_S) as line,
     ):
         line.sendall(f"{request_.replace(' / ', f' {path} ')}\r\n\r\n".encode())
         assert line.recv(1000).split()[1] == b"400"

@@ -25,6 +25,7 @@ from ec_rfernet.labels import LABELS
 from fer_common.qos import EVENTS, LATCHED, STREAM
 from fer_common.runner import StartError
 from fer_common.testing import spin_until, spinning
+from fer_monitor.page_server import HOST
 from fer_monitor.viewer.viewer_node import ViewerNode
 from fer_node.nodes.messages import to_message
 
@@ -33,7 +34,6 @@ rr = pytest.importorskip("rerun", reason="needs requirements/viewer.txt")
 from rerun.chunk import RrdReader  # noqa: E402
 
 from fer_monitor.viewer.screen import POSE  # noqa: E402
-from fer_monitor.viewer.server import HOST  # noqa: E402
 
 EIGHT = (*LABELS, "contempt")
 PICTURE = np.full((48, 64, 3), (20, 200, 20), np.uint8)

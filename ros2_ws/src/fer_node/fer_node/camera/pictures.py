@@ -1,4 +1,4 @@
-"""A folder of pictures as a source of frames."""
+"""A picture, or a folder of pictures, as a source of frames."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ CACHE_BYTES = 1 << 27
 
 
 class Pictures:
-    """Shows the pictures of a folder in the order of their names.
+    """Shows the pictures of a folder in the order of their names, or a single one without end.
 
     The next picture is decoded while the one before is shown, so that a large one costs no frame.
 
     Args:
         path: the folder, or a single picture.
         frames: how fast, how large, for how long each, and whether to begin again after the last
-            one.
+            one of a folder.
         tools: see there; told about each file that cannot be read; such a file is left out.
 
     Raises:
@@ -35,11 +35,11 @@ class Pictures:
         self.name = f"pictures in {path}"
         files = sorted(path.iterdir()) if path.is_dir() else [path]
         self._files = [file for file in files if file.suffix.lower() in SUFFIXES]
-        self._loop, self._most = frames.loop, frames.most_pixels
+        self._loop, self._most = frames.loop or not path.is_dir(), frames.most_pixels
         self._log = tools.log
         self._fitted = Fitting(self.name, frames, tools.tell)
         self._kept: dict[Path, np.ndarray] = {}
-        self._room = CACHE_BYTES if frames.loop else 0
+        self._room = CACHE_BYTES if self._loop else 0
         self._pace = Pace(frames.rate, tools.clock, tools.wait)
         self._frames_each = max(1, round(frames.rate * frames.period))
         self._next = 0

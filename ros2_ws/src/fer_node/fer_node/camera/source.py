@@ -31,8 +31,10 @@ class FrameSettings:
         low=0.1,
         high=240.0,
     )
-    period: float = setting(3.0, "How long each picture is shown, s.", low=0.01, high=3600.0)
-    loop: bool = setting(False, "Whether videos and pictures begin again at their end.")
+    period: float = setting(
+        3.0, "How long each picture of a folder is shown, s.", low=0.01, high=3600.0
+    )
+    loop: bool = setting(False, "Whether videos and folders begin again at their end.")
     megapixels: float = setting(
         2.1,
         "Larger pictures, videos and recordings are shown at this size, million pixels; 0: at "

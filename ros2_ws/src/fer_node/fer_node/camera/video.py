@@ -1,4 +1,4 @@
-"""A video file as a source of frames."""
+"""A video file: its frames as fast as they can be read, and as a source in real time."""
 
 from __future__ import annotations
 
@@ -26,61 +26,104 @@ MOST_PIXELS = 1 << 26
 
 _FASTEST = 240.0  # frames per second; a file that claims more is mistaken
 _LONGEST_S = 3600.0  # of a frame; likewise
+_MOST_FRAMES = 1e9  # that a file may announce; likewise
+_COUNTED = ("MP4", "QuickTime")  # files that count their frames
+_MOST_LOST = 1000  # frames after each other, before a file is taken to be over
+_LATE_S, _LATE = 1.0, 0.02  # how much earlier than announced others may end, s and as a share
 
 
-class Video:
-    """Plays a video in its own time, leaving frames out when the machine is too slow.
+class VideoReader:
+    """The frames of a video with their times, one after the other, as fast as they are read.
 
-    Each frame is due when the file says, for browsers and phones record no constant rate. It is
-    shown upright and unmirrored, as the file says, too.
+    A frame's time is what the file says, for browsers and phones record no constant rate.
 
     Args:
         path: the file.
-        frames: how large, whether to begin again at the end, and the rate of a file that does
-            not tell its own.
-        tools: see there.
+        usual_rate: frames per second of a file that does not tell its own.
 
     Raises:
         InputError: the file is missing, is no video, or is one that cannot be decoded.
 
     Attributes:
-        name: what it is, in words.
         rate: frames per second, on average.
+        announced: how many frames the file says that it has, exactly or about; 0 where it says
+            nothing.
+        size: width and height of a frame, upright, pixels.
+        number: of the frame that was read last, from 0; those that were lost are counted.
     """
 
-    def __init__(self, path: Path, frames: FrameSettings, tools: SourceTools) -> None:
+    def __init__(self, path: Path, usual_rate: float = 30.0) -> None:
         check_file(path, MOST_BYTES)
-        self._path, self._loop = path, frames.loop
-        self._clock, self._wait = tools.clock, tools.wait
+        self._path = path
         self._turn = _mirrored(path)
         self._capture = self._open()
         own = self._capture.get(cv2.CAP_PROP_FPS)
-        self.rate = own if math.isfinite(own) and 0 < own <= _FASTEST else frames.rate
-        self.name = f"video {path} at {self.rate:.3g} frames/s"
-        self._fitted = Fitting(f"video {path}", frames, tools.tell)
-        self._begin: float | None = None  # of the clock, when time 0 of the file is due
-        self._end = self._clock()
+        self.rate = own if math.isfinite(own) and 0 < own <= _FASTEST else usual_rate
+        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self.announced = int(count) if 0 < count < _MOST_FRAMES else 0
+        counts = (kind(_head(path)) or "").startswith(_COUNTED)
+        self._counted = self.announced if counts else 0
         self._next: tuple[np.ndarray, float] | None = self._first()
+        self.number, self._lost, self._time_s = -1, 0, 0.0
+        rows, columns = self.upright(self._next[0]).shape[:2]
+        self.size = columns, rows
 
-    def read(self) -> np.ndarray | None:
-        """See `Source`."""
-        while self._next is not None:
-            frame, time_s = self._next
-            if self._begin is None:
-                self._begin = self._clock() - time_s
-            if self._wait(max(0.0, self._begin + time_s - self._clock())):
+    def read(self) -> tuple[np.ndarray, float] | None:
+        """The next frame, BGR uint8 [H, W, 3], as it is stored, and its time, s; None at the end.
+
+        What cannot be decoded is left out, as far as the file tells that more must follow.
+        """
+        following, self._next = self._next, None
+        if following is None:
+            found, frame = self._capture.read()
+            for _ in range(min(self._counted - self.number - 1, _MOST_LOST)):
+                if found:
+                    break
+                self.number += 1
+                self._lost += 1
+                found, frame = self._capture.read()
+            if not found:
                 return None
-            self._next = self._following(time_s)
-            if self._next is None or self._begin + self._next[1] > self._clock():
-                self._end = self._begin + time_s + 1.0 / self.rate
-                return upright(self._fitted(frame), self._turn)
-        self._wait(max(0.0, self._end - self._clock()))  # the last frame has its time, too
-        return None
+            following = frame, self._time(self._time_s)
+        self._time_s = following[1]
+        self.number += 1
+        return following
+
+    def upright(self, frame: np.ndarray) -> np.ndarray:
+        """A frame as it is to be shown: a mirrored one is turned back."""
+        return upright(frame, self._turn)
+
+    def rewind(self) -> None:
+        """Begins again."""
+        self._capture.release()
+        self._capture = self._open()
+        self._next = self._first()
+        self.number, self._lost, self._time_s = -1, 0, 0.0
 
     def close(self) -> None:
-        """See `Source`."""
+        """Gives back the file."""
         self._next = None
         self._capture.release()
+
+    @property
+    def shortfall(self) -> str | None:
+        """At the end: what of the file could not be decoded, for people; None where all could.
+
+        MP4 and QuickTime count their frames. Others tell how long they are, at best.
+        """
+        lost = self._lost + max(self._counted - self.number - 1, 0)
+        if lost:
+            return (
+                f"{lost} of the {self._counted} frames that the file announces could not be "
+                "decoded: it is damaged, or was cut off"
+            )
+        whole_s, read_s = self.announced / self.rate, self._time_s + 1.0 / self.rate
+        if not self._counted and read_s < whole_s - max(_LATE_S, _LATE * whole_s):
+            return (
+                f"nothing could be decoded after {read_s:.1f} s, but the file announces "
+                f"{whole_s:.1f} s: it is damaged, or was cut off"
+            )
+        return None
 
     def _open(self) -> cv2.VideoCapture:
         with quiet_opencv(), _plain_name(self._path) as name:
@@ -88,20 +131,6 @@ class Video:
             # OpenCV knows of quarter turns only.
             capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, float(self._turn == 1))
             return capture
-
-    def _following(self, after_s: float) -> tuple[np.ndarray, float] | None:
-        """The next frame and its time; None at the end."""
-        found, frame = self._capture.read()
-        if found:
-            return frame, self._time(after_s)
-        if not self._loop:
-            return None
-        self._capture.release()
-        self._capture = self._open()
-        first = self._first()
-        if self._begin is not None:  # the first frame is due after the last one
-            self._begin += after_s + 1.0 / self.rate - first[1]
-        return first
 
     def _first(self) -> tuple[np.ndarray, float]:
         size = [int(self._capture.get(p)) for p in (_WIDTH, _HEIGHT)]
@@ -135,6 +164,67 @@ class Video:
             f"{f' {name}' if name.isalnum() else ''}; convert it, for example with "
             "'ffmpeg -i IN -c:v libx264 OUT.mp4'"
         )
+
+
+class Video:
+    """Plays a video in its own time, leaving frames out when the machine is too slow.
+
+    Each frame is due when the file says. It is shown upright and unmirrored, as the file says, too.
+
+    Args:
+        path: the file.
+        frames: how large, whether to begin again at the end, and the rate of a file that does
+            not tell its own.
+        tools: see there.
+
+    Raises:
+        InputError: see `VideoReader`.
+
+    Attributes:
+        name: what it is, in words.
+        rate: frames per second, on average.
+    """
+
+    def __init__(self, path: Path, frames: FrameSettings, tools: SourceTools) -> None:
+        self._reader, self._loop = VideoReader(path, frames.rate), frames.loop
+        self._clock, self._wait = tools.clock, tools.wait
+        self.rate = self._reader.rate
+        self.name = f"video {path} at {self.rate:.3g} frames/s"
+        self._fitted = Fitting(f"video {path}", frames, tools.tell)
+        self._begin: float | None = None  # of the clock, when time 0 of the file is due
+        self._end = self._clock()
+        self._next = self._reader.read()
+
+    def read(self) -> np.ndarray | None:
+        """See `Source`."""
+        while self._next is not None:
+            frame, time_s = self._next
+            if self._begin is None:
+                self._begin = self._clock() - time_s
+            if self._wait(max(0.0, self._begin + time_s - self._clock())):
+                return None
+            self._next = self._following(time_s)
+            if self._next is None or self._begin + self._next[1] > self._clock():
+                self._end = self._begin + time_s + 1.0 / self.rate
+                return self._reader.upright(self._fitted(frame))
+        self._wait(max(0.0, self._end - self._clock()))  # the last frame has its time, too
+        return None
+
+    def close(self) -> None:
+        """See `Source`."""
+        self._next = None
+        self._reader.close()
+
+    def _following(self, after_s: float) -> tuple[np.ndarray, float] | None:
+        """The next frame and its time; None at the end."""
+        following = self._reader.read()
+        if following is not None or not self._loop:
+            return following
+        self._reader.rewind()
+        first = self._reader.read()
+        if self._begin is not None and first is not None:  # it is due after the last one
+            self._begin += after_s + 1.0 / self.rate - first[1]
+        return first
 
 
 _WIDTH, _HEIGHT = cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT

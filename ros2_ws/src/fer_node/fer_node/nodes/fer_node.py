@@ -33,8 +33,10 @@ from ec_rfernet.errors import InputError
 from ec_rfernet.faces import DEFAULT_DETECTOR, DETECTORS, LEAST_SCORE
 from ec_rfernet.faces.face import FaceDetector
 from ec_rfernet.faces.scales import MultiScaleDetector
+from ec_rfernet.perceived import Perceived
 from ec_rfernet.runtimes import open_classifier
 from ec_rfernet.runtimes.classifier import PRECISIONS
+from ec_rfernet.show.overlay import draw
 from fer_common.camera import focal_px
 from fer_common.diagnostics import (
     Limits,
@@ -51,7 +53,8 @@ from fer_common.diagnostics import (
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.door import door_of, refusal, seconds
 from fer_common.graph_watch import InputWatch, OutputWatch
-from fer_common.parameters import declare
+from fer_common.node_clock import NodeClock
+from fer_common.parameters import declare, on_change
 from fer_common.qos import EVENTS, NEWEST, STREAM
 from fer_common.reason import Finding, Reason
 from fer_common.runner import ClosingNode, give_back_memory
@@ -63,13 +66,11 @@ from fer_node.nodes.ros4hri import open_humans
 from fer_node.perception.frame import DecodeError, Frame, Stages, open_message, table
 from fer_node.perception.pipeline import (
     ExpressionClassifier,
-    Perceived,
     Perception,
     PerceptionSettings,
 )
 from fer_node.perception.worker import AgeGate, Worker
 from fer_node.show.markers import FaceMarkers, Viewpoint
-from fer_node.show.overlay import draw
 
 # ----------------------------------------------------------------------
 # How the perception is doing: what happens to the images, and what is wrong.
@@ -82,10 +83,14 @@ class PerceptionLimits:
     """From where on the perception is not well."""
 
     warn_rate: float = setting(
-        10.0, "Diagnostics warns of fewer images per second.", low=0.0, high=240.0
+        10.0, "Diagnostics warns of fewer images per second.", low=0.0, high=240.0, live=True
     )
     warn_latency_s: float = setting(
-        0.25, "Diagnostics warns of a longer time from image to answer, s.", low=0.0, high=60.0
+        0.25,
+        "Diagnostics warns of a longer time from image to answer, s.",
+        low=0.0,
+        high=60.0,
+        live=True,
     )
     warn_silence_s: float = setting(
         3.0, "Diagnostics warns when no image comes for so long, s.", low=0.1, high=3600.0
@@ -101,6 +106,7 @@ class PerceptionHealth:
         clock: monotonic seconds.
 
     Attributes:
+        limits: see there; may be replaced at any time.
         state: of the lifecycle.
         enabled: whether `~/enable` lets the node look.
         bundle: the model; None while there is none.
@@ -121,7 +127,7 @@ class PerceptionHealth:
     def __init__(
         self, limits: PerceptionLimits, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._limits, self._clock = limits, clock
+        self.limits, self._clock = limits, clock
         self.state, self.enabled, self.topic = "unconfigured", True, ""
         self.bundle: Bundle | None = None
         self.runtime: str | None = None
@@ -185,7 +191,7 @@ class PerceptionHealth:
         return Report(text if self.enabled else "disabled: not looking", values, found)
 
     def _slowness(self, arrivals: Summary, processed: Summary) -> Finding | None:
-        rate, question = Limits(self._limits.warn_rate), "is the camera slow, or in the dark?"
+        rate, question = Limits(self.limits.warn_rate), "is the camera slow, or in the dark?"
         slow = slowness(arrivals, rate, "images", question)
         if slow is not None:
             return slow
@@ -193,7 +199,7 @@ class PerceptionHealth:
         return slowness(processed, rate, "processed images", question)
 
     def _lateness(self, processed: Summary) -> Finding | None:
-        took_s, allowed_s = processed.median_s, self._limits.warn_latency_s
+        took_s, allowed_s = processed.median_s, self.limits.warn_latency_s
         return Limits(allowed_s).above(
             took_s,
             f"expressions are known {1e3 * took_s:.0f} ms after the image, "
@@ -238,8 +244,16 @@ def _both(first: str | None, second: str | None) -> str | None:
 class FerParameters:
     """Parameters of `fer_node.nodes.fer_node.FerNode`."""
 
-    model: str = setting("ec_rfernet", "Name of a bundle in fer_models, or path of one.")
-    force_model: bool = setting(False, "Load also a model that its training found unfit for use.")
+    model: str = setting(
+        "ec_rfernet",
+        "Name of a bundle in fer_models, or path of one.",
+        fixed="the network is loaded and checked when the node starts",
+    )
+    force_model: bool = setting(
+        False,
+        "Load also a model that its training found unfit for use.",
+        fixed="the network is loaded and checked when the node starts",
+    )
     image_transport: str = setting(
         "raw",
         "raw: Image on image; compressed: CompressedImage on image/compressed.",
@@ -255,7 +269,7 @@ class FerParameters:
         LEAST_SCORE, "Faces that the detector is less sure of are ignored.", low=0.0, high=1.0
     )
     perception: PerceptionSettings = part(PerceptionSettings)
-    max_age_s: float = setting(0.5, "Older images are dropped, s.", low=0.01, high=60.0)
+    max_age_s: float = setting(0.5, "Older images are dropped, s.", low=0.01, high=60.0, live=True)
     runtime: str = setting(
         "auto",
         "What computes the network: native (our own kernels), onnxruntime, openvino, torch, or "
@@ -389,7 +403,7 @@ def load_bundle(model: str) -> Bundle:
 
 
 Arrival = tuple["Image | CompressedImage", Any, float]
-"""A message, its data, and when it came on the monotonic clock."""
+"""A message, its data, and when it came, seconds of `NodeClock`."""
 
 _SAY_AGAIN_S = 5.0
 _PROFILE_S = 5.0
@@ -424,7 +438,7 @@ class FerNode(ClosingNode, LifecycleNode):
         **options: Any,
     ) -> None:
         super().__init__("fer_node", **options)
-        self._params = declare(self, FerParameters)
+        self._params, self._seconds = declare(self, FerParameters), NodeClock(self)
         self._load_bundle, self._make_detector, self._make_classifier = bundle, detector, classifier
         self._detector: FaceDetector | None = None
         self._perception: Perception | None = None
@@ -435,7 +449,7 @@ class FerNode(ClosingNode, LifecycleNode):
         self._gate = AgeGate(self._params.max_age_s)
         self._header = Header()
         self._last_complaint: str | None = None
-        self._health = PerceptionHealth(self._params.limits)
+        self._health = PerceptionHealth(self._params.limits, self._seconds)
         self._health.topic = self._input()[1]
         beside = self.resolve_topic_name("image").rpartition("/")[0]
         self._outputs = Outputs(
@@ -452,6 +466,17 @@ class FerNode(ClosingNode, LifecycleNode):
         self._settling = self.create_timer(_SETTLED_S, self._settle, clock=steady)
         self._readers = [OutputWatch(self, publisher) for publisher in self._outputs.emotions]
         DiagnosticsPublisher(self, "expressions", self._report)
+        on_change(self, FerParameters, self._prepare)
+
+    def _prepare(self, new: FerParameters, _names: frozenset[str]) -> Callable[[], None]:
+        def change() -> None:
+            with self._looking:  # between two images
+                self._params = new
+                self._health.limits, self._gate.max_age_s = new.limits, new.max_age_s
+                if self._perception is not None:
+                    self._perception.adjust(new.perception)
+
+        return change
 
     # Lifecycle
 
@@ -564,7 +589,7 @@ class FerNode(ClosingNode, LifecycleNode):
     # Images
 
     def _on_image(self, kind: type[Image | CompressedImage], serialised: bytes) -> None:
-        arrived = time.monotonic()
+        arrived = self._seconds()
         try:
             message, data = deserialise(serialised, kind)
         except DecodeError as error:
@@ -581,7 +606,7 @@ class FerNode(ClosingNode, LifecycleNode):
     def _process(self, arrival: Arrival) -> None:
         message, data, arrived = arrival
         health, stages = self._health, self._health.stages
-        stamp, waited = seconds(message.header.stamp), time.monotonic() - arrived
+        stamp, waited = seconds(message.header.stamp), self._seconds() - arrived
         admitted = self._gate.admits(stamp, self._now(), arrived)
         health.dropped_old, health.complaint = self._gate.dropped, self._gate.complaint
         if not admitted:
@@ -606,7 +631,7 @@ class FerNode(ClosingNode, LifecycleNode):
         self._count(stamp, arrived)
 
     def _count(self, stamp: float, arrived: float) -> None:
-        now, latency = time.monotonic(), self._latency(stamp, arrived)
+        now, latency = self._seconds(), self._latency(stamp, arrived)
         if self._health.complaint is None:
             self._health.stages.add("receive", latency - (now - arrived))
         self._health.stages.finish()
@@ -615,7 +640,7 @@ class FerNode(ClosingNode, LifecycleNode):
     def _latency(self, stamp: float, arrived: float) -> float:
         """Seconds since an image was taken; since it came where its stamp is of no use."""
         if self._health.complaint is not None:
-            return time.monotonic() - arrived
+            return self._seconds() - arrived
         return self._now() - stamp
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:

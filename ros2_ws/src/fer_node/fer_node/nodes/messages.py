@@ -14,10 +14,10 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
 from ec_rfernet.faces.face import Box
+from ec_rfernet.perceived import EmotionEstimate, Perceived
 from ec_rfernet.registry import in_one_line
 from fer_common.camera import focal_px
 from fer_node.perception.frame import DecodeError, open_message
-from fer_node.perception.pipeline import EmotionEstimate, Perceived
 
 _LITTLE = b"\x00\x01"  # how a message begins that is laid out as on most processors
 _STAMP_END = 12
@@ -133,6 +133,8 @@ def emotion(
         valence=estimate.valence,
         arousal=estimate.arousal,
         roi=_region(estimate.box, width, height),
+        engagement=int(estimate.engagement),
+        **(estimate.head._asdict() if estimate.head is not None else {}),
     )
 
 

@@ -5,14 +5,21 @@
     /humans/faces/<id>/cropped      sensor_msgs/Image                      while someone subscribes
     /humans/faces/<id>/expression   hri_msgs/Expression                    what it shows, if known
 
+    /humans/persons/tracked                  hri_msgs/IdsList           the persons of these faces
+    /humans/persons/<id>/face_id             std_msgs/String            whose face it is
+    /humans/persons/<id>/anonymous           std_msgs/Bool              always true: nobody is known
+    /humans/persons/<id>/engagement_status   hri_msgs/EngagementLevel   who looks at the robot
+
 A label that hri_msgs has no word for, such as contempt, is told by valence and arousal alone.
-There is no frame ``face_<id>`` in tf: REP-155 asks for it where the pose of the head is estimated,
-and here it is not.
+Each face is a person of its own, ``anonymous_person_<face id>``: who comes back is a new one.
+There is no frame ``face_<id>`` in tf, which REP-155 asks for where the pose of a head is known:
+its distance is not, only where it is turned, see ``Emotion``.
 """
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -20,17 +27,18 @@ import numpy as np
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
-from std_msgs.msg import Header
+from std_msgs.msg import Bool, Header, String
 
 from ec_rfernet.faces.face import Box
 from ec_rfernet.labels import UNKNOWN
-from fer_common.qos import STREAM
+from ec_rfernet.perceived import EmotionEstimate, Perceived
+from fer_common.qos import LATCHED, STREAM
 from fer_node.nodes.messages import to_message
 from fer_node.perception.frame import Frame
-from fer_node.perception.pipeline import EmotionEstimate, Perceived
 
-FACES = "/humans/faces"
+FACES, PERSONS = "/humans/faces", "/humans/persons"
 """The topics of REP-155 are absolute, whatever the node's namespace."""
 
 CROP_PX = 128
@@ -102,6 +110,9 @@ class Humans:
         self._tracked = node.create_lifecycle_publisher(
             messages.IdsList, f"{FACES}/tracked", STREAM
         )
+        self._persons = node.create_lifecycle_publisher(
+            messages.IdsList, f"{PERSONS}/tracked", STREAM
+        )
         self._faces: dict[str, _FaceTopics] = {}
 
     def publish(self, perceived: Perceived, header: Header, frame: Frame) -> None:
@@ -119,8 +130,7 @@ class Humans:
         for face_id in perceived.followed:
             if face_id not in self._faces:
                 self._faces[face_id] = _FaceTopics(self._node, self._messages, face_id)
-        ids = self._messages.IdsList(header=header, ids=list(perceived.followed))
-        self._tracked.publish(ids)
+        self._tell_who(header, perceived.followed)
         for estimate in perceived.estimates:
             self._faces[estimate.face_id].publish(estimate, header, frame)
 
@@ -128,35 +138,55 @@ class Humans:
         """Tells that nobody is looked at any more."""
         for face_id in list(self._faces):
             self._faces.pop(face_id).destroy()
-        self._tracked.publish(self._messages.IdsList(header=header))
+        self._tell_who(header, ())
+
+    def _tell_who(self, header: Header, faces: Sequence[str]) -> None:
+        ids = self._messages.IdsList
+        self._tracked.publish(ids(header=header, ids=list(faces)))
+        self._persons.publish(ids(header=header, ids=[person_of(face) for face in faces]))
+
+
+def person_of(face_id: str) -> str:
+    """The id of the person with a face."""
+    return f"anonymous_person_{face_id}"
 
 
 class _FaceTopics:
-    """The topics below ``/humans/faces/<id>``."""
+    """The topics below ``/humans/faces/<id>``, and those of the person with this face."""
 
     def __init__(self, node: LifecycleNode, messages: Any, face_id: str) -> None:
         self._node, self._messages = node, messages
-        self._roi = self._publisher(messages.NormalizedRegionOfInterest2D, face_id, "roi")
-        self._cropped = self._publisher(Image, face_id, "cropped")
-        self._expression = self._publisher(messages.Expression, face_id, "expression")
+        face, person = f"{FACES}/{face_id}", f"{PERSONS}/{person_of(face_id)}"
+        self._roi = self._publisher(messages.NormalizedRegionOfInterest2D, f"{face}/roi")
+        self._cropped = self._publisher(Image, f"{face}/cropped")
+        self._expression = self._publisher(messages.Expression, f"{face}/expression")
+        self._engagement = self._publisher(messages.EngagementLevel, f"{person}/engagement_status")
+        self._face_id = self._publisher(String, f"{person}/face_id", LATCHED)
+        self._anonymous = self._publisher(Bool, f"{person}/anonymous", LATCHED)
+        self._face_id.publish(String(data=face_id))
+        self._anonymous.publish(Bool(data=True))
 
-    def _publisher(self, kind: type, face_id: str, name: str) -> Publisher:
+    def _publisher(self, kind: type, topic: str, qos: QoSProfile = STREAM) -> Publisher:
         # Without event handlers no executor ever holds this publisher, and the thread that
         # publishes may destroy it while another one spins.
         quiet = PublisherEventCallbacks(use_default_callbacks=False)
-        topic = f"{FACES}/{face_id}/{name}"
-        return self._node.create_publisher(kind, topic, STREAM, event_callbacks=quiet)
+        return self._node.create_publisher(kind, topic, qos, event_callbacks=quiet)
 
     def publish(self, estimate: EmotionEstimate, header: Header, frame: Frame) -> None:
         size = (frame.width, frame.height)
         self._roi.publish(roi(self._messages, estimate, header, *size))
+        level = int(estimate.engagement)
+        self._engagement.publish(self._messages.EngagementLevel(header=header, level=level))
         if estimate.label != UNKNOWN:  # no word of hri_msgs/Expression
             self._expression.publish(expression(self._messages, estimate, header))
         if self._cropped.get_subscription_count():
             self._cropped.publish(to_message(crop(frame.bgr(), estimate.box), header))
 
     def destroy(self) -> None:
-        for publisher in (self._roi, self._cropped, self._expression):
+        for publisher in (
+            *(self._roi, self._cropped, self._expression),
+            *(self._engagement, self._face_id, self._anonymous),
+        ):
             self._node.destroy_publisher(publisher)
 
 

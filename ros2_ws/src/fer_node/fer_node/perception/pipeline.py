@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Protocol
 
 import numpy as np
 
 from ec_rfernet.bundle import Bundle
-from ec_rfernet.faces.face import KEYPOINTS, Box, Face, FaceDetector
+from ec_rfernet.faces.face import KEYPOINTS, Face, FaceDetector
 from ec_rfernet.faces.framing import placement
+from ec_rfernet.faces.head_pose import HeadAngles, head_pose
 from ec_rfernet.labels import LABELS, UNKNOWN, valence_arousal
+from ec_rfernet.perceived import EmotionEstimate, Perceived
 from fer_common.settings import part, setting
+from fer_node.perception.engagement import EngagementSettings, EngagementTracker
 from fer_node.perception.frame import Frame, Timed, untimed
 from fer_node.perception.tracker import Attention, Finder, Interval, Track, Tracker
 
@@ -52,12 +56,14 @@ class Smoothing:
     """
 
     smoothing_s: float = setting(
-        0.4, "Time constant of the smoothing, s; 0: none.", low=0.0, high=10.0
+        0.4, "Time constant of the smoothing, s; 0: none.", low=0.0, high=10.0, live=True
     )
     hysteresis: float = setting(
-        0.08, "By how much a new label must beat the present one.", low=0.0, high=1.0
+        0.08, "By how much a new label must beat the present one.", low=0.0, high=1.0, live=True
     )
-    dwell_s: float = setting(0.15, "For how long it must beat it, s.", low=0.0, high=10.0)
+    dwell_s: float = setting(
+        0.15, "For how long it must beat it, s.", low=0.0, high=10.0, live=True
+    )
 
 
 class Smoother:
@@ -71,6 +77,9 @@ class Smoother:
         smoothing: see there.
         reject_threshold: a label less probable than that is `UNKNOWN`, 0..1.
         labels: of the model, in its order.
+
+    Attributes:
+        smoothing: see there; may be replaced at any time.
     """
 
     def __init__(
@@ -79,7 +88,7 @@ class Smoother:
         reject_threshold: float,
         labels: tuple[str, ...] = LABELS,
     ) -> None:
-        self._smoothing = smoothing
+        self.smoothing = smoothing
         self._labels = labels
         self._threshold = max(reject_threshold, least_probability(labels))
         self._mean = no_idea(labels)
@@ -116,12 +125,12 @@ class Smoother:
         self._reject()
         if self._label is None:
             # The first image of a face has nothing yet to flicker against.
-            self._accept(0.0 if first else self._smoothing.hysteresis)
+            self._accept(0.0 if first else self.smoothing.hysteresis)
         else:
             self._challenge(now)
 
     def _average(self, probabilities: np.ndarray, now: float) -> np.ndarray:
-        tau = self._smoothing.smoothing_s
+        tau = self.smoothing.smoothing_s
         sample = np.asarray(probabilities, dtype=np.float64)
         if self._updated is not None and tau > 0:
             weight = -math.expm1(-max(0.0, now - self._updated) / tau)
@@ -140,44 +149,16 @@ class Smoother:
     def _challenge(self, now: float) -> None:
         best = int(self._mean.argmax())
         ahead = self._mean[best] - self._mean[self._label]
-        if best == self._label or ahead < self._smoothing.hysteresis:
+        if best == self._label or ahead < self.smoothing.hysteresis:
             self._rival = None
             return
         if self._rival != best:
             self._rival, self._rival_since = best, now
-        if now - self._rival_since >= self._smoothing.dwell_s:
+        if now - self._rival_since >= self.smoothing.dwell_s:
             self._label, self._rival = best, None
 
 
 # ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class EmotionEstimate:
-    """The expression of one tracked face.
-
-    Attributes:
-        face_id: of its `Track`.
-        label: one of the model's, or `UNKNOWN`.
-        confidence: probability of the label, 0..1; when `UNKNOWN`, of the likeliest.
-        probabilities: float32 [K], smoothed, in the order of the model's labels (see
-            `Perceived.labels`), summing to 1.
-        valence: derived from the probabilities, -1..1.
-        arousal: derived from the probabilities, -1..1.
-        box: of the face, pixels of the image.
-        flaw: why this view of the face could not be judged; None when it could.
-        score: how sure the detector was that this is a face, 0..1.
-    """
-
-    face_id: str
-    label: str
-    confidence: float
-    probabilities: np.ndarray
-    valence: float
-    arousal: float
-    box: Box
-    flaw: str | None = None
-    score: float = 1.0
 
 
 # Whether a view of a face is good enough to be judged.
@@ -272,40 +253,20 @@ class PerceptionSettings:
 
     interval: Interval = part(Interval)
     min_face_px: float = setting(
-        32.0, "Faces narrower than that are not judged, pixels.", low=8.0, high=4096.0
+        32.0, "Faces narrower than that are not judged, pixels.", low=8.0, high=4096.0, live=True
     )
     attend_after_s: float = setting(
-        0.5, "How long a face must be seen before it is attended to, s.", low=0.0, high=60.0
+        0.5,
+        "How long a face must be seen before it is attended to, s.",
+        low=0.0,
+        high=60.0,
+        live=True,
     )
     forget_after_s: float = setting(
-        1.0, "How long a face may be lost before it is forgotten, s.", low=0.0, high=60.0
+        1.0, "How long a face may be lost before it is forgotten, s.", low=0.0, high=60.0, live=True
     )
     smoothing: Smoothing = part(Smoothing)
-
-
-@dataclass(frozen=True)
-class Perceived:
-    """What was perceived in one image.
-
-    Attributes:
-        estimates: one for each face in the image.
-        attended: id of the attended face, also while it is lost for a moment.
-        followed: ids of all faces that are followed, also of those lost for a moment; sorted.
-        labels: of the model, in its order.
-    """
-
-    estimates: tuple[EmotionEstimate, ...] = ()
-    attended: str | None = None
-    followed: tuple[str, ...] = ()
-    labels: tuple[str, ...] = LABELS
-
-    @property
-    def focus(self) -> EmotionEstimate | None:
-        """The estimate of the attended face, if it is in this image."""
-        for estimate in self.estimates:
-            if estimate.face_id == self.attended:
-                return estimate
-        return None
+    engagement: EngagementSettings = part(EngagementSettings)
 
 
 class Perception:
@@ -316,6 +277,7 @@ class Perception:
         classifier: judges the aligned crops.
         settings: see there.
         timed: times the stages.
+        rng: source of the ids of faces; None: they are different in every run.
     """
 
     def __init__(
@@ -324,10 +286,11 @@ class Perception:
         classifier: ExpressionClassifier,
         settings: PerceptionSettings,
         timed: Timed = untimed,
+        rng: Random | None = None,
     ) -> None:
         self._classifier = classifier
         self._settings = settings
-        self._timed = timed
+        self._timed, self._rng = timed, rng
         self._labels = classifier.bundle.labels
         self._no_idea = no_idea(self._labels)
         self._finder = Finder(detector, settings.interval, timed)
@@ -338,12 +301,23 @@ class Perception:
         """In how many images the detector has looked for faces."""
         return self._finder.detections
 
+    def adjust(self, settings: PerceptionSettings) -> None:
+        """Goes on with other settings; nobody is forgotten. Not while an image is processed."""
+        self._settings = settings
+        self._finder.adjust(settings.interval, settings.min_face_px)
+        self._tracker.forget_after_s = settings.forget_after_s
+        self._attention.attend_after_s = settings.attend_after_s
+        self._attention.forget_after_s = settings.forget_after_s
+        for smoother in self._smoothers.values():
+            smoother.smoothing = settings.smoothing
+
     def reset(self) -> None:
         """Forgets everybody."""
         settings = self._settings
         self._finder.reset()
-        self._tracker = Tracker(settings.forget_after_s)
+        self._tracker = Tracker(settings.forget_after_s, self._rng)
         self._attention = Attention(settings.attend_after_s, settings.forget_after_s)
+        self._engagement = EngagementTracker(settings.engagement)
         self._smoothers: dict[str, Smoother] = {}
 
     def process(self, frame: Frame, now: float) -> Perceived:
@@ -356,14 +330,18 @@ class Perception:
         faces = self._finder.find(frame, now)
         with self._timed("smooth"):
             tracks = self._tracker.update(faces, now)
-            attended = self._attention.update(tracks, now)
+            heads = [head_pose(track.face) for track in tracks]
+            for track, head in zip(tracks, heads, strict=True):
+                self._engagement.update(track, head, frame.width, now)
+            attended = self._attention.update(tracks, now, self._engagement.preferred)
         probabilities, flaws = self._classify(frame, tracks)
         with self._timed("smooth"):
             estimates = tuple(
-                self._estimate(track, row, flaw, now)
-                for track, row, flaw in zip(tracks, probabilities, flaws, strict=True)
+                self._estimate(track, row, flaw, head, now)
+                for track, row, flaw, head in zip(tracks, probabilities, flaws, heads, strict=True)
             )
             known = self._tracker.ids
+            self._engagement.forget(known)
             self._smoothers = {id_: s for id_, s in self._smoothers.items() if id_ in known}
         return Perceived(estimates, attended, tuple(sorted(known)), self._labels)
 
@@ -393,7 +371,12 @@ class Perception:
         return probabilities, flaws
 
     def _estimate(
-        self, track: Track, probabilities: np.ndarray, flaw: str | None, now: float
+        self,
+        track: Track,
+        probabilities: np.ndarray,
+        flaw: str | None,
+        head: HeadAngles | None,
+        now: float,
     ) -> EmotionEstimate:
         smoother = self._smoothers.get(track.id)
         if smoother is None:
@@ -412,4 +395,6 @@ class Perception:
             box=track.face.box,
             flaw=flaw,
             score=track.face.score,
+            head=head,
+            engagement=self._engagement.level(track.id),
         )

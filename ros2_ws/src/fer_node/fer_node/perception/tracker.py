@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import string
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -85,7 +85,7 @@ class Tracker:
     """
 
     def __init__(self, forget_after_s: float, rng: random.Random | None = None) -> None:
-        self._forget_after_s = forget_after_s
+        self.forget_after_s = forget_after_s
         self._rng = rng if rng is not None else random.SystemRandom()
         self._tracks: dict[str, Track] = {}
         self._used: dict[str, None] = {}  # the latest, in their order
@@ -108,7 +108,7 @@ class Tracker:
         self._tracks = {
             track.id: track
             for track in self._tracks.values()
-            if now - track.last_seen <= self._forget_after_s
+            if now - track.last_seen <= self.forget_after_s
         }
         matches = self._match(faces, now)
         visible = []
@@ -162,7 +162,8 @@ class Attention:
     """Chooses one face and stays with it.
 
     The largest face that has been followed for a while is chosen, and kept until it
-    has been lost for a while: no flicker between people, no glance at passers-by.
+    has been lost for a while: no flicker between people, no glance at passers-by. Who is
+    preferred comes before all others, and takes the place of one who is not.
 
     Args:
         attend_after_s: for how long a face must have been followed.
@@ -170,17 +171,20 @@ class Attention:
     """
 
     def __init__(self, attend_after_s: float, forget_after_s: float) -> None:
-        self._attend_after_s = attend_after_s
-        self._forget_after_s = forget_after_s
+        self.attend_after_s = attend_after_s
+        self.forget_after_s = forget_after_s
         self._chosen: str | None = None
         self._last_seen = 0.0
 
-    def update(self, visible: Sequence[Track], now: float) -> str | None:
+    def update(
+        self, visible: Sequence[Track], now: float, preferred: Collection[str] = ()
+    ) -> str | None:
         """Looks at the next image.
 
         Args:
             visible: the faces in it.
             now: when it was taken, seconds.
+            preferred: ids of those who come before all others.
 
         Returns:
             Id of the attended face, also while it is lost for a moment; None when
@@ -188,11 +192,15 @@ class Attention:
         """
         if any(track.id == self._chosen for track in visible):
             self._last_seen = now
-        elif self._chosen is None or now - self._last_seen > self._forget_after_s:
-            ripe = [track for track in visible if track.age(now) >= self._attend_after_s]
-            largest = max(ripe, key=lambda track: track.face.box.area, default=None)
-            self._chosen = None if largest is None else largest.id
-            self._last_seen = now
+        elif self._chosen is not None and now - self._last_seen > self.forget_after_s:
+            self._chosen = None
+        if self._chosen is None or (preferred and self._chosen not in preferred):
+            ripe = [track for track in visible if track.age(now) >= self.attend_after_s]
+            first = [track for track in ripe if track.id in preferred]
+            if self._chosen is None or first:
+                largest = max(first or ripe, key=lambda track: track.face.box.area, default=None)
+                self._chosen = None if largest is None else largest.id
+                self._last_seen = now
         return self._chosen
 
 
@@ -411,10 +419,14 @@ class Interval:
     """
 
     detect_every_s: float = setting(
-        0.2, "Between two detections faces are followed, for so long, s.", low=0.0, high=2.0
+        0.2,
+        "Between two detections faces are followed, for so long, s.",
+        low=0.0,
+        high=2.0,
+        live=True,
     )
     search_every_s: float = setting(
-        0.1, "Time between two detections while there is nobody, s.", low=0.0, high=2.0
+        0.1, "Time between two detections while there is nobody, s.", low=0.0, high=2.0, live=True
     )
 
 
@@ -441,6 +453,12 @@ class Finder:
         self.detections = 0
         """How often it has detected."""
         self.reset()
+
+    def adjust(self, interval: Interval, smallest_px: float) -> None:
+        """Goes on with another interval, and looks for faces of another size."""
+        self._interval = interval
+        if isinstance(self._detector, MultiScaleDetector):
+            self._detector.look_for(smallest_px)
 
     def reset(self) -> None:
         """Forgets everybody."""

@@ -108,7 +108,7 @@ class AgeGate:
     """
 
     def __init__(self, max_age_s: float, patience_s: float = 3.0) -> None:
-        self._max_age_s = max_age_s
+        self.max_age_s = max_age_s
         self._patience_s = patience_s
         self._old_since: float | None = None
         self._complaint: str | None = None
@@ -131,9 +131,9 @@ class AgeGate:
         age = now_s - stamp_s
         if stamp_s <= 0:
             return self._distrust("images have no stamp")
-        if age < -self._max_age_s:
+        if age < -self.max_age_s:
             return self._distrust(f"images are stamped {-age:.1f} s in the future")
-        if age <= self._max_age_s:
+        if age <= self.max_age_s:
             self._old_since = self._complaint = None
             return True
         if self._old_since is None:

@@ -11,9 +11,9 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from ec_rfernet.faces.face import Box
 from ec_rfernet.labels import UNKNOWN
+from ec_rfernet.perceived import EmotionEstimate, Perceived
+from ec_rfernet.show.palette import colour_of
 from fer_common.settings import setting
-from fer_node.perception.pipeline import EmotionEstimate, Perceived
-from fer_node.show.palette import colour_of
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,8 @@ def frontal_face(x: float, y: float, size: float, turn: float = 0.0) -> Face:
         turn: of the head, see `fer_node.perception.pipeline.turn`.
     """
     eye = 0.2
-    points = [(-eye, -0.15), (eye, -0.15), (2 * eye * turn, 0.1), (0, 0.25), (-0.5, 0), (0.5, 0)]
+    nose, ears = 2 * eye * turn, -2.5 * eye * turn  # before and behind the eyes
+    points = [(-eye, -0.15), (eye, -0.15), (nose, 0.1), (0, 0.25), (ears - 0.5, 0), (ears + 0.5, 0)]
     keypoints = np.array(points, dtype=np.float32) * size + np.array([x, y], dtype=np.float32)
     return Face(Box(x - size / 2, y - size / 2, size, size), 0.9, keypoints)
 

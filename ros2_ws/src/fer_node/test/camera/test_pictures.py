@@ -65,6 +65,11 @@ def test_a_photo_is_shown_as_large_as_the_robot_needs(tmp_path, time, suffix):
     assert len(told) == 1 and "4000x3000 pixels are shown as 1673x1254" in told[0]
 
 
+def test_a_single_picture_is_shown_without_end(tmp_path, time, levels):
+    pictures = Pictures(photo(tmp_path / "a.png", 2, 2), FrameSettings(rate=1), time.tools())
+    assert len(levels(pictures, 50)) == 50
+
+
 def test_a_photo_that_was_taken_upright_stays_so(tmp_path, time):
     path = photo(tmp_path / "photo.jpg", 4000, 3000, exif=held(6))
     shown = Pictures(path, FrameSettings(megapixels=0.3), time.tools()).read()

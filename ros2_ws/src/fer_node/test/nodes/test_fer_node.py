@@ -3,10 +3,12 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from ament_index_python.packages import get_package_share_directory
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -21,6 +23,7 @@ from ec_rfernet.faces.blazeface import BlazeFaceDetector
 from ec_rfernet.labels import CONTEMPT, LABELS
 from ec_rfernet.registry import Registry
 from ec_rfernet.runtimes import open_classifier
+from ec_rfernet.show.palette import colour_of
 from ec_rfernet.testing import scene, tiny_bundle
 from fer_common.camera import focal_px
 from fer_common.qos import EVENTS, NEWEST, STREAM
@@ -31,10 +34,13 @@ from fer_node.nodes import fer_node as fer_node_module
 from fer_node.nodes.fer_node import FerNode, load_bundle
 from fer_node.nodes.messages import camera_info, to_bgr, to_message
 from fer_node.show.markers import FACE_WIDTH_M, FaceMarkers
-from fer_node.show.palette import colour_of
 from fer_node.testing.fakes import FAKE_BUNDLE, FakeClassifier, FakeDetector, frontal_face, surely
 from fer_node.testing.mock_person import PicturedPerson
 
+SHIPPED = sorted(
+    path.parent.name
+    for path in Path(get_package_share_directory("fer_models")).glob("*/bundle.json")
+)
 NOISE = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
 FACE = frontal_face(160, 120, 100)
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -350,6 +356,16 @@ def copy(tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(load_bundle("ec_rfernet").folder, folder)
     return folder / "bundle.json", json.loads((folder / "bundle.json").read_text())
+
+
+@pytest.mark.parametrize("model", SHIPPED)
+def test_each_shipped_model_is_found_by_its_name_and_sees_a_smile(model, collins):
+    overrides = [Parameter("model", value=model), Parameter("attend_after_s", value=0.1)]
+    factories = lambda: PicturedPerson(collins), lambda: FerNode(parameter_overrides=overrides)
+    with spinning(*factories) as (executor, (person, node)):
+        start(node)
+        assert spin_until(executor, lambda: person.heard["emotion"])
+        assert person.last("emotion").label == "happy"
 
 
 def test_a_bundle_whose_hash_is_wrong_is_refused(copy):

@@ -11,6 +11,7 @@ from std_msgs.msg import Header
 
 from ec_rfernet.faces.face import Box
 from ec_rfernet.labels import LABELS
+from ec_rfernet.perceived import EmotionEstimate, Perceived
 from fer_node.nodes.messages import (
     camera_info,
     deserialise,
@@ -19,7 +20,6 @@ from fer_node.nodes.messages import (
     to_message,
 )
 from fer_node.perception.frame import DecodeError, open_message
-from fer_node.perception.pipeline import EmotionEstimate, Perceived
 from fer_node.testing.fakes import surely
 
 

@@ -10,19 +10,20 @@ import numpy as np
 import pytest
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
-from rclpy.qos import QoSPresetProfiles, QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSPresetProfiles, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from ec_rfernet.faces.face import Box
 from ec_rfernet.labels import CONTEMPT, LABELS, UNKNOWN
+from ec_rfernet.perceived import EmotionEstimate, Perceived
+from ec_rfernet.perceived import EngagementLevel as Level
 from fer_common.qos import EVENTS, NEWEST
 from fer_common.runner import fast_executor, start
 from fer_common.testing import spin_until, spinning
 from fer_node.nodes import ros4hri
 from fer_node.nodes.fer_node import FerNode
 from fer_node.perception.frame import RawFrame
-from fer_node.perception.pipeline import EmotionEstimate, Perceived
 from fer_node.testing.fakes import FAKE_BUNDLE, FakeClassifier, FakeDetector, frontal_face, surely
 from fer_node.testing.mock_person import PicturedPerson
 
@@ -35,7 +36,12 @@ TOPICS = {
     "/humans/faces/{}/roi": "hri_msgs/msg/NormalizedRegionOfInterest2D",
     "/humans/faces/{}/cropped": "sensor_msgs/msg/Image",
     "/humans/faces/{}/expression": "hri_msgs/msg/Expression",
+    "/humans/persons/tracked": "hri_msgs/msg/IdsList",
+    "/humans/persons/anonymous_person_{}/face_id": "std_msgs/msg/String",
+    "/humans/persons/anonymous_person_{}/anonymous": "std_msgs/msg/Bool",
+    "/humans/persons/anonymous_person_{}/engagement_status": "hri_msgs/msg/EngagementLevel",
 }
+ALWAYS = {topic: kind for topic, kind in TOPICS.items() if "{}" not in topic}
 FIELDS = {
     "IdsList": {"header": "std_msgs/Header", "ids": "sequence<string>"},
     "NormalizedRegionOfInterest2D": {
@@ -47,6 +53,7 @@ FIELDS = {
         "expression": "string",
         **dict.fromkeys(("valence", "arousal", "confidence"), "float"),
     },
+    "EngagementLevel": {"header": "std_msgs/Header", "level": "uint8"},
 }
 WORDS = {"neutral", "angry", "sad", "happy", "surprised", "disgusted", "scared"}
 
@@ -76,7 +83,14 @@ class Expression:
     confidence: float
 
 
+@dataclass
+class EngagementLevel:
+    header: Header
+    level: int
+
+
 STAND_IN = SimpleNamespace(
+    EngagementLevel=EngagementLevel,
     IdsList=IdsList,
     NormalizedRegionOfInterest2D=NormalizedRegionOfInterest2D,
     Expression=Expression,
@@ -115,9 +129,9 @@ class FakeNode:
         del self.publishers[publisher.topic]
 
 
-def estimate(face_id: str, label: str = "happy", box: Box | None = None) -> EmotionEstimate:
+def estimate(face_id: str, label: str = "happy", box: Box | None = None, **more) -> EmotionEstimate:
     box = box or Box(80, 60, 160, 120)
-    return EmotionEstimate(face_id, label, 0.8, surely("happy"), 0.5, 0.25, box, score=0.9)
+    return EmotionEstimate(face_id, label, 0.8, surely("happy"), 0.5, 0.25, box, score=0.9, **more)
 
 
 def seen(*estimates: EmotionEstimate, followed: tuple[str, ...] | None = None) -> Perceived:
@@ -142,7 +156,10 @@ def test_topics_come_and_go_with_the_faces():
     ids = node.publishers["/humans/faces/tracked"].sent
 
     def namespaces() -> set[str]:
-        return {topic.split("/")[3] for topic in node.publishers} - {"tracked"}
+        named = {topic.split("/")[3] for topic in node.publishers} - {"tracked"}
+        faces = {name for name in named if not name.startswith("anonymous_person_")}
+        assert named == faces | {f"anonymous_person_{face}" for face in faces}
+        return faces
 
     humans.publish(seen(), HEADER, frame)
     assert ids[-1].ids == [] and not namespaces()
@@ -155,6 +172,24 @@ def test_topics_come_and_go_with_the_faces():
     assert ids[-1].ids == ["bbbbb"] and namespaces() == {"bbbbb"}
     humans.publish_nobody(HEADER)
     assert ids[-1].ids == [] and not namespaces()
+
+
+@pytest.mark.parametrize("level", Level)
+def test_each_face_is_an_anonymous_person_who_looks_at_the_robot_or_not(level):
+    node = FakeNode()
+    humans = ros4hri.Humans(node, STAND_IN)
+    humans.publish(seen(estimate("abcde", engagement=level)), HEADER, RawFrame(NOISE))
+    person = "/humans/persons/anonymous_person_abcde"
+    assert node.publishers["/humans/persons/tracked"].sent[-1].ids == [person.split("/")[-1]]
+    (status,) = node.publishers[f"{person}/engagement_status"].sent
+    assert status == EngagementLevel(
+        HEADER,
+        {"UNKNOWN": 0, "DISENGAGED": 1, "ENGAGING": 2, "ENGAGED": 3, "DISENGAGING": 4}[level.name],
+    )
+    for name, value in (("face_id", "abcde"), ("anonymous", True)):
+        publisher = node.publishers[f"{person}/{name}"]
+        assert [message.data for message in publisher.sent] == [value]
+        assert publisher.qos.durability is DurabilityPolicy.TRANSIENT_LOCAL  # for who comes late
 
 
 def test_the_region_is_a_share_of_the_image():
@@ -300,8 +335,7 @@ def test_a_subscriber_of_the_rep_sees_the_face(hri_msgs, qos):
 
         node.trigger_deactivate()
         assert spin_until(executor, lambda: not tracked[-1].ids)
-        expected = {"/humans/faces/tracked": "hri_msgs/msg/IdsList"}
-        assert spin_until(executor, lambda: offered(viewer) == expected)
+        assert spin_until(executor, lambda: offered(viewer) == ALWAYS)
 
 
 def offered(node) -> dict[str, str]:

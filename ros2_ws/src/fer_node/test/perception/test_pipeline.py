@@ -8,10 +8,17 @@ import pytest
 from ec_rfernet.faces.blazeface import BlazeFaceDetector
 from ec_rfernet.faces.face import Face
 from ec_rfernet.labels import CONTEMPT, LABELS, UNKNOWN
+from ec_rfernet.show.overlay import draw
 from fer_node.perception.frame import RawFrame
-from fer_node.perception.pipeline import Perception, PerceptionSettings, crop_flaw, turn, view_flaw
+from fer_node.perception.pipeline import (
+    Perception,
+    PerceptionSettings,
+    Smoothing,
+    crop_flaw,
+    turn,
+    view_flaw,
+)
 from fer_node.perception.tracker import Interval
-from fer_node.show.overlay import draw
 from fer_node.testing.fakes import FAKE_BUNDLE, FakeClassifier, FakeDetector, frontal_face, surely
 
 NOISE = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
@@ -70,6 +77,19 @@ def test_reset_forgets_everybody():
     after = perception.process(RawFrame(NOISE), 0.1)
     assert after.estimates[0].face_id != before
     assert after.attended is None
+
+
+def test_other_settings_hold_from_the_next_image_on_and_nobody_is_forgotten():
+    classifier, settings = FakeClassifier(surely("sad")), PerceptionSettings()
+    perception = Perception(FakeDetector(lambda image: people(1)), classifier, settings)
+    before = perception.process(RawFrame(NOISE), 0.0).estimates[0]
+    perception.adjust(replace(settings, min_face_px=400.0))
+    after = perception.process(RawFrame(NOISE), 0.1).estimates[0]
+    assert (before.face_id, before.flaw, after.flaw) == (after.face_id, None, "too small")
+    unsmoothed = replace(settings, smoothing=Smoothing(smoothing_s=0.0))
+    perception.adjust(unsmoothed)
+    again = perception.process(RawFrame(NOISE), 0.2).estimates[0]
+    assert again.probabilities == pytest.approx(surely("sad"), abs=1e-6)
 
 
 def test_labels_are_those_of_the_model():

@@ -10,10 +10,10 @@ from visualization_msgs.msg import Marker
 
 from ec_rfernet.faces.face import Box
 from ec_rfernet.labels import UNKNOWN
+from ec_rfernet.perceived import EmotionEstimate, Perceived
+from ec_rfernet.show.palette import COLOURS
 from fer_common.camera import focal_px
-from fer_node.perception.pipeline import EmotionEstimate, Perceived
 from fer_node.show.markers import FACE_WIDTH_M, FARTHEST_M, FaceMarkers, Viewpoint, position
-from fer_node.show.palette import COLOURS
 from fer_node.testing.fakes import frontal_face
 
 HEADER = Header(stamp=Time(sec=7), frame_id="camera_optical_frame")

@@ -6,11 +6,6 @@ import math
 import random
 from functools import lru_cache
 
-from robot_behavior.body.robot_model import Shape
-
-EYES_LINK, EYES_COLOUR = "head_link", (0.55, 0.92, 1.0)
-"""The spheres of this link and colour are the eyes."""
-
 BLINK_EVERY_S = 4.0
 """One blink in so long, at a random moment; people blink about as often."""
 
@@ -51,11 +46,6 @@ def light(
         return (*_COLOURS[mood], 1.0)
     by_itself = openness(now, seed) if blinks else 1.0
     return (*_COLOURS[mood], min(by_itself, _lid(since_sign)))
-
-
-def is_eye(link: str, shape: Shape) -> bool:
-    """Whether a shape of a robot's link is an eye."""
-    return link == EYES_LINK and shape.kind == "sphere" and shape.colour[:3] == EYES_COLOUR
 
 
 def openness(now: float, seed: int = 0) -> float:

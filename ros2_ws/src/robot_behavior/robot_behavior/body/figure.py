@@ -7,13 +7,23 @@ rays of a shape differ only in two coordinates); light falls once, at the end.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from robot_behavior.body.eyes import Light, is_eye
+from robot_behavior.body.face import (
+    FACE_LINK,
+    HIGH,
+    NEUTRAL,
+    Band,
+    Look,
+    face_sphere,
+    on_sphere,
+    still,
+    wears_face,
+)
 from robot_behavior.body.robot_model import RobotModel, Shape, rotation
 
 AZIMUTH_DEG, ELEVATION_DEG = 28.0, 9.0
@@ -27,6 +37,9 @@ KEY_LIGHT = np.array([-0.45, 0.62, 0.64], np.float32)
 
 BACKGROUND = ((214, 206, 198), (244, 240, 236))
 """Blue, green, red at the top and at the bottom."""
+
+FACE_GROUND = (26, 18, 13)
+"""Of a face alone, likewise."""
 
 
 @dataclass
@@ -44,7 +57,7 @@ def render(
     model: RobotModel,
     positions: Mapping[str, float],
     size: tuple[int, int] = (480, 480),
-    eyes: Light | None = None,
+    face: Look | None = None,
 ) -> np.ndarray:
     """Draws the robot from the front, turned by three quarters.
 
@@ -52,7 +65,8 @@ def render(
         model: the robot; its root link stands on the floor.
         positions: rad by name of the joint; joints that are left out are at zero.
         size: width and height of the picture, px.
-        eyes: their light, see `robot_behavior.body.eyes.light`; None leaves them as they are.
+        face: None: it is neutral. Only a robot that wears one, see `robot_behavior.body.face`,
+            shows it.
 
     Returns:
         uint8 [H,W,3], blue green red.
@@ -64,29 +78,107 @@ def render(
     picture = _background(size)
     poses = model.poses(positions)
     drawn = [
-        (shape, poses[link] @ shape.origin)
+        (link, shape, poses[link] @ shape.origin)
         for link, group in model.shapes.items()
-        for shape in (_lit(group, link, eyes) if eyes is not None else group)
+        for shape in group
     ]
     if drawn:
-        _shadow(picture, drawn, view, canvas, scale)
+        _shadow(picture, [(shape, pose) for _, shape, pose in drawn], view, canvas, scale)
     colours = np.zeros((len(drawn) + 1, 3), np.float32)
-    for number, (shape, pose) in enumerate(drawn, start=1):
+    worn = 0
+    for number, (link, shape, pose) in enumerate(drawn, start=1):
+        worn = number if wears_face(link, shape) else worn
         colours[number] = shape.colour[2::-1]
         _cast(canvas, shape, view @ pose[:3, :3], view @ pose[:3, 3], number)
     _light(picture, canvas, colours)
+    sphere = face_sphere(model)
+    if sphere is not None:
+        seen, pose = canvas.number == worn, view @ poses[FACE_LINK][:3]
+        _face(picture, seen, face or still(NEUTRAL), sphere, pose, canvas)
     return picture
 
 
-def _lit(group: Sequence[Shape], link: str, eyes: Light) -> list[Shape]:
-    """The shapes of a link; eyes shine, and are not seen while they are closed."""
-    *colour, openness = eyes
-    kept = [shape for shape in group if openness > 0.5 or not is_eye(link, shape)]
-    red, green, blue = colour
-    return [
-        replace(shape, colour=(red, green, blue, 1.0)) if is_eye(link, shape) else shape
-        for shape in kept
-    ]
+def _face(
+    picture: np.ndarray,
+    visible: np.ndarray,
+    face: Look,
+    sphere: Shape,
+    pose: np.ndarray,
+    canvas: _Canvas,
+) -> None:
+    """Draws a face where its sphere is seen.
+
+    Args:
+        picture: what has been drawn so far.
+        visible: [H,W] where nothing is in front of the sphere.
+        face: what to draw.
+        sphere: that wears it.
+        pose: [3,4] of the face's link, in the viewer's axes.
+        canvas: says which pixel is where.
+    """
+    left, top, width, height = cv2.boundingRect(visible.astype(np.uint8))
+    if not width:
+        return
+    region = (slice(top, top + height), slice(left, left + width))
+    drawn = picture[region].copy()
+    centre = pose[:, :3] @ sphere.origin[:3, 3] + pose[:, 3]
+    metre = 1.0 / max(float(canvas.right[-1] - canvas.right[0]), 1e-9) * (len(canvas.right) - 1)
+    origin = np.array([canvas.right[left], canvas.up[top]])
+    for band in face.bands:
+        away = (on_sphere(band.outline, sphere) - sphere.origin[:3, 3]) @ pose[:, :3].T
+        behind = away[:, 2] < 0.0  # what is beyond the sphere's edge ends there
+        across = np.linalg.norm(away[behind, :2], axis=1, keepdims=True)
+        away[behind, :2] *= sphere.size[0] / np.maximum(across, 1e-9)
+        pixels = (away[:, :2] + centre[:2] - origin) * (metre, -metre)
+        _fill(drawn, band, pixels)
+    cv2.copyTo(drawn, visible[region].astype(np.uint8), picture[region])
+
+
+def face_picture(face: Look, size: tuple[int, int]) -> np.ndarray:
+    """Draws a face alone, from the front, as a display shows it.
+
+    Args:
+        face: what to draw.
+        size: width and height of the picture, px.
+
+    Returns:
+        uint8 [H,W,3], blue green red.
+    """
+    width, height = size
+    picture = np.full((height, width, 3), FACE_GROUND, np.uint8)
+    scale = min(width / 2.0, height / (2.0 * HIGH))
+    for band in face.bands:
+        _fill(picture, band, band.outline * (scale, -scale) + ((width - 1) / 2, (height - 1) / 2))
+    return picture
+
+
+def inset(picture: np.ndarray, face: Look) -> None:
+    """Draws a face large into the upper right corner of a picture, blue green red."""
+    margin, size = 12, (140, 112)
+    width, height = size
+    mask = np.zeros((height, width), np.uint8)
+    round_px = 18
+    for part in ((round_px, 0), (0, round_px)):
+        far = (width - 1 - part[0], height - 1 - part[1])
+        cv2.rectangle(mask, part, far, 1, -1)
+    for x in (round_px, width - 1 - round_px):
+        for y in (round_px, height - 1 - round_px):
+            cv2.circle(mask, (x, y), round_px, 1, -1)
+    corner = picture[margin : margin + height, -margin - width : -margin]
+    if corner.shape[:2] == mask.shape:
+        cv2.copyTo(face_picture(face, size), mask, corner)
+
+
+def _fill(picture: np.ndarray, band: Band, pixels: np.ndarray) -> None:
+    """Fills the outline of a band, [2N,2] pixels."""
+    if band.is_seen:
+        corners = np.round(pixels * _SUBPIXELS).astype(np.int32)
+        colour = [255.0 * part for part in band.colour[::-1]]
+        cv2.fillPoly(picture, [corners], colour, cv2.LINE_AA, _SHIFT)
+
+
+_SHIFT = 4
+_SUBPIXELS = 1 << _SHIFT
 
 
 def _view() -> np.ndarray:

@@ -149,12 +149,12 @@ class Watchdog:
 
     Args:
         clock: seconds, monotonic.
-        timeout_s: a silence of so long is a fault.
+        timeout_s: a silence of so long is a fault; may be changed at any time.
     """
 
     def __init__(self, clock: Callable[[], float], timeout_s: float) -> None:
         self._clock = clock
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._last: float | None = None
 
     def feed(self, wake: bool = True) -> None:
@@ -175,7 +175,7 @@ class Watchdog:
     @property
     def alarm(self) -> Reason | None:
         """What is wrong; None when nothing is."""
-        if self._last is None or self._clock() - self._last <= self._timeout_s:
+        if self._last is None or self._clock() - self._last <= self.timeout_s:
             return None
         silent = f"perception is silent for {self._clock() - self._last:.0f} s"
         return Reason(PERCEPTION_IS_SILENT, f"{silent}: is fer_node running?")
@@ -195,6 +195,7 @@ class DialogueSettings:
         "After so long without any message of perception the robot rests, in seconds.",
         low=0.5,
         high=60.0,
+        live=True,
     )
 
 
@@ -249,6 +250,12 @@ class Conductor:
         self._needed: Reason | None = None
         self._without: Reason | None = None
         self._waiting: str | None = None
+
+    def adjust(self, behaviors: Behaviors, settings: DialogueSettings) -> None:
+        """Goes on with other behaviours and settings; what is under way is brought to its end."""
+        self._behaviors = behaviors
+        self._policy.adjust(behaviors, settings.policy)
+        self._watchdog.timeout_s = settings.perception_timeout_s
 
     @property
     def alarm(self) -> Reason | None:

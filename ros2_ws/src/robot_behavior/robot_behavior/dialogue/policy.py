@@ -89,22 +89,24 @@ class Engagement:
     """Follows encounters; says each greeting and each farewell exactly once.
 
     Args:
-        rules: what is near, and for how long.
+        rules: what is near, and for how long; may be replaced at any time.
         clock: seconds, monotonic.
 
     Attributes:
         partner: id of the face that the encounter is with; None between encounters.
+        parted: when the last encounter has ended, seconds; -inf before.
         pending: what has to be said; None for nothing.
         dropped: why the last occasion was not used; None if it was.
     """
 
     def __init__(self, rules: EngagementRules, clock: Callable[[], float]) -> None:
-        self._rules = rules
+        self.rules = rules
         self._clock = clock
         self._visits: dict[str, _Visit] = {}
         self._met: set[str] = set()
         self._attended: str | None = None
         self.partner: str | None = None
+        self.parted = -math.inf
         self.pending: Pending | None = None
         self.dropped: Reason | None = None
 
@@ -119,9 +121,9 @@ class Engagement:
         for face, size in sizes.items():
             visit = self._visits.get(face)
             current = visit is not None and now - visit.last <= GAP_S
-            if size >= self._rules.near and not current:
+            if size >= self.rules.near and not current:
                 self._visits[face] = _Visit(now, now)
-            elif visit is not None and current and size >= self._rules.far:
+            elif visit is not None and current and size >= self.rules.far:
                 visit.last = now
 
     def attend(self, face_id: str | None) -> None:
@@ -157,9 +159,9 @@ class Engagement:
         self._expire(now)
         if self._attended is not None and not self._is_busy(now):
             self._consider(self._attended, now)
-        if self.partner is not None and not self._near_within(self._rules.leave_s, now):
+        if self.partner is not None and not self._near_within(self.rules.leave_s, now):
             self._part(self.partner, now)
-        longest = max(GAP_S, self._rules.leave_s)
+        longest = max(GAP_S, self.rules.leave_s)
         for face in [f for f, visit in self._visits.items() if now - visit.last > longest]:
             if face != self.partner:
                 del self._visits[face]
@@ -169,7 +171,7 @@ class Engagement:
         visit = self._visits.get(face)
         if visit is None or now - visit.last > GAP_S:
             return
-        if visit.last - visit.since >= self._rules.dwell_s:
+        if visit.last - visit.since >= self.rules.dwell_s:
             self._meet(face, visit, now)
 
     def _is_busy(self, now: float) -> bool:
@@ -197,9 +199,9 @@ class Engagement:
 
     def _part(self, face: str, now: float) -> None:
         self.drop("they left before it could be said")
-        reason = Reason(WENT_AWAY, f"nobody has been near for {self._rules.leave_s:g} s")
+        reason = Reason(WENT_AWAY, f"nobody has been near for {self.rules.leave_s:g} s")
         self.pending = Pending(Occasion.FAREWELL, face, now, reason)
-        self.partner = None
+        self.partner, self.parted = None, now
         self._visits.clear()
         self._met.clear()
 
@@ -263,12 +265,12 @@ class Cooldowns:
 
     Args:
         clock: seconds, monotonic.
-        pause_s: shortest pause between any two responses.
+        pause_s: shortest pause between any two responses; may be changed at any time.
     """
 
     def __init__(self, clock: Callable[[], float], pause_s: float) -> None:
         self._clock = clock
-        self._pause_s = pause_s
+        self.pause_s = pause_s
         self._answers: dict[str, _Answer] = {}
         self._quiet_since: float | None = None
 
@@ -302,10 +304,10 @@ class Cooldowns:
     def pause(self, behavior: Behavior) -> Reason | None:
         """Why a behaviour has to wait for the pause to be over; None when it has not."""
         ago = math.inf if self._quiet_since is None else self._clock() - self._quiet_since
-        if ago >= self._pause_s:
+        if ago >= self.pause_s:
             return None
         ended = f"the last response ended {tenths(ago)} s ago"
-        return Reason(PAUSE, f"{behavior.name}, but {ended}: pause of {self._pause_s:g} s")
+        return Reason(PAUSE, f"{behavior.name}, but {ended}: pause of {self.pause_s:g} s")
 
 
 def tenths(seconds: float) -> str:
@@ -337,12 +339,12 @@ class Moods:
 
     Args:
         clock: seconds, monotonic.
-        memory_s: how long a face that is gone is remembered.
+        memory_s: how long a face that is gone is remembered; may be changed at any time.
     """
 
     def __init__(self, clock: Callable[[], float], memory_s: float) -> None:
         self._clock = clock
-        self._memory_s = memory_s
+        self.memory_s = memory_s
         self._faces = OrderedDict[str, _Memory]()  # whoever was seen last is the last
 
     def __len__(self) -> int:
@@ -351,7 +353,7 @@ class Moods:
     def saw(self, face_id: str) -> None:
         """A face is there."""
         now = self._clock()
-        while self._faces and now - next(iter(self._faces.values())).seen > self._memory_s:
+        while self._faces and now - next(iter(self._faces.values())).seen > self.memory_s:
             self._faces.popitem(last=False)
         self._faces.setdefault(face_id, _Memory(now)).seen = now
         self._faces.move_to_end(face_id)
@@ -419,9 +421,15 @@ class PolicySettings:
         "A face or an expression that is not observed for so long is over, in seconds.",
         low=0.2,
         high=60.0,
+        live=True,
     )
-    notice: bool = setting(True, "Tell the first face about the camera.")
-    greet: bool = setting(True, "Greet who comes near, and say goodbye to who leaves.")
+    notice: bool = setting(True, "Tell the first face about the camera.", live=True)
+    greet: bool = setting(True, "Greet who comes near, and say goodbye to who leaves.", live=True)
+    in_person: bool = setting(
+        True,
+        "Whether people are there, and not in a picture or a video only: nobody is told about the "
+        "camera then, or greeted.",
+    )
 
 
 class Policy:
@@ -441,23 +449,35 @@ class Policy:
         settings: PolicySettings | None = None,
         dropped: Callable[[Reason], None] = lambda note: None,
     ) -> None:
-        settings = settings or PolicySettings()
-        self._behaviors = behaviors
         self._clock = clock
-        self._forget_after_s = settings.forget_after_s
-        self._notice = behaviors.notice if settings.notice else None
-        rules = behaviors.engagement if settings.greet else None
-        self._engagement = Engagement(rules, clock) if rules is not None else None
+        self._has_told = False  # about the camera
+        self._engagement: Engagement | None = None
         self._moods = Moods(clock, behaviors.memory_s)
+        self._cooldowns = Cooldowns(clock, behaviors.pause_s)
+        self.adjust(behaviors, settings or PolicySettings())
         self._face: str | None = None
         self._face_at = 0.0
         self._crowd: dict[str, float] = {}  # when each face was last in view
         self._held: _Held | None = None
         self._doubt: Reason | None = None
-        self._cooldowns = Cooldowns(clock, behaviors.pause_s)
         self._dropped = dropped
         self._note: Reason | None = None
         self._note_at = -math.inf
+
+    def adjust(self, behaviors: Behaviors, settings: PolicySettings) -> None:
+        """Goes on with other behaviours and settings; remembers who is there, and what was said.
+
+        Who is there when greeting is switched on has just come.
+        """
+        self._behaviors, self._settings = behaviors, settings
+        self._moods.memory_s, self._cooldowns.pause_s = behaviors.memory_s, behaviors.pause_s
+        rules = behaviors.engagement if settings.greet and settings.in_person else None
+        if rules is None:
+            self._engagement = None
+        elif self._engagement is None:
+            self._engagement = Engagement(rules, self._clock)
+        else:
+            self._engagement.rules = rules
 
     @property
     def note(self) -> Reason | None:
@@ -548,7 +568,7 @@ class Policy:
         response = finished.response
         self._cooldowns.finished(response.name, finished.problems)
         if response.name == NOTICE and finished.spoken:
-            self._notice = None
+            self._has_told = True
         failed = bool(finished.problems) and not finished.spoken and not finished.moved
         if response.emotion is not None and response.face_id is not None and not failed:
             self._moods.answered(response.face_id, response.emotion, finished.said)
@@ -574,7 +594,10 @@ class Policy:
             if crowd:
                 reason = Reason(NOT_ATTENDED, "someone is in view, but not attended to yet")
             return Decision(Activity.IDLE, reason)
-        notice = self._notice if can_speak else None
+        due = (
+            can_speak and self._settings.notice and self._settings.in_person and not self._has_told
+        )
+        notice = self._behaviors.notice if due else None
         if notice is not None and running != notice.name and not self._cooldowns.wait(notice):
             untold = "the first face has not been told about the camera yet"
             return self._attending(Reason(NOTICE_IS_DUE, untold), notice)
@@ -602,7 +625,7 @@ class Policy:
             engagement.used()
             return None
         useless = self._cooldowns.lately(behavior)
-        if greets and useless is None and self._has_welcomed(behavior.cooldown_s, running):
+        if greets and useless is None and self._has_welcomed(engagement, behavior, running):
             useless = "the notice was the greeting"
         if useless is not None:
             engagement.drop(useless)
@@ -611,9 +634,13 @@ class Policy:
             return None
         return Decision(Activity.ATTENDING, pending.reason, pending.face_id, due=behavior)
 
-    def _has_welcomed(self, cooldown_s: float, running: str | None) -> bool:
-        """Whether the notice has served as a greeting."""
-        return self._cooldowns.since(NOTICE) < cooldown_s or running == NOTICE
+    def _has_welcomed(
+        self, engagement: Engagement, greeting: Behavior, running: str | None
+    ) -> bool:
+        """Whether the notice has served as a greeting of those who are near now."""
+        ago = self._cooldowns.since(NOTICE)
+        told = ago < greeting.cooldown_s and self._clock() - ago > engagement.parted
+        return told or running == NOTICE
 
     def _expression(self, face: str, running: str | None) -> Decision:
         """What the expression of the attended face calls for."""
@@ -661,4 +688,4 @@ class Policy:
         self._doubt = None
 
     def _is_old(self, moment: float) -> bool:
-        return self._clock() - moment > self._forget_after_s
+        return self._clock() - moment > self._settings.forget_after_s

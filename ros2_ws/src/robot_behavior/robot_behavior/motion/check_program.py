@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import math
+import random
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from ec_rfernet.files import staged
 from fer_common.reason import Reason
 from robot_behavior.body import figure as robot_figure
 from robot_behavior.body import urdf
+from robot_behavior.body.face import EXPRESSIONS, SPEAKING, Look, expression, face_sphere, still
+from robot_behavior.body.figure import FACE_GROUND, face_picture
 from robot_behavior.body.robot_model import RobotModel
 from robot_behavior.body.urdf import UrdfError
 from robot_behavior.motion.check import (
@@ -38,6 +41,8 @@ FRAMES = 9
 FRAME_PX = (216, 290)
 TITLE_PX = 34
 
+FACE_PX, FACES_IN_ROW, FACE_INK = (300, 234), 4, (170, 160, 150)
+
 INK, PALE = (60, 46, 34), (130, 116, 104)
 """Blue, green, red of the writing."""
 
@@ -51,6 +56,7 @@ def contact_sheet(
     motion: Motion,
     trajectory: Trajectory,
     draw: Callable[[Way], np.ndarray] | None = None,
+    blind: str | None = None,
 ) -> np.ndarray:
     """Draws a motion.
 
@@ -58,6 +64,7 @@ def contact_sheet(
         model: the robot.
         motion: what is played; its name and description become the title.
         trajectory: what the robot follows, from its rest pose on.
+        blind: stands instead of the name and of what it expresses; then the face tells nothing.
         draw: makes a picture of `FRAME_PX`, blue green red, of a simulated robot that has followed
             a way; None: the model in the last pose is drawn.
 
@@ -68,6 +75,7 @@ def contact_sheet(
     rows = np.abs(trajectory.times[None, :] - times[:, None]).argmin(axis=1)
     frames: list[np.ndarray] = []
     before, shown = 0.0, -1
+    face = still(expression("attending", motion.usage)) if blind is None else None
     for time, row in zip(times, rows, strict=True):
         way: Way = []
         for each in range(min(shown + 1, row), row + 1):
@@ -76,21 +84,42 @@ def contact_sheet(
             way.append((moment - before, dict(zip(trajectory.joints, values, strict=True))))
             before = moment
         shown = row
-        frame = _figure(model, way[-1][1]) if draw is None else draw(way).copy()
+        frame = draw(way).copy() if draw is not None else _figure(model, way[-1][1], face)
         _write_name(frame, f"{time:.1f} s", (8, FRAME_PX[1] - 8), PALE)
         frames.append(frame)
     strip = np.hstack(frames)
     title = np.full((TITLE_PX, strip.shape[1], 3), 252, np.uint8)
-    width = _write_name(title, motion.name, (10, 23), INK, 0.6)
-    use = f"({motion.usage})  " if motion.usage else ""
-    _write_name(title, f"{use}{motion.description}", (width + 26, 23), PALE)
+    width = _write_name(title, motion.name if blind is None else blind, (10, 23), INK, 0.6)
+    if blind is None:
+        use = f"({motion.usage})  " if motion.usage else ""
+        _write_name(title, f"{use}{motion.description}", (width + 26, 23), PALE)
     return np.vstack([title, strip])
 
 
-def _figure(model: RobotModel, pose: dict[str, float]) -> np.ndarray:
+def face_sheet(names: Mapping[str, str]) -> np.ndarray:
+    """Draws faces, each with its title.
+
+    Args:
+        names: keys of `EXPRESSIONS` by title.
+
+    Returns:
+        uint8 [H,W,3], blue green red.
+    """
+    pictures = []
+    for title, name in names.items():
+        picture = face_picture(still(name, speaks=name == SPEAKING), FACE_PX)
+        _write_name(picture, title, (10, FACE_PX[1] - 10), FACE_INK, 0.5)
+        pictures.append(picture)
+    while len(pictures) % FACES_IN_ROW:
+        pictures.append(np.full_like(pictures[0], FACE_GROUND))
+    rows = range(0, len(pictures), FACES_IN_ROW)
+    return np.vstack([np.hstack(pictures[row : row + FACES_IN_ROW]) for row in rows])
+
+
+def _figure(model: RobotModel, pose: dict[str, float], face: Look | None) -> np.ndarray:
     """The robot in a pose; drawn twice as large, so that its edges become smooth."""
     width, height = FRAME_PX
-    large = robot_figure.render(model, pose, (2 * height, 2 * height))
+    large = robot_figure.render(model, pose, (2 * height, 2 * height), face)
     left = height - width
     return np.asarray(
         cv2.resize(large[:, left : left + 2 * width], FRAME_PX, interpolation=cv2.INTER_AREA)
@@ -219,8 +248,11 @@ def _millimetres(one: float | None, other: float | None) -> str:
 
 # The command.
 
-OVERVIEW = "all_motions"
-"""Name of the sheet of all motions."""
+OVERVIEW, FACES = "all_motions", "faces"
+"""Names of the sheets of all motions and of all faces."""
+
+KEY = "key.txt"
+"""File that tells which motion and which face is behind a number of ``--blind``."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -245,6 +277,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("file", metavar="FILE", type=Path, help="the motions, YAML")
     parser.add_argument("--urdf", type=Path, help="the robot (default: the humanoid)")
     parser.add_argument("--out", metavar="DIR", type=Path, help="write contact sheets there (PNG)")
+    parser.add_argument(
+        "--blind",
+        metavar="SEED",
+        type=int,
+        help="on the sheets, numbers in an order by this seed instead of names, and no "
+        f"expression on the robot's face: for somebody to guess; {KEY} tells",
+    )
     return parser
 
 
@@ -260,19 +299,35 @@ def _check(options: argparse.Namespace) -> int:
         evidence = physics.examine(findings.trajectory)
         verdicts.append(Verdict(motion, findings, evidence, *shares(findings.trajectory, model)))
     if options.out is not None:
-        _draw(options.out, model, verdicts)
+        _draw(options.out, model, verdicts, options.blind)
     print(table(verdicts, dict(library.refused)))
     return 1 if library.refused or any(verdict.complaint for verdict in verdicts) else 0
 
 
-def _draw(folder: Path, model: RobotModel, verdicts: list[Verdict]) -> None:
+def _draw(folder: Path, model: RobotModel, verdicts: list[Verdict], blind: int | None) -> None:
+    """Writes a sheet for each motion, one of all, and one of the faces of a robot that has one."""
+    shown = {verdict.motion.name: verdict for verdict in verdicts}
+    motions, faces = list(shown), list(EXPRESSIONS)
+    if blind is not None:
+        for names in (motions, faces):
+            random.Random(blind).shuffle(names)
+    titles = motions if blind is None else [f"motion {i:02}" for i in range(1, len(motions) + 1)]
+    captions = faces if blind is None else [f"face {i:02}" for i in range(1, len(faces) + 1)]
     sheets = []
     with staged(folder) as draft:
-        for verdict in verdicts:
-            sheet = contact_sheet(model, verdict.motion, verdict.findings.trajectory)
-            _write(draft / f"{verdict.motion.name}.png", sheet)
+        for title, name in zip(titles, motions, strict=True):
+            hidden = None if blind is None else title
+            trajectory = shown[name].findings.trajectory
+            sheet = contact_sheet(model, shown[name].motion, trajectory, blind=hidden)
+            _write(draft / f"{title.replace(' ', '_')}.png", sheet)
             sheets.append(sheet)
         _write(draft / f"{OVERVIEW}.png", np.vstack(sheets))
+        if face_sphere(model) is not None:
+            _write(draft / f"{FACES}.png", face_sheet(dict(zip(captions, faces, strict=True))))
+        if blind is not None:
+            pairs = zip([*titles, *captions], [*motions, *faces], strict=True)
+            text = "".join(f"{title}: {name}\n" for title, name in pairs)
+            (draft / KEY).write_text(text, encoding="utf-8")
 
 
 def _write(file: Path, picture: np.ndarray) -> None:

@@ -164,8 +164,13 @@ def read_gestures(file: Path) -> dict[str, tuple[str, ...]]:
             usage = motions.section(name).section("meta").text("usage", "")
         except ConfigError:  # told by whoever plays it
             usage = ""
-        found[name] = tuple(filter(None, (word.strip() for word in usage.split(","))))
+        found[name] = words(usage)
     return found
+
+
+def words(usage: str) -> tuple[str, ...]:
+    """What a motion expresses, see `Motion`."""
+    return tuple(filter(None, (word.strip() for word in usage.split(","))))
 
 
 def _contents(file: Path) -> tuple[Section, Section | None]:

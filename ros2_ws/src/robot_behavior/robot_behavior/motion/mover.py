@@ -347,7 +347,7 @@ class MoverSettings:
         live=True,
     )
     camera_on_head: bool = setting(
-        False, "Whether the camera turns with the head; a webcam or a video does not."
+        False, "Whether the camera turns with the head; a webcam or a video does not.", live=True
     )
     head: HeadJoints = part(HeadJoints)
     tolerance_rad: float = setting(
@@ -415,12 +415,12 @@ class Mover:
         self.fault: Reason | None = None
         self.held = self.quiet = self.ending = False
         self.monitor = JointMonitor(rest.joints, limits)
-        self._rest, self._joints = rest, rest.joints
+        self._rest, self._joints, self._seed = rest, rest.joints, seed
         self._home = np.array([rest.end[joint] for joint in self._joints])
         self._follower = JointFollower(self._joints, limits)
-        yaw, pitch = settings.head.head_yaw_joint, settings.head.head_pitch_joint
-        self._idle, self._gaze = Idle(self._joints, yaw, pitch, seed, moves), Gaze()
-        names = (yaw, pitch, HEAD_ROLL)
+        self._head_names = settings.head.head_yaw_joint, settings.head.head_pitch_joint
+        self._idle, self._gaze = Idle(self._joints, *self._head_names, seed, moves), Gaze()
+        names = (*self._head_names, HEAD_ROLL)
         self._head = tuple(
             self._joints.index(name) if name in self._joints else -1 for name in names
         )
@@ -430,6 +430,17 @@ class Mover:
         self._calm: float | None = None
         self._ticked = self._signed = -math.inf
         self._contact = FirstContact()
+
+    def adopt(self, rest: Motion, moves: IdleMoves) -> None:
+        """Takes another rest pose and other idle moves; the way there is soft.
+
+        Raises:
+            ValueError: the rest pose is one of other joints.
+        """
+        if rest.joints != self._joints:
+            raise ValueError(f"moves {', '.join(rest.joints)}, not {', '.join(self._joints)}")
+        self._rest, self._home = rest, np.array([rest.end[joint] for joint in self._joints])
+        self._idle = Idle(self._joints, *self._head_names, self._seed, moves)
 
     @property
     def playing(self) -> bool:
@@ -453,6 +464,15 @@ class Mover:
         if self.held:
             return "held"
         return "idle" if self._goal(now) is None else "attending"
+
+    def eyes(self, now: float) -> Direction:
+        """Where eyes look that see the attended face, beside where the head looks."""
+        goal = self._goal(now)
+        if goal is None or not self.monitor.is_complete:
+            return Direction(0.0, 0.0)
+        told = self._state(now).positions
+        yaw, pitch = (float(told[i]) if i >= 0 else 0.0 for i in self._head[:2])
+        return Direction(goal.yaw - yaw, goal.pitch - pitch)
 
     def progress(self, now: float) -> float:
         """Of the motion under way, 0..1."""

@@ -22,12 +22,13 @@ from visualization_msgs.msg import MarkerArray
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import user_path
 from ec_rfernet.labels import LABELS, UNKNOWN
-from fer_common.actions import GoalClient
+from fer_common.actions import OUTRANKED, GoalClient
 from fer_common.diagnostics import Limits, Mishaps, Report, Statistics, age, error, figures, warn
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.door import LONGEST_TEXT, seconds
 from fer_common.graph_watch import InputWatch, ServerWatch
-from fer_common.parameters import declare
+from fer_common.node_clock import NodeClock
+from fer_common.parameters import declare, on_change
 from fer_common.qos import EVENTS, LATCHED
 from fer_common.reason import Finding, Reason
 from fer_common.runner import ClosingNode
@@ -49,7 +50,6 @@ from robot_behavior.nodes.markers import BehaviorMarkers
 from robot_behavior.nodes.robot_files import WHICH_ROBOT, humanoid_motions, motions_file
 from robot_behavior.prosody import PLAIN
 from robot_behavior.robots.sign_of_life import CAN_MOVE, HELD, SignOfLife
-from robot_behavior.yaml_file import ConfigError
 
 SHUT_DOWN = Reason("shut_down", "shut down")
 SHUTTING_DOWN = Reason("shutting_down", "shutting down")
@@ -59,6 +59,13 @@ STOPPED = Reason("stopped", "stopped by ~/stop")
 
 SUPERVISION = "supervision"
 """Topic on which the robot's supervisor tells once a second who is missing."""
+
+OPERATOR = "operator"
+"""Topic on which whoever commands the robot by hand tells once a second why the behaviours wait;
+an empty text: they need not. Who falls silent commands no longer."""
+
+OPERATED = "operated"
+"""Code of the reason that an operator has told."""
 
 NODE_MISSING = "node_missing"
 """Code of the reasons that name who is missing."""
@@ -76,15 +83,25 @@ _MOST_MODELS = 8  # whose labels are told about: nobody shall fill the log
 class BehaviorParams:
     """See the descriptions; they are also what ``ros2 param describe`` shows."""
 
-    behaviors_file: str = setting("", "Path of the behaviours; empty: the installed file.")
+    behaviors_file: str = setting(
+        "", "Path of the behaviours, read again when set; empty: the installed file.", live=True
+    )
     robot: str = setting("sim", WHICH_ROBOT)
     motions_file: str = setting(
-        "", "Path of the motions that behaviours may name; empty: those of the robot."
+        "",
+        "Path of the motions that behaviours may name, read again when set; empty: those of the "
+        "robot.",
+        live=True,
     )
     sentences_dir: str = setting(
-        "", "Folder with the sentences of each language; empty: the installed folder."
+        "",
+        "Folder with the sentences of each language, read again when set; empty: the installed "
+        "folder.",
+        live=True,
     )
-    locale: str = setting("", "Language tag of the sentences; empty: that of the behaviours file.")
+    locale: str = setting(
+        "", "Language tag of the sentences; empty: that of the behaviours file.", live=True
+    )
     dialogue: DialogueSettings = part(DialogueSettings)
     seed: int = setting(
         -1, "Seed of the choice among variants; -1: another one each time.", low=-1, high=2**31
@@ -98,6 +115,7 @@ class BehaviorParams:
         "Diagnostics warns when expressions arrive later than so after their image, in seconds.",
         low=0.0,
         high=60.0,
+        live=True,
     )
     autostart: bool = setting(True, "Configure and activate the node when it starts.")
 
@@ -105,6 +123,36 @@ class BehaviorParams:
         if self.locale and not LANGUAGE.fullmatch(self.locale):
             expected = "a language tag such as en, de or en-GB"
             raise ParameterError(f"parameter 'locale' is {self.locale!r}, expected {expected}")
+
+
+_OF_BEHAVIORS = frozenset(("behaviors_file", "motions_file", "sentences_dir", "locale"))
+"""Parameters that decide what `read_behaviors` reads."""
+
+
+def behaviors_file(params: BehaviorParams) -> Path:
+    """The file with the behaviours.
+
+    Raises:
+        InputError: there is no such home.
+    """
+    return user_path(params.behaviors_file or _share() / "behaviors.yaml")
+
+
+def _share() -> Path:
+    return Path(get_package_share_directory("robot_behavior")) / "config"
+
+
+def read_behaviors(params: BehaviorParams) -> Behaviors:
+    """The behaviours, checked against the motions of the robot and the sentences.
+
+    Raises:
+        InputError: a file cannot be read, or has something that cannot be done, such as a motion
+            that nobody knows; names file, key, value and what was expected.
+    """
+    gestures = read_gestures(motions_file(params.motions_file, params.robot))
+    repertoire = Repertoire(gestures, read_gestures(humanoid_motions()), REST)
+    folder = user_path(params.sentences_dir or _share() / "sentences")
+    return behaviors.load(behaviors_file(params), repertoire, folder, params.locale or None)
 
 
 def motion_goal(response: Response) -> PlayMotion.Goal:
@@ -133,12 +181,15 @@ class BehaviorNode(ClosingNode, LifecycleNode):
     deactivation they still bring the robot into its rest pose.
 
     Args:
-        clock: monotonic seconds.
+        clock: monotonic seconds; None: those of `fer_common.node_clock.NodeClock`, but the
+            machine's where servers have to answer.
         options: passed on to the node, such as ``parameter_overrides``.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, **options: Any) -> None:
+    def __init__(self, clock: Callable[[], float] | None = None, **options: Any) -> None:
         super().__init__("behavior_node", **options)
+        self._still = NodeClock(self)
+        wall, clock = clock or time.monotonic, clock or self._still
         self._params, self._monotonic = declare(self, BehaviorParams), clock
         self._conductor: Conductor | None = None
         self._behaviors: Behaviors | None = None
@@ -148,8 +199,10 @@ class BehaviorNode(ClosingNode, LifecycleNode):
         self._missing: set[str] = set()
         self._held: Reason | None = None
         self._actions = {
-            MOTION: GoalClient(self, PlayMotion, MOTION, motion_goal, self._tick),
-            SPEECH: GoalClient(self, Say, SPEECH, speech_goal, self._tick),
+            MOTION: GoalClient(
+                self, PlayMotion, MOTION, motion_goal, self._tick, rejects=OUTRANKED
+            ),
+            SPEECH: GoalClient(self, Say, SPEECH, speech_goal, self._tick, rejects=OUTRANKED),
         }
         for client in self._actions.values():
             self.closing.callback(client.destroy)
@@ -161,21 +214,23 @@ class BehaviorNode(ClosingNode, LifecycleNode):
         self._said: str | None = None
         self._status: BehaviorStatus | None = None
         self._supervisor = SignOfLife(round(_SUPERVISION_S / _TICK_S))
-        self._mishaps, self._seen = Mishaps(clock), Statistics()
+        self._operator, self._waits = SignOfLife(round(_SUPERVISION_S / _TICK_S)), ""
+        self._mishaps, self._seen = Mishaps(wall), Statistics()
         self._responses = 0
         self._last: tuple[str, float] | None = None  # response, and when it began
         emotion = self.create_subscription(Emotion, "emotion", self._on_emotion, EVENTS)
         emotions = self.create_subscription(EmotionArray, "emotions", self._on_emotions, EVENTS)
         self._watches = (
-            InputWatch(self, emotion, "emotions", "is fer_node running?", single=True, clock=clock),
-            InputWatch(self, emotions, "emotions", "", single=True, clock=clock),
-            ServerWatch(self, MOTION, "is motion_player running?", clock),
-            ServerWatch(self, SPEECH, "is speech_node running?", clock),
+            InputWatch(self, emotion, "emotions", "is fer_node running?", single=True, clock=wall),
+            InputWatch(self, emotions, "emotions", "", single=True, clock=wall),
+            ServerWatch(self, MOTION, "is motion_player running?", wall),
+            ServerWatch(self, SPEECH, "is speech_node running?", wall),
         )
         self.create_subscription(String, "speech", self._on_speech, EVENTS)
         self.create_subscription(Bool, CAN_MOVE, self._on_can_move, LATCHED)
         self.create_subscription(HoldState, HELD, self._on_held, LATCHED)
         self.create_subscription(Supervision, SUPERVISION, self._on_supervision, LATCHED)
+        self.create_subscription(String, OPERATOR, self._on_operator, EVENTS)
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.create_service(Trigger, "~/stop", self._on_stop)
         # Steady: the robot has to come to rest even where simulated time stands still.
@@ -183,26 +238,17 @@ class BehaviorNode(ClosingNode, LifecycleNode):
         self.create_timer(_TICK_S, self._tick, clock=steady)
         DiagnosticsPublisher(self, "behaviour", self._report)
         self.create_timer(_DRAW_S, self._draw, clock=steady)
+        on_change(self, BehaviorParams, self._prepare)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Reads the behaviours."""
-        share = Path(get_package_share_directory("robot_behavior")) / "config"
         params = self._params
         try:
-            gestures = read_gestures(motions_file(params.motions_file, params.robot))
-            repertoire = Repertoire(gestures, read_gestures(humanoid_motions()), REST)
-            file = user_path(params.behaviors_file or share / "behaviors.yaml")
-            folder = user_path(params.sentences_dir or share / "sentences")
-            known = behaviors.load(file, repertoire, folder, params.locale or None)
-        except (ConfigError, InputError) as problem:
+            known = read_behaviors(params)
+        except InputError as problem:
             self.get_logger().error(str(problem))
             return TransitionCallbackReturn.FAILURE
-        if known.sentences is not None and known.sentences.fallback is not None:
-            self.get_logger().warning(str(known.sentences.fallback))
-        for substitute in known.substitutes:
-            self.get_logger().info(str(substitute))
-        self._behaviors = known
-        self._vocabularies.clear()
+        self._take(known)
         self._conductor = Conductor(
             known,
             self._arbiter,
@@ -216,8 +262,31 @@ class BehaviorNode(ClosingNode, LifecycleNode):
             dropped=lambda note: self.get_logger().debug(str(note)),
         )
         self._conductor.hold(self._held)
-        self.get_logger().info(f"answers {', '.join(known.emotions)} as {file} says")
         return TransitionCallbackReturn.SUCCESS
+
+    def _take(self, known: Behaviors) -> None:
+        """Answers as these behaviours say from now on, and tells how they fit the robot."""
+        if known.sentences is not None and known.sentences.fallback is not None:
+            self.get_logger().warning(str(known.sentences.fallback))
+        for substitute in known.substitutes:
+            self.get_logger().info(str(substitute))
+        self._behaviors = known
+        self._vocabularies.clear()
+        file = behaviors_file(self._params)
+        self.get_logger().info(f"answers {', '.join(known.emotions)} as {file} says")
+
+    def _prepare(self, new: BehaviorParams, names: frozenset[str]) -> Callable[[], None]:
+        known = read_behaviors(new) if names & _OF_BEHAVIORS else None
+
+        def change() -> None:
+            self._params = new
+            if self._conductor is None or self._behaviors is None:
+                return  # what was read is what is going to be read
+            if known is not None:
+                self._take(known)
+            self._conductor.adjust(self._behaviors, new.dialogue)
+
+        return change
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Starts to respond."""
@@ -298,10 +367,22 @@ class BehaviorNode(ClosingNode, LifecycleNode):
     def _apply_enabled(self) -> None:
         if self._conductor is None or not self._active:
             return
-        if self._enabled:
-            self._conductor.enable()
-        else:
+        if not self._enabled:
             self._conductor.disable(SWITCHED_OFF)
+        elif self._waits:
+            self._conductor.disable(Reason(OPERATED, self._waits))
+        else:
+            self._conductor.enable()
+
+    def _on_operator(self, msg: String) -> None:
+        self._operator.heard()
+        self._wait_because(msg.data[:LONGEST_TEXT])
+
+    def _wait_because(self, text: str) -> None:
+        """Lets the behaviours wait while an operator commands the robot; empty: no longer."""
+        if text != self._waits:
+            self._waits = text
+            self._apply_enabled()
 
     def _on_stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Works in every state of the node: stopping is never refused."""
@@ -319,6 +400,8 @@ class BehaviorNode(ClosingNode, LifecycleNode):
         return response
 
     def _tick(self) -> None:
+        if self._operator.has_ended():
+            self._wait_because("")
         if self._conductor is None:
             self._arbiter.update()
             return
@@ -418,7 +501,7 @@ class BehaviorNode(ClosingNode, LifecycleNode):
         found = [finding for watch in self._watches for finding in watch.findings()]
         if self._conductor is None or not self._active:
             return [warn(self._lifecycle)]
-        return [warn(self._conductor.alarm), *found]
+        return [warn(self._conductor.alarm), self._still.finding, *found]
 
     def _on_start(self, response: Response) -> None:
         words = f' and "{response.sentence}"' if response.sentence else ""

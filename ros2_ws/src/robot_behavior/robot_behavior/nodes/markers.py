@@ -14,7 +14,7 @@ from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from robot_behavior.body.eyes import is_eye
+from robot_behavior.body.face import FACE_LINK, Look, face_sphere, mesh
 from robot_behavior.body.robot_model import RobotModel, Shape
 from robot_behavior.dialogue.response import Activity, BehaviorStatus
 
@@ -23,15 +23,11 @@ from robot_behavior.dialogue.response import Activity, BehaviorStatus
 _KINDS = {"box": Marker.CUBE, "cylinder": Marker.CYLINDER, "sphere": Marker.SPHERE}
 
 
-SHUT = 0.12
-"""Height of a closed eye, as a share."""
-
-
 def markers(
     model: RobotModel,
     positions: Mapping[str, float],
     stamp: Time,
-    eyes: ColorRGBA | None = None,
+    face: Look | None = None,
 ) -> MarkerArray:
     """One marker per shape, in the frame of the root link, so that no tf is needed.
 
@@ -39,7 +35,7 @@ def markers(
         model: the robot.
         positions: rad by name of the joint.
         stamp: time of the positions.
-        eyes: light of the eyes, whose alpha tells how open they are; None leaves them be.
+        face: None for none.
     """
     poses = model.poses(positions)
     header = Header(stamp=stamp, frame_id=model.root)
@@ -51,11 +47,23 @@ def markers(
             marker.scale = _scale(shape)
             red, green, blue, alpha = shape.colour
             marker.color = ColorRGBA(r=red, g=green, b=blue, a=alpha)
-            if eyes is not None and is_eye(link, shape):
-                marker.color = ColorRGBA(r=eyes.r, g=eyes.g, b=eyes.b, a=1.0)
-                marker.scale.z *= max(eyes.a, SHUT)
             array.markers.append(marker)
+    if face is not None and (sphere := face_sphere(model)) is not None:
+        array.markers.append(_face(face, sphere, poses[FACE_LINK], header))
     return array
+
+
+def _face(face: Look, sphere: Shape, pose: np.ndarray, header: Header) -> Marker:
+    """The face as triangles, three points each."""
+    drawn = mesh(face.bands, sphere)
+    corners = drawn.triangles.ravel()
+    marker = Marker(header=header, ns="face", type=Marker.TRIANGLE_LIST, pose=_pose(pose))
+    marker.scale, marker.color = Vector3(x=1.0, y=1.0, z=1.0), ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
+    points = [Point(x=x, y=y, z=z) for x, y, z in drawn.points.tolist()]
+    colours = [ColorRGBA(r=r, g=g, b=b, a=1.0) for r, g, b in drawn.colours.tolist()]
+    marker.points = [points[corner] for corner in corners]
+    marker.colors = [colours[corner] for corner in corners]
+    return marker
 
 
 def _scale(shape: Shape) -> Vector3:

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import difflib
 import math
+import random
 import time
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from builtin_interfaces.msg import Duration
 from fer_interfaces.action import PlayMotion
 from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray, HoldState
+from geometry_msgs.msg import Point, PointStamped
 from rclpy.clock import Clock, ClockType
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.subscription import Subscription
 from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo, JointState
-from std_msgs.msg import ColorRGBA, Header
+from std_msgs.msg import ColorRGBA, Header, String
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from visualization_msgs.msg import MarkerArray
 
+from ec_rfernet.errors import InputError
 from fer_common.actions import ExclusiveAction
 from fer_common.camera import focal_px
 from fer_common.diagnostics import (
@@ -40,25 +43,23 @@ from fer_common.diagnostics import (
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.door import seconds
 from fer_common.graph_watch import InputWatch, OutputWatch
+from fer_common.node_clock import NodeClock
 from fer_common.parameters import declare, on_change
 from fer_common.qos import EVENTS, LATCHED, STREAM
 from fer_common.reason import Reason
-from fer_common.runner import ClosingNode
+from fer_common.runner import ClosingNode, StartError
 from fer_common.settings import part, setting
 from robot_behavior.body.eyes import light
-from robot_behavior.motion.mover import Mover, MoverSettings, bearing
+from robot_behavior.body.face import FACE_LINK, expression
+from robot_behavior.dialogue.behaviors import Repertoire
+from robot_behavior.motion.library import REST, MotionLibrary, words
+from robot_behavior.motion.mover import Direction, Mover, MoverSettings, bearing
 from robot_behavior.motion.trajectory import Trajectory
+from robot_behavior.nodes.face_watch import FaceWatch
 from robot_behavior.nodes.markers import markers
 from robot_behavior.nodes.robot_files import WHICH_ROBOT, read_model, read_motions
-from robot_behavior.robots.sign_of_life import (
-    BEAT_S,
-    EYES,
-    HELD,
-    HOLD,
-    KeptStop,
-    Presence,
-    StopPath,
-)
+from robot_behavior.robots.kept_stop import KeptStop
+from robot_behavior.robots.sign_of_life import BEAT_S, EYES, HELD, HOLD, Presence, StopPath
 
 RATE_HZ = 20.0
 
@@ -73,6 +74,9 @@ ABSENT = ("no_robot", "unknown", "silent", "held", "unheard")
 ANSWER_S = 0.5
 """What moves the robot is asked again to hold it when it has not answered after so long."""
 
+LOOKS_RAD = 0.02
+"""The eyes look elsewhere when it is so far away."""
+
 OLDEST_S = 1.0
 """An image that says to be older, or to be of the future, has no useful stamp."""
 
@@ -82,7 +86,9 @@ class PlayerParams:
     """The parameters of `MotionPlayer`."""
 
     robot: str = setting("sim", WHICH_ROBOT)
-    motions_file: str = setting("", "Path of the motions; empty: those of the robot.")
+    motions_file: str = setting(
+        "", "Path of the motions, read again when set; empty: those of the robot.", live=True
+    )
     urdf: str = setting("", "Path of the robot's URDF; empty: that of the robot.")
     mover: MoverSettings = part(MoverSettings)
     begin_held: bool = setting(
@@ -90,7 +96,11 @@ class PlayerParams:
         "Whether nothing moves before the robot has said that it was not stopped, or ~/release.",
     )
     warn_rate: float = setting(
-        10.0, "Diagnostics warns of fewer joint states per second.", low=0.0, high=1000.0
+        10.0,
+        "Diagnostics warns of fewer joint states per second.",
+        low=0.0,
+        high=1000.0,
+        live=True,
     )
 
 
@@ -101,19 +111,23 @@ class MotionPlayer(ClosingNode):
     by `KeptStop`; it ends by ``~/release``, of this node or of that one.
 
     Args:
-        clock: monotonic seconds.
+        clock: monotonic seconds; None: those of `fer_common.node_clock.NodeClock`, but the
+            machine's where a stop or the sign of life depends on them.
         options: of `rclpy.node.Node`.
 
     Raises:
         StartError: the URDF or the motions are unusable.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, **options: Any) -> None:
+    def __init__(self, clock: Callable[[], float] | None = None, **options: Any) -> None:
         super().__init__("motion_player", **options)
         params = declare(self, PlayerParams)
-        self._monotonic = clock
+        self._still = NodeClock(self)
+        self._wall, clock = clock or time.monotonic, clock or self._still
+        self._params, self._monotonic = params, clock
         model = self._model = read_model(params.urdf, params.robot)
-        self._library = read_motions(params.motions_file, params.robot, model)
+        self._gesture = self._played = ""  # see `_begin`
+        self._take(read_motions(params.motions_file, params.robot, model))
         for name, reason in self._library.refused.items():
             self.get_logger().error(f"cannot play '{name}': {reason}")
         self._mover = Mover(
@@ -122,6 +136,7 @@ class MotionPlayer(ClosingNode):
         if params.mover.gaze and not self._mover.has_head:
             self.get_logger().info("cannot turn to faces: the robot has no head that moves")
         self._kept = KeptStop(self, params.robot)
+        self.closing.callback(self._kept.close)
         self._stopped = self._kept.since is not None  # and not released since
         self._mover.held = self._stopped or params.begin_held
         self._unheard = self._mover.held and not self._stopped
@@ -132,14 +147,17 @@ class MotionPlayer(ClosingNode):
         self._camera_info: CameraInfo | None = None
         self._light: ColorRGBA | None = None
         self._shone = -math.inf
-        self._trajectory = self.create_publisher(JointTrajectory, "joint_trajectory", EVENTS)
-        self._eyes = self.create_publisher(ColorRGBA, "eyes", EYES)
-        self._markers = self.create_publisher(MarkerArray, "~/markers", STREAM)
+        self._face, self._expression = FaceWatch(self, clock), ""
+        self._looks = Direction(0.0, 0.0)
+        self._answers, self._speaks = "", False
+        self._advertise()
         states = self._subscribe()
-        self._rate, self._mishaps = Limits(params.warn_rate), Mishaps(clock)
+        self._rate, self._mishaps = Limits(params.warn_rate), Mishaps(self._wall)
         self._began = clock()
         self._heard, self._told = Statistics(), Statistics()
-        self._input = InputWatch(self, states, "joint states", "is the robot running?", clock=clock)
+        self._input = InputWatch(
+            self, states, "joint states", "is the robot running?", clock=self._wall
+        )
         self._output = OutputWatch(self, self._trajectory)
         self._presence = Presence(self)
         self._body = self.create_client(SetBool, HOLD)
@@ -149,7 +167,7 @@ class MotionPlayer(ClosingNode):
             self, PlayMotion, "play_motion", self._refusal, self._begin, self._rest
         )
         self.closing.callback(self._action.destroy)
-        on_change(self, PlayerParams, self._on_parameters)
+        on_change(self, PlayerParams, self._prepare)
         self.create_timer(1.0 / RATE_HZ, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
         DiagnosticsPublisher(self, "motions", self._report)
         path = StopPath(self)
@@ -172,6 +190,14 @@ class MotionPlayer(ClosingNode):
         gone = not self.count_publishers("joint_states")
         return (not self._mover.playing or gone) and not self._action.busy
 
+    def _advertise(self) -> None:
+        """Creates everything that it publishes."""
+        self._trajectory = self.create_publisher(JointTrajectory, "joint_trajectory", EVENTS)
+        self._eyes = self.create_publisher(ColorRGBA, "eyes", EYES)
+        self._expressions = self.create_publisher(String, "expression", LATCHED)
+        self._look_at = self.create_publisher(PointStamped, "look_at", LATCHED)
+        self._markers = self.create_publisher(MarkerArray, "~/markers", STREAM)
+
     def _subscribe(self) -> Subscription:
         """Subscribes to everything; the subscription of the joint states."""
         stream = qos_profile_sensor_data
@@ -179,6 +205,7 @@ class MotionPlayer(ClosingNode):
         self._faces = self.create_subscription(EmotionArray, "emotions", self._on_emotions, EVENTS)
         self.create_subscription(Emotion, "emotion", self._on_emotion, EVENTS)
         self.create_subscription(BehaviorState, "behavior_state", self._on_behavior, LATCHED)
+        self.create_subscription(String, "speech", self._on_speech, EVENTS)
         return self.create_subscription(JointState, "joint_states", self._on_joint_states, stream)
 
     @property
@@ -202,19 +229,32 @@ class MotionPlayer(ClosingNode):
     def _refusal(self, goal: PlayMotion.Goal) -> Reason | None:
         """Why a goal cannot be carried out; None if it can."""
         name, known = goal.motion[:_LONGEST_NAME], self._library.motions
+        expressions = self._repertoire.expressions
         if name in self._library.refused:
             return Reason("refused", f"cannot play '{name}': {self._library.refused[name]}")
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        if name not in known and name not in expressions:
+            close = difflib.get_close_matches(name, {*known, *expressions}, n=3, cutoff=0.5)
             expected = ", ".join(close or sorted(known))
             return Reason("unknown", f"no motion '{name}', expected one such as {expected}")
         if self._mover.ending:
             return Reason("ending", "the motion player stops")
         return self.problem
 
+    def _take(self, library: MotionLibrary) -> None:
+        """These are the motions from now on."""
+        self._library = library
+        gestures = {name: words(motion.usage) for name, motion in library.motions.items()}
+        self._repertoire = Repertoire(gestures, rest=REST)
+
     def _begin(self, goal: PlayMotion.Goal) -> None:
-        self.get_logger().info(f"plays '{goal.motion}'")
-        self._tell(self._mover.play(self._library.motions[goal.motion], self._monotonic()))
+        name, self._played = goal.motion, ""  # told where the goal names what to express
+        if name not in self._library.motions:
+            found, instead = self._repertoire.motions(name)
+            name = random.choice(found)
+            self._played = f"{instead}: {name}" if instead else name
+        self._gesture = name
+        self.get_logger().info(f"plays '{name}'")
+        self._tell(self._mover.play(self._library.motions[name], self._monotonic()))
 
     def _rest(self, within_s: float = math.inf) -> None:
         """Takes the robot to its rest pose, if it can be moved and is not there."""
@@ -230,6 +270,9 @@ class MotionPlayer(ClosingNode):
         if self._mover.playing:
             self._action.report(self._mover.progress(now))
         self._tell_wish()
+        if not self._stopped and self._wish is None and self._kept.is_there():
+            self.get_logger().warning("stopped by somebody on this machine")
+            self._stop_now()
         self._presence.look(self._can_move)
         turn = self._mover.tick(now)
         self._tell(turn.trajectory)
@@ -239,8 +282,9 @@ class MotionPlayer(ClosingNode):
         if turn.recovered:
             self.get_logger().info("the robot is in order again")
         if turn.arrived or turn.failure:
-            self._action.finish(turn.arrived, str(turn.failure or ""))
-        self._shine(now)
+            self._action.finish(turn.arrived, str(turn.failure or self._played))
+        self._shine(now, self._wall())
+        self._express(now)
         if self._markers.get_subscription_count():
             self._draw()
 
@@ -249,26 +293,49 @@ class MotionPlayer(ClosingNode):
         positions = self._mover.monitor.positions
         if positions:
             stamp = self.get_clock().now().to_msg()
-            self._markers.publish(markers(self._model, positions, stamp, self._light))
+            self._markers.publish(markers(self._model, positions, stamp, self._face.look()))
 
-    def _shine(self, now: float) -> None:
+    def _shine(self, now: float, wall: float) -> None:
         """Publishes the light of the eyes when it changes, and as a sign of life."""
         mover = self._mover
         red, green, blue, openness = light(
             now, mover.mood(now), mover.is_lively, since_sign=mover.since_sign(now)
         )
         colour = ColorRGBA(r=red, g=green, b=blue, a=openness)
-        if colour != self._light or now - self._shone >= BEAT_S:
-            self._light, self._shone = colour, now
+        if colour != self._light or wall - self._shone >= BEAT_S:
+            self._light, self._shone = colour, wall
             self._eyes.publish(colour)
 
-    def _stop(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+    def _express(self, now: float) -> None:
+        """Publishes what the face shows, and where its eyes look, when that changes."""
+        mover, motion = self._mover, self._library.motions.get(self._gesture)
+        is_gesture = motion is not None and self._action.busy and mover.playing
+        usage = motion.usage if motion is not None and is_gesture else ""
+        is_awake = not mover.quiet
+        shown = expression(mover.mood(now), usage, self._answers, self._speaks, is_awake)
+        if shown != self._expression:
+            self._expression = shown
+            self._expressions.publish(String(data=shown))
+        looks = mover.eyes(now)
+        if max(abs(looks.yaw - self._looks.yaw), abs(looks.pitch - self._looks.pitch)) > LOOKS_RAD:
+            self._looks = looks
+            ahead, left = math.cos(looks.yaw), math.sin(looks.yaw)
+            point = PointStamped(point=Point(x=ahead, y=left, z=-math.sin(looks.pitch)))
+            point.header.frame_id, point.header.stamp = FACE_LINK, self.get_clock().now().to_msg()
+            self._look_at.publish(point)
+
+    def _stop_now(self) -> Trajectory | None:
+        """Stops the robot; how it brakes, None if nothing is commanded."""
         trajectory = self._mover.stop(self._monotonic())
         self._tell(trajectory)
         self._stopped, self._unheard = True, False
         self._ask_to_hold(True)
         self._kept.keep()  # what moves the robot may be away, or fall before it hears of it
         self._action.finish(False, "stopped by ~/stop")
+        return trajectory
+
+    def _stop(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        trajectory = self._stop_now()
         response.success = True
         response.message = (
             f"stands still in {trajectory.duration:.2f} s, until ~/release is called"
@@ -294,7 +361,7 @@ class MotionPlayer(ClosingNode):
 
     def _tell_wish(self) -> None:
         """Asks what moves the robot until it answers: it may start only now, or be a ghost."""
-        wish, now = self._wish, self._monotonic()
+        wish, now = self._wish, self._wall()
         if wish is None or now - self._asked < ANSWER_S or not self._body.service_is_ready():
             return
 
@@ -320,8 +387,39 @@ class MotionPlayer(ClosingNode):
             self._stopped = False
             self._mover.release()
 
-    def _on_parameters(self, values: dict[str, Any]) -> None:
-        self._mover.settings = replace(self._mover.settings, **values)
+    def _prepare(self, new: PlayerParams, names: frozenset[str]) -> Callable[[], None]:
+        library = self._library
+        if "motions_file" in names:
+            library = self._read_again(new)
+
+        def change() -> None:
+            self._params, self._rate = new, Limits(new.warn_rate)
+            self._mover.settings = new.mover
+            if library is not self._library:
+                self._take(library)
+                self._mover.adopt(library.rest, library.idle)
+                self.get_logger().info(f"can play {', '.join(library.motions)}")
+
+        return change
+
+    def _read_again(self, params: PlayerParams) -> MotionLibrary:
+        """The motions of a file that is to take the place of the one that was read at the start.
+
+        Raises:
+            InputError: the robot cannot play all of them, or they move other joints.
+        """
+        try:
+            library = read_motions(params.motions_file, params.robot, self._model)
+        except StartError as problem:
+            raise InputError(str(problem)) from problem
+        if library.refused:
+            raise InputError("; ".join(library.refused.values()))
+        if library.rest.joints != self._library.rest.joints:
+            raise InputError(
+                f"{params.motions_file}: '{library.rest.name}' moves other joints than before: "
+                f"start {self.get_name()} again to read it"
+            )
+        return library
 
     def _on_joint_states(self, message: JointState) -> None:
         self._heard.add(self._age(message.header), self._monotonic())
@@ -374,6 +472,10 @@ class MotionPlayer(ClosingNode):
 
     def _on_behavior(self, message: BehaviorState) -> None:
         self._mover.quiet = self._mover.ending or message.state == BehaviorState.DISABLED
+        self._answers = message.emotion if message.state == BehaviorState.RESPONDING else ""
+
+    def _on_speech(self, message: String) -> None:
+        self._speaks = bool(message.data)
 
     def _report(self) -> Report:
         now, goal, playing = self._monotonic(), self._action.goal, self._mover.playing
@@ -400,7 +502,7 @@ class MotionPlayer(ClosingNode):
             found = [error(finding.text) for finding in wiring] or [error(problem)]
         else:
             found = [error(self._mishaps.recent), *wiring]
-        found += self._output.findings()
+        found += [*self._output.findings(), self._still.finding]
         if refused:
             found.append(warn(f"cannot play {refused}: see the start of the log"))
         if not problem:

@@ -67,7 +67,7 @@ class RobotBridge(ClosingNode):
 
     Raises:
         StartError: the robot is not known, the URDF or a file of the driver is unusable, or a
-            package is missing.
+            package is missing; or ``use_sim_time`` is set for a robot that is none of a simulator.
 
     Attributes:
         driver: of the robot.
@@ -124,6 +124,7 @@ class RobotBridge(ClosingNode):
     def _make_driver(self, name: str, model: RobotModel) -> TrajectoryDriver:
         try:
             robot = find_robot(name)
+            robot.check_time(name, self.get_parameter("use_sim_time").value)
             if robot.driver is None:
                 raise StartError(f"robot '{name}' needs no robot_bridge")
             taken = [field for field in fields(robot.settings) if self.has_parameter(field)]

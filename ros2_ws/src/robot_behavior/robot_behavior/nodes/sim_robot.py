@@ -9,18 +9,19 @@ from typing import Any
 
 from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import JointState
-from std_msgs.msg import ColorRGBA
 from trajectory_msgs.msg import JointTrajectory
 from visualization_msgs.msg import MarkerArray
 
 from fer_common.diagnostics import Limits, Mishaps, Report, Statistics, age, figures, slowness, warn
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.graph_watch import InputWatch, OutputWatch
+from fer_common.node_clock import NodeClock
 from fer_common.parameters import declare
-from fer_common.qos import EVENTS, LATCHED, STREAM
+from fer_common.qos import EVENTS, STREAM
 from fer_common.runner import ClosingNode
 from fer_common.settings import setting
 from robot_behavior.motion.simulation import Simulation, TrajectoryError
+from robot_behavior.nodes.face_watch import FaceWatch
 from robot_behavior.nodes.markers import markers
 from robot_behavior.nodes.robot_files import read_model
 from robot_behavior.robots.backend import follow
@@ -45,36 +46,36 @@ class SimParams:
 
 
 class SimRobot(ClosingNode):
-    """Follows ``joint_trajectory`` and ``eyes``; publishes ``joint_states`` and ``~/markers``.
+    """Follows ``joint_trajectory``, wears a face; publishes ``joint_states`` and ``~/markers``.
 
     ``~/stop`` holds it where it is; it obeys again after ``~/release``, see `StopKeeper`.
 
     Args:
-        clock: monotonic seconds.
+        clock: monotonic seconds; None: those of `fer_common.node_clock.NodeClock`.
         options: of `rclpy.node.Node`.
 
     Raises:
         StartError: the URDF is unusable.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, **options: Any) -> None:
+    def __init__(self, clock: Callable[[], float] | None = None, **options: Any) -> None:
         super().__init__("sim_robot", **options)
-        params = declare(self, SimParams)
+        params, wall = declare(self, SimParams), clock or time.monotonic
+        clock = clock or NodeClock(self)
         self._model = read_model(params.urdf)
         self._simulation = Simulation(self._model.limits)
         self._monotonic, self._last, self._steps = clock, clock(), 0
-        self._eyes: ColorRGBA | None = None
         self._ending = self._held = False
         self._states = self.create_publisher(JointState, "joint_states", STREAM)
         self._markers = self.create_publisher(MarkerArray, "~/markers", STREAM)
         told = self.create_subscription(JointTrajectory, "joint_trajectory", self._follow, EVENTS)
-        self.create_subscription(ColorRGBA, "eyes", self._shine, LATCHED)
+        self._face = FaceWatch(self, clock)
         watch_motion_player(self, self._left_alone)
         self.create_timer(1.0 / RATE_HZ, self._step, clock=Clock(clock_type=ClockType.STEADY_TIME))
-        self._rate, self._mishaps = Limits(params.warn_rate), Mishaps(clock)
+        self._rate, self._mishaps = Limits(params.warn_rate), Mishaps(wall)
         self._done, self._told = Statistics(), Statistics()
         self._input = InputWatch(
-            self, told, "trajectories", "is motion_player running?", single=True, clock=clock
+            self, told, "trajectories", "is motion_player running?", single=True, clock=wall
         )
         self._output = OutputWatch(self, self._states)
         DiagnosticsPublisher(self, "robot", self._report)
@@ -122,14 +123,10 @@ class SimRobot(ClosingNode):
             self.get_logger().error("the motion player is gone: goes to its rest pose")
             self._simulation.go_home()
 
-    def _shine(self, message: ColorRGBA) -> None:
-        self._eyes = message
-
     def _step(self) -> None:
-        now = self._monotonic()
+        now, stamp = self._monotonic(), self.get_clock().now().to_msg()
         self._simulation.step(min(now - self._last, LONGEST_STEP_S))
         self._last = now
-        stamp = self.get_clock().now().to_msg()
         state = JointState(
             name=list(self._simulation.joints),
             position=self._simulation.positions.tolist(),
@@ -140,7 +137,7 @@ class SimRobot(ClosingNode):
         self._steps += 1
         if self._steps % MARKERS_EVERY == 0 and self._markers.get_subscription_count():
             positions = dict(zip(state.name, state.position, strict=True))
-            self._markers.publish(markers(self._model, positions, stamp, self._eyes))
+            self._markers.publish(markers(self._model, positions, stamp, self._face.look()))
         self._keeper.look(self._held)
         self._done.add(self._monotonic() - now, now)
 

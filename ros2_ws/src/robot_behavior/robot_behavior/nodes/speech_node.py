@@ -17,7 +17,7 @@ from ec_rfernet.registry import in_one_line
 from fer_common.actions import ExclusiveAction
 from fer_common.diagnostics import Limits, Mishaps, Report, Statistics, error, warn
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
-from fer_common.parameters import declare
+from fer_common.parameters import declare, on_change
 from fer_common.qos import EVENTS, STREAM
 from fer_common.reason import Finding, Reason
 from fer_common.runner import ClosingNode, StartError
@@ -97,7 +97,7 @@ class SpeechParams:
         choices=VOICES.names,
     )
     voice: VoiceSettings = part(VoiceSettings)
-    locale: str = setting("en", "Language tag of goals that name none.")
+    locale: str = setting("en", "Language tag of goals that name none.", live=True)
     audio_device: str = setting("default", "ALSA name of the sound device.")
     record_to: str = setting("", "Path of a WAV file with all that is said; empty: none.")
     warn_delay_s: float = setting(
@@ -105,6 +105,7 @@ class SpeechParams:
         "Diagnostics warns when sentences begin later than so after they are asked for, s.",
         low=0.0,
         high=60.0,
+        live=True,
     )
 
 
@@ -117,7 +118,8 @@ class SpeechNode(ClosingNode):
     fields of the goal; a value out of range is refused.
 
     Args:
-        clock: monotonic seconds.
+        clock: monotonic seconds; those of the machine also where ``use_sim_time`` is set, for
+            sound is heard in real time.
         options: of `rclpy.node.Node`.
 
     Raises:
@@ -131,16 +133,16 @@ class SpeechNode(ClosingNode):
         self._announced: Utterance | None = None
         self._utterance: Utterance | None = None
         self._told = 0  # of the voice's remarks
+        self._deaf: str | None = None  # why there is no loudspeaker where there should be one
         try:
             self._voice: Voice = VOICES.make(params.backend, params.voice)
             self._language = self._voice.language(params.locale)
+            self._loudspeaker = self._open_loudspeaker()
             recorder = None
             if params.record_to:
                 recorder = Recorder(user_path(params.record_to), self._voice.rate)
         except (SpeechError, InputError) as problem:
             raise StartError(str(problem)) from problem
-        self._deaf: str | None = None  # why there is no loudspeaker where there should be one
-        self._loudspeaker = self._open_loudspeaker()
         self._speaker = Speaker(self._voice, self._loudspeaker, recorder, self._warn, clock)
         self.closing.callback(self._speaker.close)
         self._speaker.warm_up(self._language)
@@ -151,6 +153,24 @@ class SpeechNode(ClosingNode):
         self._mishaps, self._delays = Mishaps(clock), TimeToSound(clock)
         DiagnosticsPublisher(self, "voice", self._report)
         self.create_timer(1.0 / RATE_HZ, self._tick, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        on_change(self, SpeechParams, self._prepare)
+
+    def _prepare(self, new: SpeechParams, _names: frozenset[str]) -> Callable[[], None]:
+        def nothing() -> None:
+            pass
+
+        try:
+            language = self._voice.language(new.locale)
+            sounds_alike = new.voice == self._params.voice
+            adjust = nothing if sounds_alike else self._voice.adjust(new.voice)
+        except SpeechError as problem:
+            raise InputError(str(problem)) from problem
+
+        def change() -> None:
+            adjust()
+            self._params, self._language = new, language
+
+        return change
 
     def begin_stop(self) -> None:
         """Falls silent."""

@@ -95,6 +95,8 @@ class Robot:
             where they are.
         urdf: its joints, limits and shapes; None: those of the humanoid of ``fer_bringup``.
         motions: its gestures, for the joints of its URDF; None: those of the humanoid.
+        sim_time: whether it may be one of a simulator, and follow its ``/clock``; the drivers of
+            real robots hold to real time.
         painter: ``module:name`` of a `RobotPainter`, called with the size of its pictures; None:
             videos show the shapes of the URDF.
     """
@@ -109,6 +111,7 @@ class Robot:
     urdf: Path | None = None
     motions: Path | None = None
     painter: str | None = None
+    sim_time: bool = False
 
     def __post_init__(self) -> None:
         if not is_dataclass(self.settings):
@@ -118,6 +121,23 @@ class Robot:
     def keeps_stop(self) -> bool:
         """Whether what moves it keeps a stop, and tells so: ours do."""
         return self.driver is not None or (self.node is not None and self.node.keeps_stop)
+
+    def check_time(self, name: str, use_sim_time: bool) -> None:
+        """Sees that a real robot does not live by a simulation's clock.
+
+        Args:
+            name: of the robot.
+            use_sim_time: what a user has asked for.
+
+        Raises:
+            InputError: it would.
+        """
+        if use_sim_time and not self.sim_time:
+            able = ", ".join(each for each in ROBOTS.built_in if ROBOTS.get(each).sim_time)
+            raise InputError(
+                f"use_sim_time is true, but robot '{name}' moves in real time, whatever /clock "
+                f"says; leave it false, or take one of {able}"
+            )
 
     def make_driver(self, node: Node, model: RobotModel, settings: Any) -> RobotDriver:
         """Imports the driver and makes it.

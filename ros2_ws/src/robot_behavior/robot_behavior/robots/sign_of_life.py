@@ -9,12 +9,11 @@ after 20 s, and of 200 motion players that were killed Fast DDS 2.14 did not rep
 no longer alive, although it had been asked to within a second.
 
 The stop is kept by what moves the robot, so that it outlives whoever has asked for it, and on
-this machine, so that it outlives everybody: see `KeptStop`.
+this machine, so that it outlives everybody: see `robot_behavior.robots.kept_stop`.
 """
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -22,7 +21,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from fer_interfaces.msg import HoldState
 from rclpy.clock import Clock, ClockType
@@ -35,8 +33,6 @@ from std_msgs.msg import Bool, ColorRGBA
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from ec_rfernet.errors import InputError
-from ec_rfernet.files import runtime_folder
 from fer_common.diagnostics import Report
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.door import door_of
@@ -46,6 +42,7 @@ from fer_common.qos import EVENTS, LATCHED
 from fer_common.runner import ClosingNode, End, spin_once
 from fer_common.settings import setting
 from robot_behavior.motion.trajectory import BRAKE_S
+from robot_behavior.robots.kept_stop import KeptStop
 
 BEAT_S = 0.2
 """So often a living motion player tells the light of its eyes at least."""
@@ -216,89 +213,6 @@ def _threads_of_dds() -> list[int]:
 _FRESH_S = 10.0
 
 
-class KeptStop:
-    """The stop of a robot as this machine keeps it: it ends by a release, or a new start of it.
-
-    It is an empty file, which is there or is not, so nobody who is killed can leave half of one.
-    Each robot of each ROS domain and namespace has its own, and each start of the machine.
-
-    Args:
-        node: that reads the file now, may make it, and serves ``~/release``.
-        robot: name of what is moved, see `robot_behavior.robots`.
-
-    Attributes:
-        since: when the stop began, seconds since 1970; None for a robot that is not stopped.
-    """
-
-    def __init__(self, node: Node, robot: str) -> None:
-        self._log, self._release = node.get_logger(), node.resolve_service_name("~/release")
-        place = node.resolve_service_name(HOLD).replace("/", ".")
-        self._name = f"{node.context.get_domain_id()}{place}.{quote(robot, safe='')}"
-        self._space = node.get_namespace().strip("/")
-        self._lost: str | None = None  # why no file could be made
-        self.since: float | None = None
-        try:
-            if os.path.lexists(self._file):
-                self.since = self._file.lstat().st_mtime
-        except (InputError, OSError) as error:
-            self._log.warning(f"cannot read whether the robot was stopped: {error}")
-
-    def keep(self) -> None:
-        """The robot is stopped; where no file can be made, only this object knows it."""
-        if self.since is None:
-            self.since = time.time()
-        before, self._lost = self._lost, None
-        try:
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not os.path.lexists(self._file):
-                os.close(os.open(self._file, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
-                os.utime(self._file, (self.since, self.since))
-            self.since = self._file.lstat().st_mtime
-        except (InputError, OSError) as error:
-            self._lost = f"a new start will not know that the robot is stopped: {error}"
-            if before is None:
-                self._log.error(self._lost)
-
-    def refresh(self) -> None:
-        """While the robot is stopped: somebody may clear away what looks old, or unused."""
-        self.keep()
-        with suppress(InputError, OSError):
-            self._file.chmod(0o600)  # as good as new, but for when the stop began
-
-    def forget(self) -> None:
-        """The robot is released."""
-        self.since = self._lost = None
-        try:
-            self._file.unlink(missing_ok=True)
-        except (InputError, OSError) as error:
-            self._log.error(f"a new start will begin stopped all the same: {error}")
-
-    @property
-    def text(self) -> str:
-        """Since when the robot is stopped, and what releases it; empty while it is not."""
-        if self.since is None:
-            return ""
-        begun, today = time.localtime(self.since), time.localtime()
-        where = f" --namespace {self._space}" if self._space else ""
-        date = "" if begun[:3] == today[:3] else "%Y-%m-%d "
-        return (
-            f"stopped since {time.strftime(f'{date}%H:%M:%S', begun)}, until "
-            f"'robot release{where}', or the service {self._release}"
-            + (f"; {self._lost}" if self._lost else "")
-        )
-
-    @property
-    def _file(self) -> Path:
-        return runtime_folder() / "stops" / _start_of_the_machine() / self._name
-
-
-def _start_of_the_machine() -> str:
-    """Linux gives each a name."""
-    with suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return ""
-
-
 class StopKeeper:
     """Keeps the stop of a robot on behalf of the node that moves it.
 
@@ -323,9 +237,10 @@ class StopKeeper:
     ) -> None:
         self._log, self._told = node.get_logger(), HoldState.NEVER
         self._hold, self._stop, self._release = hold, stop, release
-        self._known = self._releasing = False
+        self._known = self._releasing = self._stopping = False
         self._fresh_until = 0.0
         self._kept = KeptStop(node, robot)
+        node.closing.callback(self._kept.close)
         self._state = node.create_publisher(HoldState, HELD, LATCHED)
         self._path = StopPath(node)
         self._path.serve(SetBool, HOLD, self._on_hold)
@@ -347,6 +262,10 @@ class StopKeeper:
         """
         if held is None:
             return
+        if not (held or self._releasing or self._stopping) and self._kept.is_there():
+            self._stop_by(self._hold)
+            self._log.warning(f"{self._kept.text}, as somebody on this machine asks")
+            return
         self._releasing = self._releasing and held
         if held and not self._releasing and time.monotonic() >= self._fresh_until:
             self._fresh_until = time.monotonic() + _FRESH_S
@@ -365,8 +284,7 @@ class StopKeeper:
 
     def _on_hold(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         if request.data:
-            self._hold()
-            self._keep()
+            self._stop_by(self._hold)
         else:
             self._free_it()
         response.success, response.message = True, "held" if request.data else "released"
@@ -374,8 +292,7 @@ class StopKeeper:
         return response
 
     def _on_stop(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        self._stop()
-        self._keep()
+        self._stop_by(self._stop)
         self._log.warning(self._kept.text)
         response.success, response.message = True, self._kept.text
         return response
@@ -388,8 +305,13 @@ class StopKeeper:
         response.success, response.message = True, "released"
         return response
 
-    def _keep(self) -> None:
-        """Before anybody is answered: whoever was told of a stop may rely on it."""
+    def _stop_by(self, brake: Callable[[], None]) -> None:
+        """Stops the robot before anybody is answered: whoever is told of it may rely on it."""
+        self._stopping = True  # the robot may look meanwhile, and is not held yet
+        try:
+            brake()
+        finally:
+            self._stopping = False
         self._kept.keep()
         # Who asks waits to hear of it, also where nothing else has changed.
         self._known = self._releasing = False

@@ -20,8 +20,10 @@ from robot_behavior.dialogue.policy import PolicySettings
 from robot_behavior.motion.check import Checker
 from robot_behavior.motion.library import load_motions, read_gestures
 from robot_behavior.simulator.film import Film
-from robot_behavior.simulator.stage import Body, Stage, Timeline
+from robot_behavior.simulator.stage import Body, Stage, Timeline, speaking_time
 from robot_behavior.simulator.views import View, read_bag, read_script
+from robot_behavior.speech import DEFAULT_VOICE, VOICES
+from robot_behavior.speech.voice import SpeechError, Voice, VoiceSettings
 from robot_behavior.yaml_file import ConfigError
 
 EXAMPLE = "mood_minute.yaml"
@@ -57,7 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--locale", help="language tag (default: of the behaviours)")
     parser.add_argument("--seed", type=int, default=1, help="of the choice among variants")
     parser.add_argument("--no-notice", action="store_true", help="leave the notice out")
-    parser.add_argument("--video", type=Path, help="film of the robot, .mp4 or .gif")
+    parser.add_argument(
+        "--video", type=Path, help="film of the robot: .mp4, with its voice, or .gif"
+    )
     return parser
 
 
@@ -80,8 +84,9 @@ def _play(given: argparse.Namespace) -> None:
         print(f"behavior-sim: {known.sentences.fallback}", file=sys.stderr)
     views = read(given.script or _config(f"scripts/{EXAMPLE}"), known.emotions)
     settings = DialogueSettings(PolicySettings(notice=not given.no_notice))
-    stage = Stage(known, Body(model, library), given.seed, settings)
-    film = Film(given.video, model) if given.video else None
+    film = Film(given.video, model, library.motions, _voice()) if given.video else None
+    speak = film.speaking_time if film is not None else speaking_time
+    stage = Stage(known, Body(model, library), given.seed, settings, speak)
     timeline = Timeline()
     try:
         print(timeline.title)
@@ -115,6 +120,16 @@ def read(path: Path, labels: Collection[str] = ()) -> list[View]:
             f"{path}: ends in {path.suffix!r}, expected a folder or one of {expected}"
         )
     return read_bag(path, lambda text: print(f"behavior-sim: {text}", file=sys.stderr))
+
+
+def _voice() -> Voice | None:
+    """The robot's usual voice; None where it is not installed, which is told."""
+    try:
+        voice: Voice = VOICES.make(DEFAULT_VOICE, VoiceSettings())
+    except SpeechError as error:
+        print(f"behavior-sim: nothing is heard in the film: {error}", file=sys.stderr)
+        return None
+    return voice
 
 
 def _config(name: str) -> Path:

@@ -186,13 +186,19 @@ class Stage:
         body: what it does it with.
         seed: of the choice among variants.
         settings: see `Conductor`.
+        speak: begins a sentence; how long it takes, seconds.
     """
 
     def __init__(
-        self, behaviors: Behaviors, body: Body, seed: int, settings: DialogueSettings
+        self,
+        behaviors: Behaviors,
+        body: Body,
+        seed: int,
+        settings: DialogueSettings,
+        speak: Callable[[Words], float] = speaking_time,
     ) -> None:
         self._now = 0.0
-        self._body = body
+        self._body, self._speak = body, speak
         self._motion = SimulatedAction(MOTION, self._clock, self._move, self._rest)
         self._speech = SimulatedAction(SPEECH, self._clock, self._say)
         self._conductor = Conductor(
@@ -246,7 +252,7 @@ class Stage:
         self._body.play(REST, self._now)
 
     def _say(self, response: Response) -> tuple[float, str | None]:
-        return (speaking_time(response.words) if response.words is not None else 0.0), None
+        return (self._speak(response.words) if response.words is not None else 0.0), None
 
 
 # ----------------------------------------------------------------------

@@ -11,7 +11,7 @@ import ctypes.util
 import os
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from threading import Lock
 from typing import Any
 
@@ -80,11 +80,17 @@ class EspeakVoice(Voice):
         with _TURN:
             self._library, self.rate = _initialised(*_find())
             self._voices = dict(self._list_voices())
-        settings = settings or VoiceSettings()
-        self._words_per_minute, self._volume = settings.rate_wpm, settings.volume
+        self._take(settings or VoiceSettings())
         self._chunks: list[bytes] = []
         self._unwanted: Callable[[], bool] = lambda: False
         self._callback = _Callback(self._collect)  # the library keeps no reference
+
+    def _take(self, settings: VoiceSettings) -> None:
+        self._words_per_minute, self._volume = settings.rate_wpm, settings.volume
+
+    def adjust(self, settings: VoiceSettings) -> Callable[[], None]:
+        """See `Voice.adjust`."""
+        return partial(self._take, settings)
 
     def language(self, locale: str) -> str:
         """See `Voice.language`."""

@@ -6,8 +6,9 @@ Needs no package beyond ``libasound2``.
 from __future__ import annotations
 
 import ctypes
+import os
+import struct
 import time
-import wave
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -176,33 +177,37 @@ class _AlsaStream:
 # ----------------------------------------------------------------------
 # Writes what was said into one WAV file, each sentence at its time.
 
-LARGEST = (2**32 - 100) // 2
+LARGEST = (2**32 - 1000) // 2
 """Samples that the header of a WAV file can count."""
+
+_DAY_S = 86_400
+_BEGIN = struct.Struct("<256s32s32s10s8sQH254x")
+"""What a broadcast WAV file tells of its beginning (EBU Tech 3285, chunk ``bext``)."""
 
 
 class Recorder:
     """A WAV file that is complete after every sentence, however the program ends.
 
+    It tells when it began, in UTC, so that it can be put beside pictures.
+
     Args:
         file: is overwritten; its folder is made.
         rate: samples per second.
+        began: when it begins, seconds since 1970; None: now.
 
     Raises:
         SpeechError: the file cannot be written.
     """
 
-    def __init__(self, file: Path, rate: int) -> None:
+    def __init__(self, file: Path, rate: int, began: float | None = None) -> None:
         self._rate, self._written = rate, 0
+        self._began = time.time() if began is None else began
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = open_private(file)
         except OSError as error:
             raise SpeechError(f"cannot record to {file}: {error.strerror}") from error
-        self._wave = wave.open(self._file, "wb")  # noqa: SIM115  (open as long as this is)
-        self._wave.setnchannels(1)
-        self._wave.setsampwidth(2)
-        self._wave.setframerate(rate)
-        self._write(b"")
+        self._write(b"", 0)
 
     def add(self, sound: Sound, at_s: float) -> None:
         """Adds a sound; there is silence between the last one and this one.
@@ -219,20 +224,37 @@ class Recorder:
             raise SpeechError("the recording has reached the largest size of a WAV file")
         while silence:
             count = min(silence, self._rate)
-            self._write(bytes(2 * count))
-            self._written, silence = self._written + count, silence - count
-        self._write(sound.samples.astype("<i2").tobytes())
-        self._written += len(sound.samples)
+            self._write(bytes(2 * count), count)
+            silence -= count
+        self._write(sound.samples.astype("<i2").tobytes(), len(sound.samples))
 
     def close(self) -> None:
         """Closes the file."""
-        for part in (self._wave, self._file):
-            with suppress(OSError):  # of what a full disk did not take
-                part.close()
+        with suppress(OSError):  # of what a full disk did not take
+            self._file.close()
 
-    def _write(self, samples: bytes) -> None:
+    @property
+    def _header(self) -> bytes:
+        """All before the samples."""
+        day, size = time.gmtime(self._began), 2 * self._written
+        dated = [time.strftime(pattern, day).encode() for pattern in ("%Y-%m-%d", "%H:%M:%S")]
+        begin = _BEGIN.pack(b"", b"", b"", *dated, round(self._began % _DAY_S * self._rate), 0)
+        form = struct.pack("<HHIIHH", 1, 1, self._rate, 2 * self._rate, 2, 16)
+        parts = [
+            b"WAVE", b"bext", struct.pack("<I", len(begin)), begin,
+            b"fmt ", struct.pack("<I", len(form)), form, b"data", struct.pack("<I", size),
+        ]  # fmt: skip
+        head = b"".join(parts)
+        return b"RIFF" + struct.pack("<I", len(head) + size) + head
+
+    def _write(self, samples: bytes, count: int) -> None:
+        """Adds so many samples, and brings the header up to date."""
         try:
-            self._wave.writeframes(samples)  # also brings the file's header up to date
+            self._file.seek(0, os.SEEK_END)
+            self._file.write(samples)
+            self._written += count
+            self._file.seek(0)
+            self._file.write(self._header)
             self._file.flush()
         except OSError as error:
             self.close()

@@ -15,6 +15,7 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,7 @@ class NeuralVoice(Voice):
         self.name = os.pathsep.join(given) or ", ".join(path.stem for path in paths)
         self.remarks: list[str] = []
         self._opens, self._clock = opens or open_network, clock
-        self._speed, self._volume = settings.rate_wpm / NORMAL_WPM, settings.volume
+        self._take(settings)
         self._espeak = EspeakVoice(settings)
         self._files: dict[str, PiperFile] = {}
         for file in map(_described, paths):
@@ -137,6 +138,13 @@ class NeuralVoice(Voice):
         self.rate: int = next(iter(rates.values()))
         self._networks: dict[str, Network | None] = {}  # None: not to be used
         self._strikes = 0
+
+    def _take(self, settings: VoiceSettings) -> None:
+        self._speed, self._volume = settings.rate_wpm / NORMAL_WPM, settings.volume
+
+    def adjust(self, settings: VoiceSettings) -> Callable[[], None]:
+        """See `Voice.adjust`."""
+        return partial(self._take, settings)
 
     def language(self, locale: str) -> str:
         """See `Voice.language`; ``en-GB`` is also served by a voice for ``en-US``."""

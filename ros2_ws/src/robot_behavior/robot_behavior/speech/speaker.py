@@ -273,11 +273,13 @@ class Speaker:
     def _record(self, sound: Sound, at_s: float, utterance: Utterance) -> None:
         if self._recorder is None or utterance.started is None:
             return
+        now = self._clock()
+        heard_s = utterance.heard(now)
         if utterance.unwanted.is_set():
-            heard_s = max(utterance.heard(self._clock()) - at_s, 0.0)
-            sound = Sound(sound.samples[: round(heard_s * sound.rate)], sound.rate)
-        try:
-            self._recorder.add(sound, utterance.started - self._epoch + at_s)
+            count = round(max(heard_s - at_s, 0.0) * sound.rate)
+            sound = Sound(sound.samples[:count], sound.rate)
+        try:  # at the time at which it is heard, which is later than it was given to a device
+            self._recorder.add(sound, now - heard_s - self._epoch + at_s)
         except SpeechError as error:
             self._recorder = None
             self._warn(f"nothing is recorded from now on: {error}")

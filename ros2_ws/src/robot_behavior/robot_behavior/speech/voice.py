@@ -8,6 +8,7 @@ import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -165,21 +166,21 @@ class VoiceSettings:
         "Path of a piper voice (.onnx); several, of different languages, joined by colons; "
         "empty: the installed ones.",
     )
-    rate_wpm: int = setting(160, "Speed of speech, words per minute.", low=80, high=450)
-    volume: int = setting(100, "Loudness of the voice; 100 is normal.", low=0, high=200)
+    rate_wpm: int = setting(160, "Speed of speech, words per minute.", low=80, high=450, live=True)
+    volume: int = setting(100, "Loudness of the voice; 100 is normal.", low=0, high=200, live=True)
     host: str = setting("127.0.0.1", "Name or address of the robot whose own voice speaks.")
     naoqi_voice_port: int = setting(
-        9559, "Port of the NAOqi whose voice speaks, for backend:=naoqi.", low=1, high=65535
+        9559, "Port of the NAOqi whose voice speaks, for speech:=naoqi.", low=1, high=65535
     )
     naoqi_gestures: bool = setting(
-        False, "Whether NAO or Pepper gestures by itself as it speaks, for backend:=naoqi."
+        False, "Whether NAO or Pepper gestures by itself as it speaks, for speech:=naoqi."
     )
     interface: str = setting(
         "",
-        "Network interface that leads to the robot whose own voice speaks, for backend:=unitree.",
+        "Network interface that leads to the robot whose own voice speaks, for speech:=unitree.",
     )
     g1_voice_domain: int = setting(
-        0, "DDS domain of that robot, for backend:=unitree.", low=0, high=232
+        0, "DDS domain of that robot, for speech:=unitree.", low=0, high=232
     )
 
 
@@ -201,6 +202,20 @@ class Voice(ABC):
     audible: bool = True
     hurries: bool = False
     remarks: Sequence[str] = ()
+
+    def adjust(self, settings: VoiceSettings) -> Callable[[], None]:
+        """Makes ready for another speed and volume, from the next sentence on.
+
+        Returns:
+            What lets them take effect; it does not fail.
+
+        Raises:
+            SpeechError: this voice cannot change them; so it is unless a class says otherwise.
+        """
+        raise SpeechError(
+            f"the voice {self.name} cannot change its speed or volume while it runs: start the "
+            "speech node again"
+        )
 
     @abstractmethod
     def language(self, locale: str) -> str:
@@ -290,8 +305,14 @@ class LogVoice(Voice):
     name, rate, audible = "log", 16000, False
 
     def __init__(self, settings: VoiceSettings | None = None) -> None:
-        words_per_minute = (settings or VoiceSettings()).rate_wpm
-        self._seconds_per_character = 60.0 / (words_per_minute * CHARACTERS_PER_WORD)
+        self._take(settings or VoiceSettings())
+
+    def _take(self, settings: VoiceSettings) -> None:
+        self._seconds_per_character = 60.0 / (settings.rate_wpm * CHARACTERS_PER_WORD)
+
+    def adjust(self, settings: VoiceSettings) -> Callable[[], None]:
+        """See `Voice.adjust`."""
+        return partial(self._take, settings)
 
     def language(self, locale: str) -> str:
         """See `Voice.language`."""

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from ec_rfernet.labels import CONTEMPT, LABELS, UNKNOWN
 from fer_common.reason import Reason
-from robot_behavior.dialogue.behaviors import NOTICE, Behavior, Behaviors, Variant
+from robot_behavior.dialogue.behaviors import (
+    FAREWELL,
+    GREETING,
+    NOTICE,
+    Behavior,
+    Behaviors,
+    EngagementRules,
+    Variant,
+)
 from robot_behavior.dialogue.policy import (
     COOLDOWN,
     NO_BEHAVIOUR,
@@ -33,9 +41,15 @@ BEHAVIORS = Behaviors("en", 1.0, 20.0, {"happy": HAPPY, "sad": SAD}, None)
 class Scene:
     """A person in front of a policy. Times are multiples of 1/8 s: exact in binary."""
 
-    def __init__(self, behaviors: Behaviors = BEHAVIORS, forget_after_s: float = 2.0) -> None:
+    def __init__(
+        self,
+        behaviors: Behaviors = BEHAVIORS,
+        forget_after_s: float = 2.0,
+        in_person: bool = True,
+    ) -> None:
         self.now = 100.0
-        self.policy = Policy(behaviors, lambda: self.now, PolicySettings(forget_after_s))
+        settings = PolicySettings(forget_after_s, in_person=in_person)
+        self.policy = Policy(behaviors, lambda: self.now, settings)
 
     def show(self, label: str, seconds: float, face: str = "anna", sure: float = 0.9) -> Decision:
         """Shows an expression at 8 Hz; the decision after the last picture."""
@@ -279,3 +293,51 @@ def test_a_steady_expression_is_answered_once_per_cooldown(label: str) -> None:
         scene.now += 0.125
     assert len(times) == 7
     assert all(later - earlier >= 8.0 for earlier, later in pairwise(times))
+
+
+def test_who_comes_after_the_notice_and_a_farewell_is_greeted() -> None:
+    greeting = replace(HAPPY, name=GREETING, dwell_s=0.0, cooldown_s=20.0, priority=180)
+    farewell = replace(greeting, name=FAREWELL)
+    rules = EngagementRules(0.12, 0.08, 0.5, 2.0, greeting, farewell)
+    scene = Scene(replace(BEHAVIORS, notice=NOTE, engagement=rules))
+
+    def stay(seconds: float, **sizes: float) -> list[str]:
+        """The occasions that came up and were used."""
+        found = []
+        for _ in range(round(seconds * 8)):
+            scene.now += 0.125
+            scene.policy.see(sizes)
+            for face in sizes:
+                scene.policy.observe(face, "neutral", 0.9)
+            due = scene.policy.decide().due
+            if due is not None:
+                found.append(due.name)
+                scene.policy.started(due.name)
+                scene.answer(due.name)
+        return found
+
+    assert stay(5.0, anna=0.2) == [NOTICE]  # which was her greeting
+    assert stay(5.0) == [FAREWELL]
+    assert stay(3.0, bert=0.2) == [GREETING]
+
+
+def test_who_is_not_there_in_person_is_neither_told_nor_greeted() -> None:
+    greeting = replace(HAPPY, name=GREETING, dwell_s=0.0, priority=180)
+    rules = EngagementRules(0.12, 0.08, 0.5, 2.0, greeting, None)
+    scene = Scene(replace(BEHAVIORS, notice=NOTE, engagement=rules), in_person=False)
+    scene.policy.see({"anna": 0.2})
+    assert scene.show("happy", 0.5).due is HAPPY
+
+
+def test_other_settings_hold_at_once_and_what_was_told_is_remembered() -> None:
+    scene, quiet = Scene(replace(BEHAVIORS, notice=NOTE)), PolicySettings(notice=False)
+    assert scene.show("happy", 1.0).due == NOTE
+    scene.policy.adjust(replace(BEHAVIORS, notice=NOTE), quiet)
+    assert scene.show("happy", 1.0).due == HAPPY
+    scene.policy.adjust(replace(BEHAVIORS, notice=NOTE), PolicySettings())
+    assert scene.show("happy", 1.0).due == NOTE
+    scene.answer(NOTICE)
+    slow = replace(BEHAVIORS, notice=NOTE, emotions={"happy": replace(HAPPY, dwell_s=9.0)})
+    scene.policy.adjust(slow, PolicySettings())
+    scene.wait(4.0)
+    assert scene.show("happy", 2.0).due is None

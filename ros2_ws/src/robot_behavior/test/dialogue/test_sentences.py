@@ -150,7 +150,7 @@ def test_a_missing_key_is_named(folder: Path) -> None:
         (("sad:", "Very Sad:"), "expected a key in small letters"),
         (("locale: en", "locale: de"), "locale is 'de', expected en, as the name of the file"),
         (("from_hour: 18", "from_hour: 5"), "from_hour is 5, expected a whole number 7..23"),
-        (("sentences:", "sentence:"), "sentences is missing"),
+        (("sentences:", "sentence:"), "sentence is not known, did you mean 'sentences'?"),
         (("locale: en", "locale: en\nlanguage: x"), "language is not known"),
     ],
 )

@@ -151,7 +151,7 @@ def test_a_motion_is_read_as_play_motion2_reads_it(tmp_path: Path) -> None:
             GOOD.replace("0.5,", ".inf,"),
             "times_from_start[0] is inf, expected a finite number",
         ),
-        (GOOD.replace("joints", "joint"), "wave.joints is missing"),
+        (GOOD.replace("joints", "joint"), "wave.joint is not known, did you mean 'joints'?"),
         (GOOD.replace("}", ", speed: 3}"), "wave.speed is not known"),
         (GOOD.replace("}", ", meta: {colour: red}}"), "wave.meta.colour is not known"),
     ],

@@ -24,6 +24,7 @@ from robot_behavior.nodes.motion_player import MotionPlayer
 from robot_behavior.nodes.sim_robot import SimRobot
 from robot_behavior.nodes.speech_node import WINDOW_S, SpeechNode, TimeToSound
 from robot_behavior.speech.voice import LogVoice, SpeechError
+from robot_behavior.testing.mocks import MockServer
 from robot_behavior.testing.world import make_node, world
 
 URDF = Path(__file__).parents[3] / "fer_bringup" / "urdf" / "humanoid.urdf"
@@ -216,6 +217,22 @@ def test_two_perceptions_are_named(files: tuple[Path, Path], monkeypatch) -> Non
         assert spin_until(
             executor, lambda: "two nodes publish /emotion" in physician.message(BEHAVIOR)
         )
+
+
+def test_two_servers_of_one_action_are_named(files: tuple[Path, Path], monkeypatch) -> None:
+    monkeypatch.setattr("fer_common.graph_watch.GHOST_S", 0.0)
+    with world(files) as scene:
+        physician, twin = DiagnosticsListener(), MockServer(scene.clock, action="play_motion")
+        for node in (physician, twin):
+            scene.executor.add_node(node)
+        text = "2 nodes serve the action play_motion: stop all but one"
+        scene.wait_until(lambda: text in physician.message(BEHAVIOR))
+        assert physician.level(BEHAVIOR) == Level.WARN
+        scene.executor.remove_node(twin)
+        twin.destroy_node()
+        scene.wait_until(lambda: text not in physician.message(BEHAVIOR))
+        scene.executor.remove_node(physician)
+        physician.destroy_node()
 
 
 def test_the_behaviour_tells_what_it_answers(files: tuple[Path, Path]) -> None:

@@ -9,11 +9,15 @@ import pytest
 rclpy = pytest.importorskip("rclpy")
 
 from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from std_msgs.msg import String  # noqa: E402
 
 from ec_rfernet.labels import CONTEMPT, LABELS  # noqa: E402
+from fer_common.qos import EVENTS  # noqa: E402
 from fer_common.runner import GRACE_S  # noqa: E402
 from fer_common.testing import spin_until, spinning  # noqa: E402
 from robot_behavior.dialogue import behaviors  # noqa: E402
+from robot_behavior.nodes.behavior_node import OPERATOR  # noqa: E402
 from robot_behavior.testing.mocks import MockPerson  # noqa: E402
 from robot_behavior.testing.world import make_node, world  # noqa: E402
 
@@ -344,3 +348,46 @@ def test_the_end_of_the_program_rests_first(files: Files) -> None:
         assert scene.clock.now - began < GRACE_S
         assert scene.motion.texts == ["nod", "rest"]
         assert scene.motion.goals[1].outcome == "succeeded"
+
+
+def test_the_behaviours_wait_while_an_operator_commands_the_robot(files: Files) -> None:
+    with world(files) as scene:
+        operator = scene.person.create_publisher(String, OPERATOR, EVENTS)
+        scene.wait_until(operator.get_subscription_count)
+        scene.person.label = "happy"
+        scene.until_state("responding")
+        operator.publish(String(data="the operator has taken over"))
+        assert scene.until_state("disabled").reason.startswith("the operator has taken over")
+        scene.wait_until(lambda: [g.text for g in scene.motion.goals][-1] == "rest")
+        operator.publish(String(data=""))  # is given back
+        scene.wait_until(lambda: scene.person.seen.state != "disabled")
+        operator.publish(String(data="the operator has taken over"))
+        scene.until_state("disabled")
+        # Who falls silent commands no longer; and ~/enable still has its say.
+        scene.wait_until(lambda: scene.person.seen.state != "disabled")
+        scene.enable(False)
+        assert scene.until_state("disabled").reason.startswith("switched off")
+        operator.publish(String(data=""))
+        scene.go_on(1.0)
+        assert scene.person.seen.state == "disabled"
+
+
+def set_parameter(scene, **values):
+    found = [Parameter(name, value=value) for name, value in values.items()]
+    return scene.node.set_parameters_atomically(found)
+
+
+def test_behaviours_are_read_again_while_it_runs_and_the_old_ones_stay_when_they_are_bad(
+    files: Files,
+) -> None:
+    with world(files) as scene:
+        good = files[0].read_text(encoding="utf-8")
+        files[0].write_text(good.replace("motion: nod", "motion: nodd"), encoding="utf-8")
+        refused = set_parameter(scene, behaviors_file=str(files[0]))
+        assert not refused.successful and "nodd" in refused.reason
+        changed = good.replace("You look happy!", "Hooray!").replace("What a smile!", "Hooray!!")
+        files[0].write_text(changed, encoding="utf-8")
+        assert set_parameter(scene, behaviors_file=str(files[0])).successful
+        scene.person.label = "happy"
+        scene.wait_until(lambda: scene.say.goals)
+        assert scene.say.goals[0].text.startswith("Hooray!")

@@ -13,19 +13,21 @@ pytest.importorskip("rclpy")
 
 from fer_interfaces.action import PlayMotion
 from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray
+from geometry_msgs.msg import PointStamped
 from rcl_interfaces.srv import SetParameters
 from rclpy.action import ActionClient
 from rclpy.executors import Executor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, JointState
-from std_msgs.msg import ColorRGBA
+from std_msgs.msg import ColorRGBA, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
-from visualization_msgs.msg import Marker, MarkerArray
+from visualization_msgs.msg import MarkerArray
 
 from fer_common.qos import EVENTS, LATCHED
 from fer_common.testing import PacedClock, spinning
+from robot_behavior.body.face import ASLEEP, HELD, LISTENING, NEUTRAL, SAD
 from robot_behavior.motion.mover import AGAIN_S
 from robot_behavior.nodes.motion_player import MotionPlayer
 from robot_behavior.nodes.sim_robot import SimRobot
@@ -382,7 +384,7 @@ def test_speed_and_idling_change_while_the_robot_runs(room: Room) -> None:
         ("speed_scale", 7.0, "out of range"),
         ("idle", -1.0, "out of range"),
         ("gaze", 3, "parameter 'gaze' is 3, expected true or false"),
-        ("urdf", "/other.urdf", "read-only"),
+        ("urdf", "/other.urdf", "cannot change while motion_player runs"),
     ],
 )
 def test_a_value_that_is_not_allowed_changes_nothing(
@@ -394,19 +396,47 @@ def test_a_value_that_is_not_allowed_changes_nothing(
     assert room.player.get_parameter(name).value == before
 
 
-def test_the_eyes_of_the_simulated_robot_blink(room: Room) -> None:
+def test_the_simulated_robot_wears_a_face_that_blinks(room: Room) -> None:
     arrays: list[MarkerArray] = []
     room.who.create_subscription(MarkerArray, "/sim_robot/markers", arrays.append, 10)
-    room.who.eyes_light.publish(ColorRGBA(r=1.0, g=0.5, b=0.0, a=0.0))
-    room.wait(lambda: any(shut(array) == 2 for array in arrays))
-    room.who.eyes_light.publish(ColorRGBA(r=1.0, g=0.5, b=0.0, a=1.0))
-    room.wait(lambda: arrays and shut(arrays[-1]) == 0)
+    for openness, seen in ((1.0, range(5, 10_000)), (0.0, range(1, 5)), (1.0, range(5, 10_000))):
+        arrays.clear()
+
+        def shows(openness: float = openness, seen: range = seen) -> bool:
+            room.who.eyes_light.publish(ColorRGBA(r=1.0, g=0.5, b=0.0, a=openness))
+            return any(round(100 * height_of_eyes(array)) in seen for array in arrays)
+
+        room.wait(shows)
 
 
-def shut(array: MarkerArray) -> int:
-    """How many of the eyes are shut."""
-    spheres = [marker for marker in array.markers if marker.type == Marker.SPHERE]
-    return sum(marker.scale.z < 0.5 * marker.scale.x for marker in spheres)
+def height_of_eyes(array: MarkerArray) -> float:
+    """Of what shines in our light above the middle of the face, m; 0 while none of it does."""
+    (face,) = (marker for marker in array.markers if marker.ns == "face")
+    lit = [
+        point.z
+        for point, colour in zip(face.points, face.colors, strict=True)
+        if colour.r > 0.9 and colour.b < 0.1 and point.z > -0.02
+    ]
+    return max(lit) - min(lit) if lit else 0.0
+
+
+def test_the_face_expresses_what_the_robot_is_about(room: Room) -> None:
+    told: list[str] = []
+    looks: list[PointStamped] = []
+    room.who.create_subscription(
+        String, "expression", lambda message: told.append(message.data), LATCHED
+    )
+    room.who.create_subscription(PointStamped, "look_at", looks.append, LATCHED)
+    room.wait(lambda: told and told[-1] == NEUTRAL)
+    room.who.face_x = 500  # to the robot's right
+    room.wait(lambda: told[-1] == LISTENING and any(look.point.y < -0.05 for look in looks))
+    room.who.behavior.publish(BehaviorState(state=BehaviorState.RESPONDING, emotion="sad"))
+    room.wait(lambda: told[-1] == SAD)
+    room.wait(lambda: abs(looks[-1].point.y) < 0.05)  # the head has turned there
+    room.who.behavior.publish(BehaviorState(state=BehaviorState.DISABLED))
+    room.wait(lambda: told[-1] == ASLEEP)
+    room.call(Trigger, "/motion_player/stop", Trigger.Request())
+    room.wait(lambda: told[-1] == HELD)
 
 
 def test_the_eyes_blink_and_whoever_comes_late_sees_them(room: Room) -> None:

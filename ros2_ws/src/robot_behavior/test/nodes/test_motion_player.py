@@ -141,6 +141,27 @@ def test_equal_priority_preempts_and_the_reason_is_told(world: World) -> None:
     assert_limits_held(world.person.states)
 
 
+def test_motions_are_read_again_while_it_runs_and_the_old_ones_stay_when_they_are_bad(
+    world: World, tmp_path: Path
+) -> None:
+    file, player = tmp_path / "motions.yaml", world.player
+
+    def read_again(text: str) -> str:
+        file.write_text(text)
+        return player.set_parameters_atomically([Parameter("motions_file", value=str(file))]).reason
+
+    assert "positions[0] (left_shoulder_pitch_joint) is 9.0" in read_again(MOTIONS)
+    good = MOTIONS.replace("9.0", "0.5").replace("reach:", "stretch:")
+    assert read_again(good) == ""
+    goal = world.play("stretch")
+    world.wait(lambda: goal.over)
+    assert goal.status == SUCCEEDED
+    assert (
+        "speed_scale"
+        in player.set_parameters_atomically([Parameter("speed_scale", value=9.0)]).reason
+    )
+
+
 def test_lower_priority_is_rejected_and_changes_nothing(world: World) -> None:
     first = world.play("raise", 200)
     world.wait(lambda: first.accepted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +19,8 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from fer_common.qos import EVENTS, LATCHED
 from fer_common.testing import spin_until, spinning
-from robot_behavior.robots.sign_of_life import HELD, HOLD, KeptStop, StopNode
+from robot_behavior.robots.kept_stop import KeptStop, stop_here
+from robot_behavior.robots.sign_of_life import HELD, HOLD, StopNode
 
 
 class Robot(Node):
@@ -82,6 +84,18 @@ def test_the_braking_is_let_end() -> None:
         assert spin_until(executor, lambda: robot.heard == [1, 1, 0])
 
 
+def test_a_robot_that_goes_on_obeys_what_this_machine_keeps() -> None:
+    with spinning(Robot, StopNode) as (executor, nodes):
+        robot: Any = nodes[0]
+        assert spin_until(executor, lambda: HoldState.NEVER in robot.told)
+        assert stop_here(int(os.environ["ROS_DOMAIN_ID"]), "") == ["trajectory"]
+        assert spin_until(executor, lambda: robot.told[-1] == HoldState.HELD)
+        robot.release.call_async(Trigger.Request())
+        assert spin_until(executor, lambda: robot.told[-1] == HoldState.RELEASED)
+        assert stop_here(int(os.environ["ROS_DOMAIN_ID"]), "") == ["trajectory"]
+        assert spin_until(executor, lambda: robot.told[-1] == HoldState.HELD)
+
+
 def keeper(robot: str = "sim", **options: Any) -> KeptStop:
     """As a node of a robot that has just started has it."""
     node = Node("keeper", **options)
@@ -121,6 +135,22 @@ def test_the_stop_of_one_robot_is_none_of_another() -> None:
 
 
 @pytest.mark.usefixtures("ros")
+def test_only_robots_that_live_here_are_stopped_from_here() -> None:
+    domain = int(os.environ["ROS_DOMAIN_ID"])
+    robot, other = keeper(namespace="/first"), keeper(namespace="/other")
+    dead = keeper(robot="nao", namespace="/first")
+    dead.close()
+    assert stop_here(domain, "first") == ["sim"]
+    assert robot.is_there() and not other.is_there() and not dead.is_there()
+    assert stop_here(domain, "/other/") == ["sim"]
+    assert other.is_there()
+    assert stop_here(domain, "third") == []
+    robot.close()
+    other.close()
+    assert stop_here(domain, "first") == []
+
+
+@pytest.mark.usefixtures("ros")
 def test_what_was_cleared_away_is_there_again(runtime_folder_of_the_tests: Path) -> None:
     stop = keeper()
     stop.keep()
@@ -135,7 +165,7 @@ def test_a_link_at_its_place_is_a_stop_and_is_not_followed(
     runtime_folder_of_the_tests: Path,
 ) -> None:
     keeper().keep()
-    (file,) = (path for path in runtime_folder_of_the_tests.rglob("*hold*"))
+    (file,) = (path for path in (runtime_folder_of_the_tests / "stops").rglob("*hold*"))
     target = runtime_folder_of_the_tests / "of_somebody"
     file.unlink()
     file.symlink_to(target)

@@ -20,6 +20,7 @@ from fer_interfaces.action import PlayMotion
 from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray, HoldState
 from rclpy.action import ActionClient
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, ColorRGBA, String
 from std_srvs.srv import Trigger
@@ -32,6 +33,9 @@ from robot_behavior.body import urdf
 URDF = Path(__file__).parents[3] / "fer_bringup" / "urdf" / "humanoid.urdf"
 CONFIG = Path(__file__).parents[2] / "config"
 ARM = "left_shoulder_pitch_joint"
+RATE = 50
+"""Poses of the robot, per second."""
+
 NOISE = 1e-3
 """Of the joints of a robot that stands still, rad; steps of the servo board are 0.5 of it."""
 
@@ -48,6 +52,7 @@ def start(node: str, log: Path, **parameters: object) -> subprocess.Popen[bytes]
 class Witness(Node):
     def __init__(self) -> None:
         super().__init__("witness")
+        self._since_ns = 0
         self.poses: list[tuple[float, dict[str, float]]] = []  # with the robot's own time
         self.states: list[BehaviorState] = []
         self.said = ""
@@ -56,13 +61,26 @@ class Witness(Node):
         self.release = self.create_client(Trigger, "motion_player/release")
         self.held: list[int] = []
         self.can_move: list[bool] = []
-        self.create_subscription(Bool, "can_move", lambda m: self.can_move.append(m.data), LATCHED)
-        self.create_subscription(HoldState, "held", lambda m: self.held.append(m.state), LATCHED)
+        self.hear(Bool, "can_move", lambda m: self.can_move.append(m.data), LATCHED)
+        self.hear(HoldState, "held", lambda m: self.held.append(m.state), LATCHED)
         self.emotion = self.create_publisher(Emotion, "emotion", EVENTS)
         self.emotions = self.create_publisher(EmotionArray, "emotions", EVENTS)
-        self.create_subscription(JointState, "joint_states", self._on_joints, NEWEST)
-        self.create_subscription(BehaviorState, "behavior_state", self.states.append, LATCHED)
-        self.create_subscription(String, "speech", self._on_speech, EVENTS)
+        self.hear(JointState, "joint_states", self._on_joints, NEWEST)
+        self.hear(BehaviorState, "behavior_state", self.states.append, LATCHED)
+        self.hear(String, "speech", self._on_speech, EVENTS)
+
+    def hear(self, kind: type, topic: str, note: Callable[[Any], None], qos: QoSProfile) -> None:
+        """Subscribes to a topic; see `leaves_the_past`."""
+
+        def heard(message: Any, information: dict[str, int]) -> None:
+            if information["source_timestamp"] > self._since_ns:
+                note(message)
+
+        self.create_subscription(kind, topic, heard, qos)
+
+    def leaves_the_past(self) -> None:
+        """Takes nothing in that was sent until now, also where it has not been read yet."""
+        self._since_ns = time.time_ns()
 
     def _on_joints(self, message: JointState) -> None:
         pose = dict(zip(message.name, message.position, strict=True))
@@ -98,7 +116,11 @@ class Scene:
         self.start("behavior_node", **files, notice=False, greet=False, **parameters)
 
     def kill(self, node: str) -> None:
-        self._running.pop(node).send_signal(signal.SIGKILL)
+        """Until it is dead; what it has told, and nobody has read, is forgotten."""
+        process = self._running.pop(node)
+        process.kill()
+        process.wait()
+        self.witness.leaves_the_past()
 
     def freeze(self, node: str) -> None:
         self._running[node].send_signal(signal.SIGSTOP)
@@ -108,6 +130,7 @@ class Scene:
         process = self._running.pop(node)
         process.send_signal(signal.SIGTERM)
         self.wait_until(lambda: process.poll() is not None)
+        self.witness.leaves_the_past()
 
     def call(self, client: Any) -> None:
         """Calls a service, again where a dead server has been asked."""
@@ -138,6 +161,11 @@ class Scene:
             return len(rows) == 25 and float(np.ptp(rows, axis=0).max()) < 1e-3
 
         self.wait_until(still)
+
+    def lives(self, seconds: float) -> None:
+        """Until the robot has told as many poses as it does in these seconds."""
+        enough = len(self.witness.poses) + RATE * seconds
+        self.wait_until(lambda: len(self.witness.poses) > enough)
 
     def go_on(self, seconds: float) -> None:
         """Lets time pass in which something must *not* happen."""
@@ -174,22 +202,35 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
             found.end()
 
 
-def raise_the_arms(scene: Scene, send_goal: Callable) -> None:
-    """Until they are high and move; asks again where a dead server has been asked."""
-    witness = scene.witness
-    scene.wait_until(witness.motion.server_is_ready)
+def ask_until(scene: Scene, send_goal: Callable, condition: Callable[[list[Any]], object]) -> None:
+    """Asks for a gesture until its goals have led to something.
+
+    It asks again where a dead server has been asked.
+    """
+    motion = scene.witness.motion
+    scene.wait_until(motion.server_is_ready)
     goals: list[Any] = []
     asked = 0.0
 
-    def raised() -> bool:
+    def holds() -> object:
         nonlocal asked
         unheard = not goals or goals[-1].over or not goals[-1].accepted
         if unheard and time.monotonic() - asked > 1.0:
             asked = time.monotonic()
-            goals.append(send_goal(witness.motion, PlayMotion.Goal(motion="happy_arms_up")))
-        return witness.arm > 1.0
+            goals.append(send_goal(motion, PlayMotion.Goal(motion="happy_arms_up")))
+        return condition(goals)
 
-    scene.wait_until(raised)
+    scene.wait_until(holds)
+
+
+def raise_the_arms(scene: Scene, send_goal: Callable) -> None:
+    """Until they are high and move."""
+    ask_until(scene, send_goal, lambda _: scene.witness.arm > 1.0)
+
+
+def is_refused(goals: list[Any]) -> bool:
+    """Whether the motion player has refused a gesture, because the robot is stopped."""
+    return any(goal.result and "stopped since" in goal.result.message for goal in goals)
 
 
 def start_player(scene: Scene, idle: float = 0.0, robot: str = "sim") -> None:
@@ -312,11 +353,8 @@ def test_a_stop_outlives_the_motion_player(scene: Scene, send_goal: Callable, en
     held = scene.witness.arm
     getattr(scene, end)("motion_player")
     start_player(scene, idle=1.0)
-    scene.call(scene.witness.create_client(Trigger, "motion_player/list_motions"))
-    send_goal(scene.witness.motion, PlayMotion.Goal(motion="happy_arms_up"))
-    scene.go_on(2.0)
-    send_goal(scene.witness.motion, PlayMotion.Goal(motion="happy_arms_up"))
-    scene.wait_until(lambda: scene.has_said("/sim_robot/release"))
+    ask_until(scene, send_goal, lambda _: scene.has_said("/sim_robot/release"))
+    scene.lives(1.0)
     assert scene.witness.arm == pytest.approx(held, abs=1e-3)
 
     scene.call(scene.witness.release)
@@ -332,8 +370,7 @@ def test_a_stop_outlives_the_robot(scene: Scene, send_goal: Callable) -> None:
     seen = len(scene.witness.held)
     scene.start("sim_robot", urdf=URDF)
     scene.wait_until(lambda: scene.witness.held[seen:][-1:] == [HoldState.HELD])
-    poses = len(scene.witness.poses)
-    scene.wait_until(lambda: len(scene.witness.poses) > poses + 60)
+    scene.lives(1.2)
     assert scene.rests()  # where the new one has begun
 
 
@@ -345,16 +382,17 @@ def test_stopped_servos_stay_although_everything_else_is_killed(
     start_with_raised_servos(scene, send_goal, servos)
     scene.call(witness.stop)
     scene.wait_until(lambda: witness.held[-1] == HoldState.HELD)
-    scene.go_on(later_s)  # at first it still brakes
+    witness.leaves_the_past()
+    scene.lives(later_s)  # at first it still brakes
     seen = len(witness.held)
     scene.kill("robot_bridge")
     scene.kill("motion_player")
-    scene.go_on(2.0)  # the board would rest after 0.5 s without a word
+    scene.go_on(1.0)  # the board would rest after 0.5 s without a word
     held, poses = witness.arm, len(witness.poses)
     scene.start("robot_bridge", robot="servo_humanoid", port=servos, urdf=URDF)
     start_player(scene, idle=1.0, robot="servo_humanoid")
     scene.wait_until(lambda: witness.held[seen:][-1:] == [HoldState.HELD])
-    scene.wait_until(lambda: len(witness.poses) > poses + 100)
+    scene.lives(1.5)
     assert scene.moved(poses) < NOISE
     assert witness.arm == pytest.approx(held, abs=0.3), "braking from full speed takes 0.25 rad"
 
@@ -431,15 +469,14 @@ def start_alive(scene: Scene, robot: str) -> None:
 
 
 def start_again(scene: Scene, robot: str) -> int:
-    """The number of the first pose of what has started; after three seconds of its life."""
+    """The number of the first pose of what has started; after a second and a half of its life."""
     witness, heard = scene.witness, len(scene.witness.held)
     start_body(scene, robot)
     start_player(scene, idle=1.0, robot=robot)
     poses = len(witness.poses)
     scene.wait_until(lambda: len(witness.held) > heard and len(witness.poses) > poses)
     scene.call(witness.create_client(Trigger, "motion_player/list_motions"))
-    count = len(witness.poses)
-    scene.wait_until(lambda: len(witness.poses) > count + 150)
+    scene.lives(1.5)
     return poses
 
 
@@ -502,9 +539,7 @@ def test_a_robot_that_hears_trajectories_itself_is_sent_none_after_a_new_start(
     state = JointState(name=names, position=[0.0] * len(names))
     witness.create_timer(0.05, lambda: states.publish(state))
     told: list[int] = []
-    witness.create_subscription(
-        JointTrajectory, "joint_trajectory", lambda m: told.append(len(m.points)), EVENTS
-    )
+    witness.hear(JointTrajectory, "joint_trajectory", lambda m: told.append(len(m.points)), EVENTS)
     for _ in range(2):
         scene.start("stop_keeper")
         start_player(scene, idle=1.0, robot="trajectory")
@@ -512,14 +547,13 @@ def test_a_robot_that_hears_trajectories_itself_is_sent_none_after_a_new_start(
         scene.call(witness.create_client(Trigger, "stop_keeper/stop"))
         for node in ("stop_keeper", "motion_player"):
             scene.kill(node)
-        scene.go_on(0.5)
         told.clear()
         heard = len(witness.held)
         scene.start("stop_keeper")
         start_player(scene, idle=1.0, robot="trajectory")
         scene.wait_until(lambda n=heard: witness.held[n:][-1:] == [HoldState.HELD])
         scene.call(witness.create_client(Trigger, "motion_player/list_motions"))
-        scene.go_on(3.0)
+        scene.go_on(1.5)
         assert not any(told)
         scene.call(witness.release)
         scene.wait_until(lambda: any(told))
@@ -544,14 +578,14 @@ def test_a_board_that_was_switched_off_is_stopped_again(
     scene.start("robot_bridge", robot="servo_humanoid", port=servos, urdf=URDF)
     start_player(scene, idle=1.0, robot="servo_humanoid")
     scene.wait_until(lambda: witness.held[heard:][-1:] == [HoldState.HELD])
-    scene.wait_until(lambda: len(witness.poses) > poses + 150)
+    scene.lives(1.5)
     assert scene.moved(poses) < NOISE
     scene.call(witness.release)
     scene.wait_until(lambda: witness.held[-1] == HoldState.RELEASED)
 
 
 def test_a_stop_that_cannot_be_written_is_told_and_kept_in_memory(
-    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, send_goal: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("FER_RUNTIME_DIR", str(tmp_path / "file"))
@@ -562,13 +596,13 @@ def test_a_stop_that_cannot_be_written_is_told_and_kept_in_memory(
     assert scene.has_said("a new start will not know that the robot is stopped")
     scene.kill("motion_player")
     start_player(scene, idle=1.0)
-    scene.call(witness.create_client(Trigger, "motion_player/list_motions"))
+    ask_until(scene, send_goal, is_refused)  # it knows by now, from the robot
     scene.kill("sim_robot")
     heard = len(witness.held)
     scene.start("sim_robot", urdf=URDF)
     scene.wait_until(lambda: witness.held[heard:][-1:] == [HoldState.HELD])
     poses = len(witness.poses)
-    scene.wait_until(lambda: len(witness.poses) > poses + 100)
+    scene.lives(1.5)
     assert scene.moved(poses) < NOISE
 
 
@@ -634,8 +668,9 @@ def test_a_stop_holds_although_the_behaviours_go_on(scene: Scene) -> None:
     scene.wait_until(lambda: witness.arm > 0.5)
     scene.wait_until(witness.stop.call_async(Trigger.Request()).done)
     scene.stands()
-    held = dict(witness.poses[-1][1])
-    scene.go_on(4.0)
+    held, states = dict(witness.poses[-1][1]), len(witness.states)
+    scene.wait_until(lambda: "release" in "".join(s.reason for s in witness.states[states - 1 :]))
+    scene.lives(1.0)
     assert witness.poses[-1][1] == held
 
 

@@ -183,7 +183,7 @@ def test_a_voice_that_fails_is_told_each_time(strangers: dict[str, str]) -> None
         "speaker = Speaker(VOICES.make('mute', VoiceSettings()), None, None, print)\n"
         "for text in ('one', 'two'):\n"
         "    said = speaker.say(text, 'en')\n"
-        "    assert until(lambda: said.is_over, 5.0)\n"
+        "    assert until(lambda: said.is_over)\n"
         "    print(said.error)\n"
         "speaker.close()\n"
     )

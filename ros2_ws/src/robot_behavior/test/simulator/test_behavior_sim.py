@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import cv2
+import numpy as np
 import pytest
 import yaml
 from PIL import Image
@@ -124,7 +126,7 @@ BAD_SCRIPTS = [
     ("face: anna, leaves", "face: bert, leaves", "events[1].face is 'bert', expected somebody who"),
     ("leaves: true", "leaves: 1", "events[1].leaves is 1, expected true or false"),
     ("duration_s: 6", "duration_s: soon", "duration_s is 'soon', expected a number"),
-    ("events:", "event:", "events is missing"),
+    ("events:", "event:", "event is not known, did you mean 'events'?"),
 ]
 
 
@@ -192,3 +194,16 @@ def test_the_film_shows_a_robot_that_moves(script: Path, tmp_path: Path) -> None
     assert cv2.absdiff(frames[5][:480], frames[39][:480]).max() > 60
     with Image.open(tmp_path / "film.gif") as film:
         assert film.n_frames > 10
+
+
+def test_the_robot_is_heard_in_the_film(
+    script: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(script, "--video", tmp_path / "film.mp4") == 0
+    lines = capsys.readouterr().out.splitlines()
+    says = next(number for number, line in enumerate(lines) if line.strip().startswith("says"))
+    said_at = float(lines[says - 1].split()[0])
+    with av.open(str(tmp_path / "film.mp4")) as made:
+        loud = [f.time for f in made.decode(audio=0) if np.abs(f.to_ndarray()).max() > 0.02]
+    assert loud[0] == pytest.approx(said_at, abs=0.2)
+    assert loud[-1] > said_at + 1.0

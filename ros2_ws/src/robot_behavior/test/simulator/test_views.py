@@ -52,7 +52,9 @@ class Messages:
 
     def face(self, time: float, face_id: str, label: str, width: int) -> Any:
         labels = LABELS if self.first_version else EIGHT
-        named = {} if self.first_version else {"labels": list(labels)}
+        named: dict[str, Any] = {}
+        if not self.first_version:
+            named = {"labels": list(labels), "yaw": 0.1, "pitch": 0.0, "roll": 0.0, "engagement": 3}
         box = {"x_offset": 1, "y_offset": 2, "height": 3, "width": width, "do_rectify": False}
         return self.make(
             TYPES["/emotion"],

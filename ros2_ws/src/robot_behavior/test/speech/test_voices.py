@@ -93,7 +93,7 @@ def test_espeak_speaks_other_languages_and_any_text(espeak: EspeakVoice) -> None
 
 
 def test_espeak_stops_when_nobody_wants_to_hear_more(espeak: EspeakVoice) -> None:
-    text = "This is a very long story. " * 200
+    text = "This is a very long story. " * 30
     asked = count()
     short = espeak.synthesise(text, "en", PLAIN, lambda: next(asked) > 1)
     assert short.duration < 0.5 * espeak.synthesise(text, "en", PLAIN, wanted).duration
@@ -208,3 +208,13 @@ def test_the_mouth_follows_the_loudness() -> None:
     opening = Sound(tone.astype(np.int16), 16000).opening()
     assert len(opening) == 50 and (opening[:25] < 0.3).all() and (opening[25:] == 1.0).all()
     assert len(Sound(np.zeros(0, np.int16), 16000).opening()) == 0
+
+
+def test_another_speed_takes_effect_when_it_is_asked_to() -> None:
+    voice = LogVoice()
+    before = voice.synthesise(SENTENCE, "en", PLAIN, lambda: False).duration
+    take_effect = voice.adjust(VoiceSettings(rate_wpm=320))
+    assert voice.synthesise(SENTENCE, "en", PLAIN, lambda: False).duration == before
+    take_effect()
+    after = voice.synthesise(SENTENCE, "en", PLAIN, lambda: False).duration
+    assert after == pytest.approx(before / 2, rel=0.01)

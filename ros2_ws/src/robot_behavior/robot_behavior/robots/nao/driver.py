@@ -319,11 +319,12 @@ class NaoqiLink:
             return
         stranger: Reason | None = Reason("unknown", "not met yet")
         try:
-            self._state = stranger = self._meet(robot)
-            if stranger is None:
-                self._state = self._take(robot)
-                if self._state is None:
-                    self._command(robot)
+            stranger = self._meet(robot)
+            trouble = stranger or self._take(robot)
+            if trouble is None:
+                self._command(robot)
+            else:  # not before: without a state the robot can be moved
+                self._state = trouble
         finally:
             try:
                 if self._ended.is_set() and stranger is None and robot.is_connected:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ec_rfernet.errors import InputError
@@ -60,9 +61,16 @@ class NaoqiVoice(OwnVoice):
         except InputError as error:
             raise SpeechError(str(error)) from error
         self.name = f"of the robot at {settings.host}"
-        self._settings, self._silence = settings, LogVoice(settings)
+        self._take(settings)
         self._robot: Naoqi | None = None
         self._known: frozenset[str] = frozenset(LANGUAGES)  # until the robot has told
+
+    def _take(self, settings: VoiceSettings) -> None:
+        self._settings, self._silence = settings, LogVoice(settings)
+
+    def adjust(self, settings: VoiceSettings) -> Callable[[], None]:
+        """See `Voice.adjust`."""
+        return partial(self._take, settings)
 
     def language(self, locale: str) -> str:
         """See `Voice.language`; as long as the robot has not told, it may speak all it could."""

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from robot_behavior.robots import Robot
 
-ROBOT = Robot(description="no gestures", motion_player=False)
+ROBOT = Robot(description="no gestures", motion_player=False, sim_time=True)

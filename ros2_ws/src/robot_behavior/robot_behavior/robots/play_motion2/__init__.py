@@ -10,4 +10,5 @@ ROBOT = Robot(
         "play_motion2_bridge", "robot_behavior.robots.play_motion2.bridge:PlayMotion2Bridge"
     ),
     motion_player=False,
+    sim_time=True,
 )

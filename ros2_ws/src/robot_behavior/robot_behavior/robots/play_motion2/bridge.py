@@ -15,6 +15,7 @@ from fer_common.diagnostics import Mishaps, Report, error
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.goals import REJECTED, UNSTOPPABLE
 from fer_common.graph_watch import ServerWatch
+from fer_common.node_clock import NodeClock
 from fer_common.parameters import declare
 from fer_common.reason import Reason
 from fer_common.runner import ClosingNode
@@ -54,17 +55,19 @@ class PlayMotion2Bridge(ClosingNode):
     cancels what is under way, and is sent once that has ended.
 
     Args:
-        clock: monotonic seconds.
+        clock: monotonic seconds; None: those of `fer_common.node_clock.NodeClock` for the length
+            of a motion, and the machine's for the rest.
         options: of `rclpy.node.Node`.
 
     Raises:
         StartError: play_motion2_msgs is not installed.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, **options: Any) -> None:
+    def __init__(self, clock: Callable[[], float] | None = None, **options: Any) -> None:
         super().__init__("play_motion2_bridge", **options)
         self._params = declare(self, PlayMotion2Params)
-        self._monotonic = clock
+        self._monotonic = clock or NodeClock(self)
+        clock = clock or time.monotonic
         self._type = message_type("play_motion2_msgs", "action", "PlayMotion2")
         self._goal: GoalClient[str] = GoalClient(
             self,

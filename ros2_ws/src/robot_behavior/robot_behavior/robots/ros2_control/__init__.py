@@ -21,4 +21,5 @@ ROBOT = Robot(
     description="a robot of ros2_control, with FollowJointTrajectory",
     driver="robot_behavior.robots.ros2_control.driver:ControllerDriver",
     settings=ControllerSettings,
+    sim_time=True,
 )

@@ -8,4 +8,5 @@ ROBOT = Robot(
     description="the simulated humanoid",
     node=RobotNode("sim_robot", "robot_behavior.nodes.sim_robot:SimRobot", keeps_stop=True),
     humanoid=True,
+    sim_time=True,
 )

@@ -7,4 +7,5 @@ from robot_behavior.robots import Robot, RobotNode
 ROBOT = Robot(
     description="a robot that listens to joint_trajectory itself",
     node=RobotNode("stop_keeper", "robot_behavior.robots.sign_of_life:StopNode", keeps_stop=True),
+    sim_time=True,
 )

@@ -37,7 +37,7 @@ from robot_behavior.robots import find_robot
 from robot_behavior.robots.backend import JointStream
 from robot_behavior.robots.nao import Naoqi, NaoqiSettings, animations, fake_naoqi, library
 from robot_behavior.robots.nao.driver import NaoqiDriver
-from robot_behavior.robots.nao.fake_naoqi import EYES, HEY, FakeNaoqi
+from robot_behavior.robots.nao.fake_naoqi import EYES, HEY, ALAutonomousLife, FakeNaoqi
 from robot_behavior.robots.nao.voice import NaoqiVoice
 from robot_behavior.speech.speaker import Speaker
 from robot_behavior.speech.voice import SpeechError, VoiceSettings
@@ -296,6 +296,25 @@ def test_a_robot_that_dies_in_mid_gesture_and_comes_back_sees_no_jump() -> None:
                 stream = follow(made, {"head_yaw_joint": 0.5})
                 assert play(stream, lambda: abs(again.where()["HeadYaw"] - 0.5) < 0.02)
                 assert largest_step(again.targets, start) < NO_JUMP
+
+
+def test_who_comes_back_can_be_moved_only_when_its_own_life_is_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def slowly(life: ALAutonomousLife) -> str:
+        threading.Event().wait(0.3)
+        return told(life)
+
+    told = ALAutonomousLife.getState
+    monkeypatch.setattr("robot_behavior.robots.nao.driver.RETRY_S", 0.1)  # it is not silent yet
+    with FakeNaoqi(awake=True) as naoqi, driver(naoqi) as made:
+        assert until(lambda: code(made) is None), made.problem
+        naoqi.__exit__()
+        assert until(lambda: code(made) in ("lost", "unreachable"))
+        monkeypatch.setattr(ALAutonomousLife, "getState", slowly)
+        with FakeNaoqi(port=naoqi.port, awake=True) as again:
+            assert until(lambda: code(made) is None), made.problem
+            assert again.life == "disabled"
 
 
 def test_a_slow_network_delays_but_does_not_pile_up() -> None:

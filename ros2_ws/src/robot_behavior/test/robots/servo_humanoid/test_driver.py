@@ -293,8 +293,9 @@ def test_a_defect_of_the_firmware_ends_in_a_reset_that_moves_nothing(uno: Board)
         lambda: rig.positions and rig.driver.status.cause & reset and not rig.driver.problem,
         rig.update,
     )
+    remembered = pytest.approx(POSES, abs=0.01)  # what it tells before it has looked is no pose
+    assert uno.wait_until(lambda: rig.positions == remembered, rig.update)
     assert not any(uno.widths)
-    assert rig.positions == pytest.approx(POSES, abs=0.01)  # it remembers
     seen = len(uno.rows)
     rig.go()
     assert largest_step(uno, seen) <= STEP_US

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from ec_rfernet.faces.face import Box
 from ec_rfernet.labels import CONTEMPT, LABELS, UNKNOWN
-from fer_node.perception.pipeline import EmotionEstimate, Perceived
-from fer_node.show import overlay
-from fer_node.show.overlay import Area, shade, text_size, write
-from fer_node.show.palette import COLOURS, colour_of
+from ec_rfernet.perceived import EmotionEstimate, Perceived
+from ec_rfernet.show import overlay
+from ec_rfernet.show.overlay import Area, shade, text_size, write
+from ec_rfernet.show.palette import COLOURS, colour_of
 
 SIZES = [(240, 320), (480, 640), (1080, 1920)]
 
@@ -241,3 +241,28 @@ def test_a_plate_covers_its_area_and_nothing_else():
     touched = changed(picture(grey=100), canvas)
     assert touched[20:60, 10:40].all() and touched.sum() == 30 * 40
     assert canvas[30, 20].tolist() == [50, 50, 150]
+
+
+def test_a_small_picture_is_enlarged_so_that_one_can_read_it():
+    person = estimate(box=(10, 10, 20, 24))
+    drawn = overlay.annotated(picture((48, 64)), Perceived((person,), "kelto"))
+    assert min(drawn.shape[:2]) >= 480
+    assert pixels(drawn, "happy") > 500
+
+
+def test_a_face_that_fills_the_picture_has_its_bars_beside_it():
+    person = estimate(box=(0, 0, 300, 300))
+    drawn = overlay.annotated(picture((300, 300)), Perceived((person,), "kelto"))
+    side = drawn.shape[0]
+    assert drawn.shape[1] > side
+    bars = pixels(drawn, "happy", np.s_[:, side:])
+    assert bars > 300, "the bars are in the margin"
+    plain = overlay.annotated(picture((300, 300)), Perceived((person,), "kelto"), margin=False)
+    assert plain.shape == (side, side, 3)
+
+
+def test_faces_without_an_id_are_captioned_without(monkeypatch):
+    said = []
+    monkeypatch.setattr(overlay, "write", lambda canvas, text, *_: said.append(text))
+    overlay.draw(picture(), Perceived((estimate(face_id=""),), ""))
+    assert "happy 90%" in said and "1 face" in said

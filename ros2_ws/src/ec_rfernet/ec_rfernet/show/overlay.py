@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from ec_rfernet.labels import UNKNOWN
-from fer_node.perception.pipeline import EmotionEstimate, Perceived
-from fer_node.show.palette import BLACK, WHITE, Colour, colour_of, ink
+from ec_rfernet.perceived import EmotionEstimate, Perceived
+from ec_rfernet.show.palette import BLACK, WHITE, Colour, colour_of, ink
 
 if TYPE_CHECKING:
     from PIL import ImageFont
@@ -204,9 +204,11 @@ _REFERENCE = (480, 640)  # height and width that everything is sized for
 _LETTERS, _SMALLEST, _TINIEST = 16, 11, 7
 """Size of the letters for the reference, for pictures however small, and for panels of labels
 that are too many for a picture; pixels."""
+_LARGEST = 1600  # of an image that is enlarged, pixels of its longer side
+_COVERED = 0.1  # share of a panel that may lie on its face before there is a margin
 
 
-def draw(image: np.ndarray, perceived: Perceived, latency_s: float) -> np.ndarray:
+def draw(image: np.ndarray, perceived: Perceived, latency_s: float | None = None) -> np.ndarray:
     """A picture for people.
 
     Each face has its box, label, confidence and id, and says why it could not be judged
@@ -217,7 +219,7 @@ def draw(image: np.ndarray, perceived: Perceived, latency_s: float) -> np.ndarra
     Args:
         image: BGR uint8 [H, W, 3]; stays as it is.
         perceived: in this image.
-        latency_s: from the image's stamp until now, seconds.
+        latency_s: from the image's stamp until now, seconds; None where nobody asks.
 
     Returns:
         BGR uint8 [H, W, 3].
@@ -225,9 +227,7 @@ def draw(image: np.ndarray, perceived: Perceived, latency_s: float) -> np.ndarra
     canvas = np.ascontiguousarray(image).copy()
     height, width = canvas.shape[:2]
     picture = Area(0, 0, width, height)
-    scale = min(height / _REFERENCE[0], width / _REFERENCE[1])
-    letters = max(_SMALLEST, round(_LETTERS * scale))
-    small = max(_SMALLEST, round(0.85 * letters))
+    letters, small = _sizes(height, width)
     focus = perceived.focus
     others = [estimate for estimate in perceived.estimates if estimate is not focus]
     taken = [_footer(canvas, len(perceived.estimates), latency_s, letters)]
@@ -256,9 +256,52 @@ def _panel_letters(labels: Sequence[str], letters: int, picture: Area) -> int:
     return letters
 
 
-def _footer(canvas: np.ndarray, faces: int, latency_s: float, letters: int) -> Area:
-    people = "nobody in view" if not faces else f"{faces} face{'s' if faces > 1 else ''}"
-    text = f"{people} · {1000 * latency_s:.0f} ms"
+def annotated(image: np.ndarray, perceived: Perceived, margin: bool = True) -> np.ndarray:
+    """A picture for people, as `draw` makes it, of an image of any size.
+
+    A small image is enlarged, so that all letters can be read. Where a face fills so much of it
+    that its bars would lie on the face, the image gets a margin for them at its right.
+
+    Args:
+        image: BGR uint8 [H, W, 3]; stays as it is.
+        perceived: in this image.
+        margin: whether there may be one; without, images of one size become pictures of one size.
+
+    Returns:
+        BGR uint8 [H', W', 3].
+    """
+    scale = max(1.0, _REFERENCE[0] / min(image.shape[:2]))
+    scale = max(1.0, min(scale, _LARGEST / max(image.shape[:2])))
+    if scale > 1.0:
+        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+        perceived = replace(
+            perceived,
+            estimates=tuple(replace(e, box=e.box.scaled(scale)) for e in perceived.estimates),
+        )
+    focus = perceived.focus
+    if margin and focus is not None:
+        height, width = image.shape[:2]
+        letters, _ = _sizes(height, width)
+        picture, own = Area(0, 0, width, height), [_area(focus)]
+        size = panel_size(perceived.labels, _panel_letters(perceived.labels, letters, picture))
+        spot = place(own[0], size, own, [], picture)
+        if spot.overlap(own[0]) > _COVERED * spot.width * spot.height:
+            wide = size[0] + 2 * max(3, size[0] // 16)
+            image = cv2.copyMakeBorder(image, 0, 0, 0, wide, cv2.BORDER_CONSTANT, value=BLACK[::-1])
+    return draw(image, perceived)
+
+
+def _sizes(height: int, width: int) -> tuple[int, int]:
+    """Size of the letters for who is attended to, and for the others."""
+    scale = min(height / _REFERENCE[0], width / _REFERENCE[1])
+    letters = max(_SMALLEST, round(_LETTERS * scale))
+    return letters, max(_SMALLEST, round(0.85 * letters))
+
+
+def _footer(canvas: np.ndarray, faces: int, latency_s: float | None, letters: int) -> Area:
+    text = "nobody in view" if not faces else f"{faces} face{'s' if faces > 1 else ''}"
+    if latency_s is not None:
+        text += f" · {1000 * latency_s:.0f} ms"
     width, height = text_size(text, letters)
     pad = letters // 2
     area = Area(0, canvas.shape[0] - height - pad, width + 2 * pad, height + pad)
@@ -290,10 +333,11 @@ def _caption(
 
 
 def _words(estimate: EmotionEstimate) -> str:
+    name = f" · {estimate.face_id}" if estimate.face_id else ""
     if estimate.label == UNKNOWN:
         reason = f" ({estimate.flaw})" if estimate.flaw else ""
-        return f"{UNKNOWN}{reason} · {estimate.face_id}"
-    return f"{estimate.label} {estimate.confidence:.0%} · {estimate.face_id}"
+        return f"{UNKNOWN}{reason}{name}"
+    return f"{estimate.label} {estimate.confidence:.0%}{name}"
 
 
 def _frame(canvas: np.ndarray, box: Area, colour: Colour, line: int) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ec_rfernet.labels import CONTEMPT, LABELS, UNKNOWN
-from fer_node.show.palette import COLOURS, colour_of, contrast, ink
+from ec_rfernet.show.palette import COLOURS, colour_of, contrast, ink
 
 
 def simulated(colour, matrix):
@@ -57,7 +57,7 @@ def test_any_other_label_has_a_colour_too_and_text_on_it_is_read(label):
 
 
 def test_a_label_that_nobody_knows_has_the_same_colour_in_every_program():
-    program = "from fer_node.show.palette import colour_of; print(colour_of('bored'))"
+    program = "from ec_rfernet.show.palette import colour_of; print(colour_of('bored'))"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True
     )
