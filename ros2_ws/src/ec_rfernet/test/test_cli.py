@@ -265,7 +265,7 @@ def huge_png():
     ("arguments", "message"),
     [
         (["evaluate", "--bundle", "BUNDLE", "--root", "nowhere"], "nowhere: no FER2013 here"),
-        (["evaluate", "--bundle", "nowhere", "--root", "nowhere"], "no model bundle here"),
+        (["evaluate", "--bundle", "nowhere", "--root", "nowhere"], "no model 'nowhere'"),
         (
             ["predict", "--bundle", "BUNDLE", "nowhere.png"],
             "nowhere.png: cannot be read (No such file",

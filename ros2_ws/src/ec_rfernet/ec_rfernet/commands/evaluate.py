@@ -6,6 +6,7 @@ import argparse
 import csv
 import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,10 @@ _CURVES = ("risk_coverage.png", "reliability.png")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument("--bundle", type=Path, required=True, metavar="FOLDER", help="the model")
+    parser.add_argument(
+        "--bundle", required=True, metavar="MODEL",
+        help="the model: a folder, or the name of an installed one",
+    )  # fmt: skip
     command_options.add_picture_arguments(parser, required=True)
     parser.add_argument(
         "--split", metavar="NAME",
@@ -61,7 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Prints the figures and writes the files that were asked for."""
-    model = bundle.load(options.bundle)
+    model = bundle.load(bundle.find(options.bundle, bundle.places()))
+    if model.unfit:
+        print(f"ec-rfernet: its training found it unfit for use: {model.unfit}", file=sys.stderr)
     options.split = options.split or datasets.get(options.dataset).validation
     scorer = command_options.classifier(model, options, threads=0)
     split = command_options.read_pictures(options, model, options.split)

@@ -66,6 +66,14 @@ VALIDATION = (
 )
 """What the measured figures are."""
 
+FEW_VALIDATION = (
+    "Settings were chosen with these images in view: the figures are those of validation data.",
+    "They are too few to fit temperature and reject threshold, which are those of the model that "
+    "the training began with.",
+    "No test split was used for anything.",
+)
+"""The same of a model that was adapted to few images."""
+
 DATASET_LIMITS = {
     "fer2013": (
         "Web pictures, many of them posed, of uneven quality: FER2013's label agrees with the "
@@ -143,7 +151,8 @@ def measure(
         dataset: name of the data set.
         split: name of the split, the key of the figures in `Bundle.metrics`.
         progress: told what is measured next.
-        initial: what the training began with, for the verdict.
+        initial: what the training began with, for the verdict; fewer than 100 images leave its
+            temperature and threshold as they are.
 
     Returns:
         The bundle as it was written.
@@ -157,14 +166,12 @@ def measure(
     progress(_CROPS["single_crop"])
     scorer = open_classifier(bundle, 0, "onnxruntime", "fp32")
     logits = scores.logits(scorer, images)
-    temperature = round(fit_temperature(logits, truth), 4)
-    probabilities = softmax(logits / np.float32(temperature))
+    keeps = initial is not None and len(images) < _ENOUGH
+    bundle = _calibrated(bundle, logits, truth, initial if keeps else None)
+    probabilities = softmax(logits / np.float32(bundle.temperature))
     curve = RiskCoverage.of(probabilities, truth)
-    # Rounded down, so that the answer at the threshold itself is still given.
-    threshold = np.floor(curve.threshold(WANTED_RISK, LEAST_COVERAGE) * 1e4) / 1e4
-    coverage, risk = curve.at(threshold)
+    coverage, risk = curve.at(bundle.reject_threshold)
     before, after = Reliability.of(softmax(logits), truth), Reliability.of(probabilities, truth)
-    bundle = dataclasses.replace(bundle, temperature=temperature, reject_threshold=float(threshold))
     verdict = judge(truth, logits.argmax(axis=1), bundle.labels, _answers(initial, images))
     bundle = dataclasses.replace(bundle, unfit=verdict.reason, verdict=verdict.sentences)
     single = scores.report(probabilities, truth, bundle.labels)
@@ -198,6 +205,25 @@ def measure(
         bundle = save(bundle)
     write(bundle)
     return bundle
+
+
+_ENOUGH = 100
+"""So many pictures tell a temperature and a threshold better than a model that had thousands."""
+
+
+def _calibrated(
+    bundle: Bundle, logits: np.ndarray, truth: np.ndarray, like: Bundle | None
+) -> Bundle:
+    """With temperature and threshold of another bundle, or those that fit the logits [N, K]."""
+    if like is not None:
+        return dataclasses.replace(
+            bundle, temperature=like.temperature, reject_threshold=like.reject_threshold
+        )
+    temperature = round(fit_temperature(logits, truth), 4)
+    curve = RiskCoverage.of(softmax(logits / np.float32(temperature)), truth)
+    # Rounded down, so that the answer at the threshold itself is still given.
+    threshold = np.floor(curve.threshold(WANTED_RISK, LEAST_COVERAGE) * 1e4) / 1e4
+    return dataclasses.replace(bundle, temperature=temperature, reject_threshold=float(threshold))
 
 
 def _answers(bundle: Bundle | None, images: np.ndarray) -> np.ndarray | None:
@@ -254,6 +280,11 @@ def _network(bundle: Bundle) -> dict[str, int]:
 
 FILE = "MODEL_CARD.md"
 
+_CHOICE = {
+    False: "The averaged weights after the last epoch, no choice among checkpoints.",
+    True: "Between the initial weights and the averaged ones after the last epoch, where the "
+    "held-out images say.",
+}
 _CURVES = "learning_curves.png"
 _ROBOT = " (what the robot runs)"
 _WIDTH = 120
@@ -345,7 +376,7 @@ def _training(bundle: Bundle) -> Iterable[str]:
     duration = f"It took {seconds / 3600:.1f} hours" if seconds else ""
     yield _paragraph(
         f"**Protocol.** `ec-rfernet train` with {given}.",
-        "The averaged weights after the last epoch, no choice among checkpoints.",
+        _CHOICE[bool(settings.get("interpolate"))],
         duration and f"{duration} on {hardware}." if hardware else duration and f"{duration}.",
     )
     if bundle.file(_CURVES).is_file():
@@ -361,7 +392,8 @@ def _measured(bundle: Bundle, split: str) -> Iterable[str]:
     images = figures["single_crop"]["images"]
     title = SPLIT_NAMES.get(split, f"the split {split}")
     yield f"## {DATASET_NAMES.get(_dataset(bundle), _dataset(bundle))} {title}, {images:,} images"
-    yield _paragraph(*VALIDATION)
+    began = bundle.provenance.get("training", {}).get("init")
+    yield _paragraph(*(FEW_VALIDATION if began and images < _ENOUGH else VALIDATION))
     single, int8_single = "single crop", "int8, single crop"
     if "int8" in choice.accurate(bundle):
         int8_single += _ROBOT

@@ -193,9 +193,9 @@ class Trainer:
         if config.init is not None:
             self.initial = bundles.load(bundles.find(str(config.init), bundles.places()))
             model.load_state_dict(_initial_network(config, self.initial, labels).state_dict())
-        there = self.data.labels.unique()
         # What a trained network knows of other expressions, pictures of these few cannot refute.
-        self.asked = there if config.init is not None else torch.arange(len(labels)).to(there)
+        there = torch.arange(len(labels)) if config.init is None else data.labels.unique()
+        self.asked = there.to(self.device)
         self.model = model.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.size = int(self.model.input_size)  # type: ignore[arg-type]
@@ -316,11 +316,11 @@ class Trainer:
         return self._accuracy(lambda views: self.average(normalise(views, mean, std)))
 
     def _interpolate(self) -> None:
-        """Moves the averaged weights to the likeliest point between the initial ones and them.
+        """Moves the averaged weights to a point between the initial ones and them.
 
         The middle of two networks, of which one began as the other, is often better than both, and
-        forgets less (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022). Where
-        nothing was gained, the initial weights are kept.
+        forgets less (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022). Which
+        point, the held-out images say, see `least_change`.
         """
         assert self.initial is not None
         old = [part.to(self.device) for part in _state(load_network(self.initial))]
@@ -328,22 +328,25 @@ class Trainer:
         losses = []
         for share in SHARES:
             _place_between(parts, old, new, share)
-            losses.append(self._validation_loss())
-        self.share = SHARES[losses.index(min(losses))]
+            losses.append(self._validation_losses())
+        self.share = SHARES[least_change(torch.stack(losses).cpu())]
         _place_between(parts, old, new, self.share)
 
-    def _validation_loss(self) -> float:
-        images, labels = self.data.validation_images, self.data.validation_labels
-        targets = (labels[:, None] == self.asked).float()
-        total = 0.0
+    def _validation_losses(self) -> Tensor:
+        """Of each validation image of an expression that is learned, float [M]."""
+        known = torch.isin(self.data.validation_labels, self.asked)
+        images = self.data.validation_images[known]
+        targets = (self.data.validation_labels[known, None] == self.asked).float()
+        losses = []
         with torch.inference_mode():
             for some, truth in zip(images.split(512), targets.split(512), strict=True):
                 views = center_crop(some.float() / 255, self.size)
-                for seen in (views, views.flip(dims=[3])):
-                    logits = self.average(normalise(seen, self.data.mean, self.data.std))
-                    loss = cross_entropy(logits[:, self.asked], truth)
-                    total += float(loss) * len(truth)
-        return total / (2 * len(labels))
+                both = normalise(
+                    torch.cat([views, views.flip(dims=[3])]), self.data.mean, self.data.std
+                )
+                found = self.average(both)[:, self.asked].log_softmax(dim=1)
+                losses.append(-(found.unflatten(0, (2, -1)) * truth).sum(dim=2).mean(dim=0))
+        return torch.cat(losses) if losses else torch.zeros(0)
 
     def validate_teachers(self) -> float:
         """Accuracy of what the teachers answer together to the validation images, 0..1."""
@@ -411,6 +414,25 @@ Beyond half way, what the held-out pictures gain is small, and what is forgotten
 """
 
 
+def least_change(losses: Tensor) -> int:
+    """The first candidate that images do not tell from the best (Breiman et al., "CART", 1984).
+
+    That is one whose mean loss exceeds the lowest by at most one standard error of the
+    difference. Few images tell little apart: then what was is kept.
+
+    Args:
+        losses: of K candidates, beginning with the least change, on the same M images, [K, M].
+
+    Returns:
+        0..K - 1; 0 where there are fewer than two images.
+    """
+    if losses.shape[1] < 2:
+        return 0
+    excess = losses - losses[losses.mean(dim=1).argmin()]
+    error = excess.std(dim=1) / math.sqrt(losses.shape[1])
+    return int((excess.mean(dim=1) <= error).int().argmax())
+
+
 def _place_between(parts: list[Tensor], old: list[Tensor], new: list[Tensor], share: float) -> None:
     with torch.no_grad():
         for part, before, after in zip(parts, old, new, strict=True):
@@ -460,6 +482,8 @@ def write_result(trainer: Trainer, tell: Callable[[str], None] = lambda _name: N
 def _write(trainer: Trainer, folder: Path, tell: Callable[[str], None]) -> Bundle:
     config, data, history = trainer.config, trainer.data, trainer.history
     dataset = datasets.get(config.dataset)
+    before = trainer.initial.provenance.get("data", ()) if trainer.initial is not None else ()
+    votes = [VOTES] if config.soft_labels else []
     draft = Bundle(
         folder=folder,
         name=config.model,
@@ -470,7 +494,7 @@ def _write(trainer: Trainer, folder: Path, tell: Callable[[str], None]) -> Bundl
         framing=data.framing,
         labels=dataset.labels,
         provenance={
-            "data": [dataset.provenance, *([VOTES] if config.soft_labels else [])],
+            "data": [*dict.fromkeys([*before, dataset.provenance, *votes])],
             "images": len(data.images),
             "training": config.as_dict(),
             "seconds": round(sum(history.seconds)),

@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from ec_rfernet import bundle as bundles
+from ec_rfernet.datasets.folder import FOLDER
 from ec_rfernet.errors import InputError
 from ec_rfernet.runtimes.torch_runtime import load_network
 from ec_rfernet.testing import picture, tiny_bundle
 from ec_rfernet.training.config import TrainConfig, configure
 from ec_rfernet.training.data import load
-from ec_rfernet.training.trainer import Trainer, write_result
+from ec_rfernet.training.trainer import Trainer, least_change, write_result
 
 WORDS = ("anger", "disgust", "fear", "joy", "sadness", "surprise", "neutral")
 
@@ -52,6 +53,8 @@ def test_what_was_good_is_kept_when_learning_makes_it_worse(config, initial):
     assert (bundle.mean, bundle.std, bundle.framing) == (
         initial.mean, initial.std, initial.framing,
     )  # fmt: skip
+    assert bundle.temperature == initial.temperature, "of so few images none is fitted"
+    assert bundle.provenance["data"] == [*initial.provenance["data"], FOLDER.provenance]
     told = " ".join(bundles.load(bundle.folder).verdict)
     assert "Better or worse than before cannot be told" in told
     assert "0 pictures gained, 0 lost" in told
@@ -79,6 +82,16 @@ def test_expressions_without_pictures_are_not_unlearned(config, initial):
     )
     assert torch.allclose(old.weight[3:], new.weight[3:], rtol=1e-5)
     assert not torch.allclose(old.weight[:3], new.weight[:3], rtol=1e-5)
+
+
+def test_the_least_change_that_images_do_not_tell_from_the_best():
+    spread = torch.tensor([0.5, 1.5, 1.0, 2.0])
+    noise = torch.tensor([0.3, -0.3, 0.2, -0.2])
+    assert least_change(torch.stack([spread, spread + noise - 0.05])) == 0
+    assert least_change(torch.stack([spread, spread + noise - 0.5])) == 1
+    assert least_change(torch.stack([spread, spread - 0.4, spread + noise - 0.41])) == 1
+    assert least_change(torch.stack([spread, spread + 0.4, spread + 0.8])) == 0
+    assert least_change(torch.tensor([[1.0], [0.1]])) == 0, "one image tells nothing"
 
 
 @pytest.mark.parametrize("name", ["keep_statistics", "interpolate"])
