@@ -15,6 +15,7 @@ from ec_rfernet.datasets.dataset import FOLDS, PARTS, Dataset, Split, rows_of
 from ec_rfernet.datasets.pictures import (
     SIDE,
     LabelledPicture,
+    class_folders,
     classes,
     files,
     folders,
@@ -72,6 +73,8 @@ def read_folder(
             return _part(place, parts, split, faces)
         if is_sorted_by_class(place):
             return _taken(place, lambda names, labels: rows_of(names, labels, split, 0), faces)
+    for label in class_folders(root, _NAMES).values():
+        raise InputError(f"{root}: pictures of {label} only, expected at least two expressions")
     known = "angry disgust fear happy sad surprise neutral"
     raise InputError(
         f"{root}: no folders named after expressions here; expected at least two such as {known}, "

@@ -10,6 +10,7 @@ import numpy as np
 _CERTAIN = 0.05
 _SAME = 0.95  # of the answers: so many alike are no answers
 _MIXED = 0.8  # of the pictures: where more are of one class, many like answers are right
+_FEWEST = 10  # pictures; of fewer, a good model may err in nearly all
 _NORMAL = 1.96  # standard deviations, for 95 %
 
 
@@ -84,6 +85,8 @@ def judge(
         }[change]
         sentences.append(
             f"{verdict}: {gained} pictures gained, {lost} lost (p = {probability:.2f})."
+            if gained + lost
+            else "Neither better nor worse than before: the same pictures are answered rightly."
         )
     sentences.append(_by_class(truth, right, labels, before))
     if reason:
@@ -93,8 +96,8 @@ def judge(
 
 def _reason(truth: np.ndarray, answers: np.ndarray, labels: tuple[str, ...]) -> str:
     there, counts = np.unique(truth, return_counts=True)
-    if len(there) < 2:
-        return ""  # pictures of one class cannot tell
+    if len(there) < 2 or len(truth) < _FEWEST:
+        return ""  # these cannot tell
     given, often = np.unique(answers, return_counts=True)
     if often.max() >= _SAME * len(answers) and counts.max() <= _MIXED * len(truth):
         return f"it has collapsed, nearly every answer is '{labels[given[often.argmax()]]}'"

@@ -25,6 +25,8 @@ def test_better_worse_and_what_cannot_be_told():
     assert "1 pictures gained, 0 lost (p = 1.00)" in told
     assert "angry 13 of 20 (before 12), happy 12 of 20 (before 12)" in told
     assert judge(TRUTH, answers(15, 15, 15), LABELS).change == ""
+    same = judge(TRUTH, answers(13, 12, 12), LABELS, answers(13, 12, 12))
+    assert same.change == "unclear" and "Neither better nor worse" in same.sentences[1]
 
 
 def test_a_class_without_pictures_is_told():
@@ -50,6 +52,12 @@ def test_one_answer_to_pictures_of_nearly_one_class_is_no_collapse_but_guessing(
     truth = np.where(np.arange(60) < 54, 0, 1)
     assert "guessing" in judge(truth, np.zeros(60, int), LABELS).reason
     assert judge(np.zeros(9, int), np.zeros(9, int), LABELS).reason == "", "one class cannot tell"
+
+
+def test_too_few_pictures_find_nothing_unfit():
+    truth, found = np.arange(10) % 3, (np.arange(10) + 1) % 3
+    assert "guessing" in judge(truth, found, LABELS).reason
+    assert judge(truth[:9], found[:9], LABELS).reason == ""
 
 
 def test_the_uncertainty_of_few_pictures():
