@@ -147,8 +147,8 @@ def _print(report: Scores, curve: RiskCoverage, threshold: float) -> None:
     print(f"log loss             {report.log_loss:>8.4f}")
     print(f"AURC                 {curve.area:>8.4f}")
     print(f"answered             {coverage:>8.2%}, {1 - risk:.2%} of them rightly")
-    for label, recall in report.recall.items():
-        print(f"  recall {label:<12}  {recall:>7.2%}")
+    for (label, recall), row in zip(report.recall.items(), report.confusion, strict=True):
+        print(f"  recall {label:<12}  {f'{recall:.2%}' if row.any() else '-':>7}")
     _print_confusion(report)
 
 

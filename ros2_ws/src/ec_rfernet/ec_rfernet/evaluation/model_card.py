@@ -434,8 +434,16 @@ def _headline(columns: Mapping[str, Any]) -> str:
 
 def _recalls(columns: Mapping[str, Any], single: Mapping[str, Any]) -> str:
     counts = map(sum, single.get("confusion", [[0]] * len(single["recall"])))
+    nobody = 0 if "confusion" in single else None
     rows = [
-        [label, *(_percent(report["recall"][label]) for report in columns.values()), f"{count:,}"]
+        [
+            label,
+            *(
+                "-" if count == nobody else _percent(report["recall"][label])
+                for report in columns.values()
+            ),
+            f"{count:,}",
+        ]
         for label, count in zip(single["recall"], counts, strict=True)
     ]
     return _table(["recall", *columns, "images"], rows)
@@ -491,7 +499,13 @@ def _framing(bundle: Bundle) -> str:
 def _dataset_limits(bundle: Bundle, splits: list[str]) -> Iterable[str]:
     yield from DATASET_LIMITS.get(_dataset(bundle), ())
     for split in splits:
-        recall = bundle.metrics[split]["single_crop"]["recall"]
+        figures = bundle.metrics[split]["single_crop"]
+        counts = map(sum, figures.get("confusion", [[1]] * len(figures["recall"])))
+        recall = {
+            label: value
+            for (label, value), count in zip(figures["recall"].items(), counts, strict=True)
+            if count
+        }
         weakest = sorted(recall, key=recall.__getitem__)[:2]
         named = " and ".join(f"`{label}` ({_percent(recall[label])})" for label in weakest)
         yield f"Weakest on {named}: the share of such images that it recognises."

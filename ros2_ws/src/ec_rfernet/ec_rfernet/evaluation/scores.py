@@ -22,10 +22,10 @@ class Scores:
     Attributes:
         images: how many were classified.
         accuracy: share of right answers.
-        macro_f1: mean F1 of the classes.
-        mean_class_accuracy: mean recall of the classes, blind to how frequent they are.
+        macro_f1: mean F1 of the classes of which there are images.
+        mean_class_accuracy: mean recall of these, blind to how frequent they are.
         kappa: agreement beyond chance with the labels (Cohen, 1960), -1..1.
-        recall: of each class, by label.
+        recall: of each class, by label; 0 where there are no images of it.
         ece: expected calibration error over fifteen bins of equal width.
         log_loss: mean negative log-likelihood of the true classes, in nats.
         confusion: int [K, K], rows = true class, columns = answer.
@@ -108,14 +108,14 @@ def report(probabilities: np.ndarray, truth: np.ndarray, labels: tuple[str, ...]
     answers = probabilities.argmax(axis=1)
     confusion = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(confusion, (truth, answers), 1)
-    hits = np.diag(confusion)
+    hits, there = np.diag(confusion), confusion.any(axis=1)
     recall = hits / np.maximum(confusion.sum(axis=1), 1)
     f1 = 2 * hits / np.maximum(confusion.sum(axis=0) + confusion.sum(axis=1), 1)
     return Scores(
         images=len(truth),
         accuracy=float(hits.sum() / max(len(truth), 1)),
-        macro_f1=float(f1.mean()),
-        mean_class_accuracy=float(recall.mean()),
+        macro_f1=float(f1[there].sum() / max(there.sum(), 1)),
+        mean_class_accuracy=float(recall[there].sum() / max(there.sum(), 1)),
         kappa=kappa(confusion),
         recall=dict(zip(labels, map(float, recall), strict=True)),
         ece=Reliability.of(probabilities, truth).error,
