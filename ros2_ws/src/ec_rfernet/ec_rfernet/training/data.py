@@ -118,7 +118,7 @@ def soft_targets(split: Split, labels: tuple[str, ...], config: TrainConfig) -> 
     target = hard * (1 - config.label_smoothing) + config.label_smoothing / classes
     evidence = []
     if config.soft_labels is not None:
-        evidence.append(_votes(split, config.soft_labels, config.dataset))
+        evidence.append(votes(split, config.soft_labels, config.dataset))
     if config.out_of_fold:
         evidence.append(answers(split, config.out_of_fold, labels, config.threads))
     if not evidence:
@@ -127,15 +127,20 @@ def soft_targets(split: Split, labels: tuple[str, ...], config: TrainConfig) -> 
     return (1 - config.soft_weight) * target + config.soft_weight * expected
 
 
-def _votes(split: Split, path: Path, dataset: str) -> np.ndarray:
+def votes(split: Split, path: Path, dataset: str) -> np.ndarray:
+    """What FER+'s taggers say of images, see `read_ferplus`: float32 [N, 10].
+
+    Raises:
+        InputError: the file is unusable, or does not belong to these images.
+    """
     if dataset != "fer2013":
         raise InputError(f"soft_labels: FER+ has votes for fer2013, not for {dataset}")
     if split.rows.min() < 0:
         raise InputError("soft_labels: pictures in folders do not tell their rows in fer2013.csv")
-    votes = read_ferplus(path)
-    if split.rows.max() >= len(votes):
-        raise InputError(f"{path}: {len(votes)} rows, but the data set has row {split.rows.max()}")
-    return votes[split.rows]
+    found = read_ferplus(path)
+    if split.rows.max() >= len(found):
+        raise InputError(f"{path}: {len(found)} rows, but the data set has row {split.rows.max()}")
+    return found[split.rows]
 
 
 def label_given(evidence: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
