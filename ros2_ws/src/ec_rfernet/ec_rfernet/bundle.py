@@ -42,6 +42,7 @@ _CHUNK = 1 << 18
 _LONGEST_NAME = 100
 _LARGEST_SIDE = 1024  # pixels
 _LONGEST_LABEL = 32
+_LONGEST_REASON = 300
 _MOST_LABELS = 256
 
 
@@ -66,6 +67,8 @@ class Bundle:
         metrics: what was measured, by name of the split.
         not_lowered: why our own kernels do not compute the network, by precision; empty where
             they do, or where nobody has tried yet.
+        unfit: why it is not to be used, as its training found; empty where it may be.
+        verdict: of its training, sentences.
         sha256: of the bundle's other files, by file name.
     """
 
@@ -82,6 +85,8 @@ class Bundle:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     not_lowered: Mapping[str, str] = field(default_factory=dict)
+    unfit: str = ""
+    verdict: tuple[str, ...] = ()
     sha256: Mapping[str, str] = field(default_factory=dict)
 
     def file(self, name: str) -> Path:
@@ -111,6 +116,20 @@ def load(folder: Path) -> Bundle:
     for name, expected in bundle.sha256.items():
         if name != WEIGHTS or bundle.file(name).exists():
             _verify(bundle.file(name), expected)
+    return bundle
+
+
+def require_fit(bundle: Bundle, force: bool = False) -> Bundle:
+    """The bundle, if its training has not found it unfit for use, or if it is forced.
+
+    Raises:
+        InputError: says what was found, and how to use it nevertheless.
+    """
+    if bundle.unfit and not force:
+        raise InputError(
+            f"{bundle.folder}: unfit for use: {bundle.unfit}; train anew, or force it "
+            "(--force; of the robot the parameter force_model)"
+        )
     return bundle
 
 
@@ -201,6 +220,8 @@ def _parse(manifest: Path, values: object) -> Bundle:
             provenance=dict(values["provenance"]),
             metrics=dict(values["metrics"]),
             not_lowered={str(k): str(v) for k, v in dict(values.get("not_lowered", {})).items()},
+            unfit=shortened(str(values.get("unfit", "")), _LONGEST_REASON),
+            verdict=tuple(map(str, values.get("verdict", ()))),
             sha256={str(k): str(v) for k, v in dict(values["sha256"]).items()},
         )
     except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:

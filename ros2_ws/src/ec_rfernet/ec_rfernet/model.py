@@ -154,6 +154,7 @@ def load(
     runtime: str = AUTO,
     precision: str = AUTO,
     threads: int = 1,
+    force: bool = False,
 ) -> Model:
     """Makes a model ready to run.
 
@@ -165,6 +166,7 @@ def load(
             is the fastest that is installed, or what was chosen for this machine.
         precision: ``fp32``, ``bf16`` or ``int8``; ``auto`` is int8 where that loses no accuracy.
         threads: for one inference; 0 is all cores.
+        force: also a model that its training has found unfit for use.
 
     Raises:
         InputError: there is no such bundle, detector, runtime or precision here, or one is
@@ -176,6 +178,7 @@ def load(
         raise InputError(f"threads is {threads}, expected a whole number, 0 or more")
     min_score, threads = float(min_score), int(threads)
     bundle = bundles.load(bundles.find(str(model), bundles.places()))
+    bundles.require_fit(bundle, force)
     classifier = open_classifier(bundle, threads, runtime, precision)
     return Model(classifier, MultiScaleDetector(partial(DETECTORS.make, detector), min_score))
 

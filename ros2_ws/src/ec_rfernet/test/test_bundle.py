@@ -7,7 +7,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ec_rfernet import bundle, networks, runtimes
+from ec_rfernet import bundle, model, networks, runtimes
 from ec_rfernet.errors import InputError
 from ec_rfernet.export import PARITY, parity, write_bundle
 from ec_rfernet.faces.framing import ANCHORS, FER2013
@@ -40,6 +40,20 @@ def edit(folder, **changes):
 
 def test_round_trip(written):
     assert bundle.load(written.folder) == written
+
+
+def test_what_its_training_found_unfit_is_not_used_unless_forced(copy, tmp_path):
+    edit(copy, unfit="it has collapsed", verdict=["3 of 9."])
+    unfit = bundle.load(copy)
+    assert unfit.verdict == ("3 of 9.",)
+    with pytest.raises(InputError, match=r"unfit for use: it has collapsed; .*--force"):
+        bundle.require_fit(unfit)
+    with pytest.raises(InputError, match="it has collapsed"):
+        model.load(copy)
+    model.load(copy, force=True).close()
+    edit(copy, unfit="", verdict=None)
+    with pytest.raises(InputError, match="wrong type"):
+        bundle.load(copy)
 
 
 def test_only_the_four_files_are_left(written):

@@ -1,3 +1,4 @@
+import csv
 import io
 import json
 import os
@@ -98,6 +99,23 @@ def test_evaluate_any_form(figures):
     assert int8["precision"] == "int8"
     assert int8["images"] == onnx["images"]
     assert 0 < onnx["coverage"] <= 1
+
+
+def test_evaluate_tells_the_agreement_and_of_each_picture(figures, tmp_path, capsys):
+    table = tmp_path / "each.csv"
+    values = figures("--per-image", str(table))
+    rows = list(csv.DictReader(table.open()))
+    assert len(rows) == values["images"] == 21
+    right = sum(row["true_label"] == row["predicted"] for row in rows)
+    assert right == round(values["accuracy"] * 21)
+    for row in rows:
+        shares = {name[2:]: float(value) for name, value in row.items() if name[:2] == "p_"}
+        assert sum(shares.values()) == pytest.approx(1, abs=1e-4)
+        assert max(shares, key=shares.get) == row["predicted"]
+    assert rows[0]["file"].startswith("row ")
+    told = capsys.readouterr().out
+    assert f"Cohen's kappa        {values['kappa']:>8.4f}" in told
+    assert "label / answer" in told
 
 
 def test_evaluate_draws_curves(figures, tmp_path):
@@ -247,7 +265,7 @@ def huge_png():
     ("arguments", "message"),
     [
         (["evaluate", "--bundle", "BUNDLE", "--root", "nowhere"], "nowhere: no FER2013 here"),
-        (["evaluate", "--bundle", "nowhere", "--root", "nowhere"], "no model bundle here"),
+        (["evaluate", "--bundle", "nowhere", "--root", "nowhere"], "no model 'nowhere'"),
         (
             ["predict", "--bundle", "BUNDLE", "nowhere.png"],
             "nowhere.png: cannot be read (No such file",

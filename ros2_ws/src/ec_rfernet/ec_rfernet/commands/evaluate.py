@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import csv
+import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from ec_rfernet import bundle, datasets
 from ec_rfernet.cli import tell
 from ec_rfernet.commands import options as command_options
 from ec_rfernet.datasets import Split
+from ec_rfernet.errors import writable
 from ec_rfernet.evaluation import scores
 from ec_rfernet.evaluation.calibration import Reliability, RiskCoverage
 from ec_rfernet.evaluation.corruptions import CORRUPTIONS, STRENGTHS, Robustness, measure_robustness
@@ -25,7 +29,10 @@ _CURVES = ("risk_coverage.png", "reliability.png")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument("--bundle", type=Path, required=True, metavar="FOLDER", help="the model")
+    parser.add_argument(
+        "--bundle", required=True, metavar="MODEL",
+        help="the model: a folder, or the name of an installed one",
+    )  # fmt: skip
     command_options.add_picture_arguments(parser, required=True)
     parser.add_argument(
         "--split", metavar="NAME",
@@ -42,6 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--plot", type=Path, metavar="FILE", help="write the confusion matrix to this PNG"
     )
     parser.add_argument(
+        "--per-image", type=Path, metavar="FILE",
+        help="write a CSV: each picture's file or row, label, answer and probabilities",
+    )  # fmt: skip
+    parser.add_argument(
         "--plots", type=Path, metavar="FOLDER",
         help="write risk_coverage.png and reliability.png into this folder",
     )  # fmt: skip
@@ -54,13 +65,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Prints the figures and writes the files that were asked for."""
-    model = bundle.load(options.bundle)
+    model = bundle.load(bundle.find(options.bundle, bundle.places()))
+    if model.unfit:
+        print(f"ec-rfernet: its training found it unfit for use: {model.unfit}", file=sys.stderr)
     options.split = options.split or datasets.get(options.dataset).validation
     scorer = command_options.classifier(model, options, threads=0)
     split = command_options.read_pictures(options, model, options.split)
     curves = {name: options.plots and options.plots / name for name in _CURVES}
     losses = _place(options.corruptions)
-    for path in (options.json, options.plot, *curves.values(), losses):
+    for path in (options.json, options.plot, options.per_image, *curves.values(), losses):
         if path:
             check_place(path)
     crops = scores.ten_crop if options.ten_crop else scores.single_crop
@@ -71,6 +84,8 @@ def run(options: argparse.Namespace) -> None:
     title = _title(scorer, options)
     print(f"{title} ({model.short_hash})")
     _print(report, curve, model.reject_threshold)
+    if options.per_image:
+        write_text(options.per_image, per_image(split, probabilities, model.labels))
     if options.json:
         _write_json(options.json, _figures(report, curve, scorer, options))
     if options.plot or options.plots:
@@ -101,18 +116,40 @@ def _title(scorer: Classifier, options: argparse.Namespace) -> str:
     return f"{scorer.bundle.name} on {options.dataset} {options.split}{fold}, {form}, {crop}"
 
 
+def per_image(split: Split, probabilities: np.ndarray, labels: tuple[str, ...]) -> str:
+    """A CSV with a row for each picture: where it is, its label, the answer, probabilities 0..1."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["file", "true_label", "predicted", *(f"p_{label}" for label in labels)])
+    places = [writable(str(path)) for path in split.files] or [f"row {row}" for row in split.rows]
+    for place, truth, row in zip(places, split.labels, probabilities, strict=True):
+        shares = [f"{share:.6f}" for share in row]
+        table.writerow([place, labels[truth], labels[row.argmax()], *shares])
+    return text.getvalue()
+
+
+def _print_confusion(report: Scores) -> None:
+    labels = list(report.recall)
+    width = max(map(len, labels)) + 2
+    print(f"\n{'label / answer':<{width + 4}}{''.join(f'{label:>{width}}' for label in labels)}")
+    for label, row in zip(labels, report.confusion, strict=True):
+        print(f"  {label:<{width + 2}}{''.join(f'{count:>{width}}' for count in row)}")
+
+
 def _print(report: Scores, curve: RiskCoverage, threshold: float) -> None:
     coverage, risk = curve.at(threshold)
     print(f"images               {report.images:>8}")
     print(f"accuracy             {report.accuracy:>8.2%}")
     print(f"macro-F1             {report.macro_f1:>8.2%}")
     print(f"mean class accuracy  {report.mean_class_accuracy:>8.2%}")
+    print(f"Cohen's kappa        {report.kappa:>8.4f}")
     print(f"ECE                  {report.ece:>8.4f}")
     print(f"log loss             {report.log_loss:>8.4f}")
     print(f"AURC                 {curve.area:>8.4f}")
     print(f"answered             {coverage:>8.2%}, {1 - risk:.2%} of them rightly")
-    for label, recall in report.recall.items():
-        print(f"  recall {label:<12}  {recall:>7.2%}")
+    for (label, recall), row in zip(report.recall.items(), report.confusion, strict=True):
+        print(f"  recall {label:<12}  {f'{recall:.2%}' if row.any() else '-':>7}")
+    _print_confusion(report)
 
 
 def _figures(

@@ -52,11 +52,14 @@ def read_pictures(options: argparse.Namespace, bundle: Bundle, split: str) -> Sp
 
 
 def add_looking_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares ``--bundle``, ``--min-score``, ``--runtime`` and ``--precision``."""
+    """Declares ``--bundle``, ``--force``, ``--min-score``, ``--runtime`` and ``--precision``."""
     parser.add_argument(
         "--bundle", default="ec_rfernet", metavar="MODEL",
         help="the model: a folder, or the name of an installed one (default: %(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--force", action="store_true", help="also a model that its training found unfit for use"
+    )
     parser.add_argument(
         "--min-score", type=float, default=LEAST_SCORE, metavar="SCORE",
         help="of the face detector; faces below are left out, 0..1 (default: %(default)s)",

@@ -58,6 +58,7 @@ def run(options: argparse.Namespace) -> None:
         min_score=options.min_score,
         runtime=options.runtime,
         precision=options.precision,
+        force=options.force,
     ) as model:
         command_options.tell_warning(model.classifier)
         unread = []

@@ -82,7 +82,16 @@ def run(options: argparse.Namespace) -> None:
             _train(trainer)
         if world.leads:
             bundle = write_result(trainer, lambda name: print(f"finishing: {name}", flush=True))
+            if trainer.share is not None:
+                print(_outcome(trainer.share))
+            print("\n".join(bundle.verdict))
             print(f"{bundle.folder}: {bundle.short_hash}")
+
+
+def _outcome(share: float) -> str:
+    if share == 0:
+        return "the weights are the initial ones: the held-out pictures show no gain by others"
+    return f"the weights lie {share:.0%} of the way from the initial ones to the learned ones"
 
 
 def announce(trainer: Trainer) -> None:

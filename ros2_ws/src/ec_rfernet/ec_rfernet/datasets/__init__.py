@@ -23,6 +23,7 @@ DATASETS: Registry[Dataset] = Registry(
         "jaffe": "ec_rfernet.datasets.folder:JAFFE",
         "kdef": "ec_rfernet.datasets.folder:KDEF",
         "folder": "ec_rfernet.datasets.folder:FOLDER",
+        "photos": "ec_rfernet.datasets.folder:PHOTOS",
         "sfew": "ec_rfernet.datasets.sfew:DATASET",
     },
     fits=lambda found: isinstance(found, Dataset),

@@ -24,6 +24,7 @@ class Split:
             annotations of the same file (FER+ votes) are found; in sets of single
             pictures, places in the sorted list of them; -1 for pictures that were taken out of
             such a file.
+        files: of the pictures, N paths, where each lies in a file of its own; else none.
         notes: what people should know of it, such as what was left out; whole sentences.
     """
 
@@ -31,13 +32,15 @@ class Split:
     labels: np.ndarray
     rows: np.ndarray
     notes: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, keep: np.ndarray) -> Split:
         """The images for which the boolean array ``keep`` [N] is true."""
-        return Split(self.images[keep], self.labels[keep], self.rows[keep], self.notes)
+        files = tuple(np.array(self.files, object)[keep]) if self.files else ()
+        return Split(self.images[keep], self.labels[keep], self.rows[keep], self.notes, files)
 
 
 PARTS = ("train", "validation", "test")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,6 +15,7 @@ from ec_rfernet.datasets.dataset import FOLDS, PARTS, Dataset, Split, rows_of
 from ec_rfernet.datasets.pictures import (
     SIDE,
     LabelledPicture,
+    class_folders,
     classes,
     files,
     folders,
@@ -36,7 +38,14 @@ _ALSO = {"private": "test", "public": "validation"}
 _NAMES = {label: label for label in LABELS}
 
 
-def read_folder(root: Path, split: str, fold: int | None = None) -> Split:
+def read_folder(
+    root: Path,
+    split: str,
+    fold: int | None = None,
+    *,
+    photos: bool = False,
+    detector: FaceDetector | None = None,
+) -> Split:
     """Reads one split of pictures of faces that lie in one folder for each expression.
 
     The names of the folders are English words for the seven expressions, see
@@ -47,19 +56,25 @@ def read_folder(root: Path, split: str, fold: int | None = None) -> Split:
             them (or other words of `ec_rfernet.datasets.pictures.PART_WORDS`); or a folder above.
         split: ``train``, ``validation`` or ``test``; where the pictures come without such parts,
             eight, one and one tenth of them, and a missing ``validation`` is one tenth of
-            ``train``.
+            ``train``. Where `people` are known, none of them is in two of these.
         fold: none.
+        photos: the pictures are whole photographs: the face is cut out of each, and those without
+            one are left out, which the notes tell; else a picture is a face.
+        detector: finds the faces of photographs; default: the robot's.
 
     Raises:
         InputError: the layout is another, the part is missing, or a picture is damaged.
     """
+    faces = partial(_faces, detector=detector) if photos else _whole
     for place in places(root):
         parts = {k: v for k, v in part_folders(place).items() if is_sorted_by_class(v)}
         parts = {_ALSO.get(part, part): path for part, path in parts.items()}
         if "train" in parts or split in parts:
-            return _part(place, parts, split)
+            return _part(place, parts, split, faces)
         if is_sorted_by_class(place):
-            return _taken(place, lambda names, labels: rows_of(names, labels, split, 0))
+            return _taken(place, lambda names, labels: rows_of(names, labels, split, 0), faces)
+    for label in class_folders(root, _NAMES).values():
+        raise InputError(f"{root}: pictures of {label} only, expected at least two expressions")
     known = "angry disgust fear happy sad surprise neutral"
     raise InputError(
         f"{root}: no folders named after expressions here; expected at least two such as {known}, "
@@ -67,9 +82,17 @@ def read_folder(root: Path, split: str, fold: int | None = None) -> Split:
     )
 
 
-def _part(place: Path, parts: dict[str, Path], split: str) -> Split:
+Faces = Callable[[Sequence[LabelledPicture]], "tuple[np.ndarray, np.ndarray]"]
+"""The faces uint8 [M, 48, 48] of N pictures, and which of the pictures have one, bool [N]."""
+
+
+def _whole(pictures: Sequence[LabelledPicture]) -> tuple[np.ndarray, np.ndarray]:
+    return load(pictures), np.ones(len(pictures), bool)
+
+
+def _part(place: Path, parts: dict[str, Path], split: str, faces: Faces) -> Split:
     if split in parts and (split != "train" or "validation" in parts):
-        return _taken(parts[split], lambda names, _labels: np.arange(len(names)))
+        return _taken(parts[split], lambda names, _labels: np.arange(len(names)), faces)
     if split == "test":
         there = ", ".join(path.name for path in parts.values())
         raise InputError(f"{place}: no folder 'test' here; there are {there}")
@@ -80,19 +103,100 @@ def _part(place: Path, parts: dict[str, Path], split: str) -> Split:
         held = rows_of(names, labels, "test", 0)
         return held if held_out == "test" else np.setdiff1d(np.arange(len(names)), held)
 
-    return _taken(parts["train"], rows)
+    return _taken(parts["train"], rows, faces)
 
 
-def _taken(folder: Path, rows_of_names: Callable[[Sequence[str], np.ndarray], np.ndarray]) -> Split:
+SUBJECTS = "subjects.csv"
+"""Beside the folders of the expressions: the columns ``file``, a name or path, and ``subject``."""
+
+_LEAST_PEOPLE = 3
+_PERSON = re.compile(r"(?P<who>[A-Za-z]+\d*|\d+[A-Za-z]+)[_-].+")
+
+
+def people(folder: Path, paths: Sequence[Path]) -> list[str] | None:
+    """Who is on each picture of a folder; None where that is not known.
+
+    That is what `SUBJECTS` says; or the names of the folders within those of the expressions; or
+    how the names of the files begin (``anna_03.jpg``), if so at least `FOLDS` people come about,
+    each with two pictures or more on the average.
+
+    Raises:
+        InputError: the table is unusable, knows nothing of a picture, or of too few people.
+    """
+    table = folder / SUBJECTS
+    if table.is_file():
+        known = _subjects(table)
+        found = [known.get(str(p.relative_to(folder)), known.get(p.name, "")) for p in paths]
+        if "" in found:
+            lacking = paths[found.index("")].relative_to(folder)
+            raise InputError(f"{table}: says nothing of {lacking}; expected a row for each picture")
+    elif all(len(path.relative_to(folder).parts) > 2 for path in paths):
+        found = [path.parent.name for path in paths]
+    else:
+        matches = [_PERSON.fullmatch(path.stem) for path in paths]
+        found = [match["who"].lower() if match else "" for match in matches]
+        if "" in found or not FOLDS <= len(set(found)) <= len(paths) / 2:
+            return None
+    if len(set(found)) < _LEAST_PEOPLE:
+        if not table.is_file():
+            return None
+        raise InputError(f"{table}: {len(set(found))} people, expected at least {_LEAST_PEOPLE}")
+    return found
+
+
+def _subjects(table: Path) -> dict[str, str]:
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            names, *rows = csv.reader(file)
+        where, who = names.index("file"), names.index("subject")
+        return {row[where].strip(): row[who].strip() for row in rows if row}
+    except (OSError, ValueError, IndexError, csv.Error) as error:
+        raise InputError(f"{table}: expected the columns 'file' and 'subject' ({error})") from error
+
+
+def _taken(
+    folder: Path,
+    rows_of_names: Callable[[Sequence[str], np.ndarray], np.ndarray],
+    faces: Faces,
+) -> Split:
     found = in_class_folders(folder, _NAMES, all_of_them=False)
     pictures = [LabelledPicture(path, LABELS.index(label), path.name) for path, label in found]
-    rows = rows_of_names([f"{p.path.parent.name}/{p.group}" for p in pictures], classes(pictures))
-    chosen = [pictures[row] for row in rows]
+    persons = people(folder, [picture.path for picture in pictures])
+    names = persons or [f"{p.path.parent.name}/{p.group}" for p in pictures]
+    rows = rows_of_names(names, classes(pictures))
     notes = unused(folder, LABELS, _NAMES)
+    if persons:
+        notes += (f"{folder}: pictures of {len(set(persons))} people, parts made here share none",)
     if missing := set(LABELS) - {label for _, label in found}:
-        names = ", ".join(label for label in LABELS if label in missing)
-        notes += (f"{folder}: there are no pictures of {names}",)
-    return Split(load(chosen), classes(chosen), rows, notes)
+        lacking = ", ".join(label for label in LABELS if label in missing)
+        notes += (f"{folder}: there are no pictures of {lacking}",)
+    chosen = [pictures[row] for row in rows]
+    images, seen = faces(chosen)
+    if not seen.all():
+        notes += (
+            _faceless(folder, [p.path for p, has in zip(chosen, seen, strict=True) if not has]),
+        )
+    chosen = [picture for picture, has in zip(chosen, seen, strict=True) if has]
+    files = tuple(picture.path for picture in chosen)
+    return Split(images, classes(chosen), rows[seen], notes, files)
+
+
+def _faceless(folder: Path, paths: Sequence[Path]) -> str:
+    return f"{folder}: left out pictures without a face: {', '.join(path.name for path in paths)}"
+
+
+def _faces(
+    pictures: Sequence[LabelledPicture], detector: FaceDetector | None
+) -> tuple[np.ndarray, np.ndarray]:
+    own = DETECTORS.make(DEFAULT_DETECTOR, LEAST_SCORE) if detector is None else None
+    try:
+        found = [_face(picture.path, own or detector) for picture in pictures]
+    finally:
+        if own is not None:
+            own.close()
+    images = [face for face in found if face is not None]
+    pixels = np.stack(images) if images else np.empty((0, SIDE, SIDE), np.uint8)
+    return pixels, np.array([face is not None for face in found], bool)
 
 
 # Posed pictures of people whose names are in the names of the files.
@@ -145,19 +249,11 @@ def read_posed(
     pictures.sort(key=lambda picture: picture.path.name)
     rows = rows_of_people(root, pictures, split, fold or 0)
     chosen = [pictures[row] for row in rows]
-    own = DETECTORS.make(DEFAULT_DETECTOR, LEAST_SCORE) if detector is None else None
-    try:
-        faces = [_face(picture.path, own or detector) for picture in chosen]
-    finally:
-        if own is not None:
-            own.close()
-    seen = np.array([face is not None for face in faces], bool)
-    images = [face for face in faces if face is not None]
-    blind = [p.path.name for p, face in zip(chosen, faces, strict=True) if face is None]
-    notes = (f"{root}: left out pictures without a face: {', '.join(blind)}",) if blind else ()
-    shape = (0, SIDE, SIDE)
-    pixels = np.stack(images) if images else np.empty(shape, np.uint8)
-    return Split(pixels, classes(chosen)[seen], rows[seen], notes)
+    images, seen = _faces(chosen, detector)
+    blind = [picture.path for picture, has in zip(chosen, seen, strict=True) if not has]
+    files = tuple(picture.path for picture, has in zip(chosen, seen, strict=True) if has)
+    notes = (_faceless(root, blind),) if blind else ()
+    return Split(images, classes(chosen)[seen], rows[seen], notes, files)
 
 
 def _face(path: Path, detector: FaceDetector | None) -> np.ndarray | None:
@@ -180,6 +276,15 @@ FOLDER = Dataset(
     validation="validation",
     provenance="pictures of a user's own folder, one folder for each expression",
     reader=read_folder,
+)
+
+PHOTOS = Dataset(
+    name="photos",
+    labels=LABELS,
+    splits=PARTS,
+    validation="validation",
+    provenance="photographs of a user's own folder, one folder for each expression",
+    reader=partial(read_folder, photos=True),
 )
 
 JAFFE = Dataset(

@@ -20,6 +20,7 @@ from ec_rfernet.evaluation import scores
 from ec_rfernet.evaluation.calibration import Reliability, RiskCoverage, fit_temperature
 from ec_rfernet.evaluation.corruptions import CORRUPTIONS, STRENGTHS, measure_robustness
 from ec_rfernet.evaluation.scores import Scores
+from ec_rfernet.evaluation.verdict import judge
 from ec_rfernet.files import staged, write_text
 from ec_rfernet.runtimes import available, choice, open_classifier
 from ec_rfernet.runtimes.classifier import Classifier, softmax
@@ -64,6 +65,14 @@ VALIDATION = (
     "No test split was used for anything.",
 )
 """What the measured figures are."""
+
+FEW_VALIDATION = (
+    "Settings were chosen with these images in view: the figures are those of validation data.",
+    "They are too few to fit temperature and reject threshold, which are those of the model that "
+    "the training began with.",
+    "No test split was used for anything.",
+)
+"""The same of a model that was adapted to few images."""
 
 DATASET_LIMITS = {
     "fer2013": (
@@ -129,6 +138,7 @@ def measure(
     dataset: str,
     split: str,
     progress: Progress = lambda _name: None,
+    initial: Bundle | None = None,
 ) -> Bundle:
     """Calibrates a bundle on the validation split, measures it there, and records it all.
 
@@ -141,6 +151,8 @@ def measure(
         dataset: name of the data set.
         split: name of the split, the key of the figures in `Bundle.metrics`.
         progress: told what is measured next.
+        initial: what the training began with, for the verdict; fewer than 100 images leave its
+            temperature and threshold as they are.
 
     Returns:
         The bundle as it was written.
@@ -154,14 +166,14 @@ def measure(
     progress(_CROPS["single_crop"])
     scorer = open_classifier(bundle, 0, "onnxruntime", "fp32")
     logits = scores.logits(scorer, images)
-    temperature = round(fit_temperature(logits, truth), 4)
-    probabilities = softmax(logits / np.float32(temperature))
+    keeps = initial is not None and len(images) < _ENOUGH
+    bundle = _calibrated(bundle, logits, truth, initial if keeps else None)
+    probabilities = softmax(logits / np.float32(bundle.temperature))
     curve = RiskCoverage.of(probabilities, truth)
-    # Rounded down, so that the answer at the threshold itself is still given.
-    threshold = np.floor(curve.threshold(WANTED_RISK, LEAST_COVERAGE) * 1e4) / 1e4
-    coverage, risk = curve.at(threshold)
+    coverage, risk = curve.at(bundle.reject_threshold)
     before, after = Reliability.of(softmax(logits), truth), Reliability.of(probabilities, truth)
-    bundle = dataclasses.replace(bundle, temperature=temperature, reject_threshold=float(threshold))
+    verdict = judge(truth, logits.argmax(axis=1), bundle.labels, _answers(initial, images))
+    bundle = dataclasses.replace(bundle, unfit=verdict.reason, verdict=verdict.sentences)
     single = scores.report(probabilities, truth, bundle.labels)
     progress(_CROPS["ten_crop"])
     figures: dict[str, Any] = {
@@ -193,6 +205,32 @@ def measure(
         bundle = save(bundle)
     write(bundle)
     return bundle
+
+
+_ENOUGH = 100
+"""So many pictures tell a temperature and a threshold better than a model that had thousands."""
+
+
+def _calibrated(
+    bundle: Bundle, logits: np.ndarray, truth: np.ndarray, like: Bundle | None
+) -> Bundle:
+    """With temperature and threshold of another bundle, or those that fit the logits [N, K]."""
+    if like is not None:
+        return dataclasses.replace(
+            bundle, temperature=like.temperature, reject_threshold=like.reject_threshold
+        )
+    temperature = round(fit_temperature(logits, truth), 4)
+    curve = RiskCoverage.of(softmax(logits / np.float32(temperature)), truth)
+    # Rounded down, so that the answer at the threshold itself is still given.
+    threshold = np.floor(curve.threshold(WANTED_RISK, LEAST_COVERAGE) * 1e4) / 1e4
+    return dataclasses.replace(bundle, temperature=temperature, reject_threshold=float(threshold))
+
+
+def _answers(bundle: Bundle | None, images: np.ndarray) -> np.ndarray | None:
+    if bundle is None:
+        return None
+    scorer = open_classifier(bundle, 0, "onnxruntime", "fp32")
+    return scores.logits(scorer, images).argmax(axis=1)
 
 
 def _report(
@@ -242,6 +280,11 @@ def _network(bundle: Bundle) -> dict[str, int]:
 
 FILE = "MODEL_CARD.md"
 
+_CHOICE = {
+    False: "The averaged weights after the last epoch, no choice among checkpoints.",
+    True: "Between the initial weights and the averaged ones after the last epoch, where the "
+    "held-out images say.",
+}
 _CURVES = "learning_curves.png"
 _ROBOT = " (what the robot runs)"
 _WIDTH = 120
@@ -333,7 +376,7 @@ def _training(bundle: Bundle) -> Iterable[str]:
     duration = f"It took {seconds / 3600:.1f} hours" if seconds else ""
     yield _paragraph(
         f"**Protocol.** `ec-rfernet train` with {given}.",
-        "The averaged weights after the last epoch, no choice among checkpoints.",
+        _CHOICE[bool(settings.get("interpolate"))],
         duration and f"{duration} on {hardware}." if hardware else duration and f"{duration}.",
     )
     if bundle.file(_CURVES).is_file():
@@ -349,7 +392,8 @@ def _measured(bundle: Bundle, split: str) -> Iterable[str]:
     images = figures["single_crop"]["images"]
     title = SPLIT_NAMES.get(split, f"the split {split}")
     yield f"## {DATASET_NAMES.get(_dataset(bundle), _dataset(bundle))} {title}, {images:,} images"
-    yield _paragraph(*VALIDATION)
+    began = bundle.provenance.get("training", {}).get("init")
+    yield _paragraph(*(FEW_VALIDATION if began and images < _ENOUGH else VALIDATION))
     single, int8_single = "single crop", "int8, single crop"
     if "int8" in choice.accurate(bundle):
         int8_single += _ROBOT
@@ -364,6 +408,8 @@ def _measured(bundle: Bundle, split: str) -> Iterable[str]:
     }
     measured = {name: report for name, report in columns.items() if report}
     yield _headline(measured)
+    if bundle.verdict:
+        yield _paragraph("**Verdict.**", *bundle.verdict)
     yield _recalls(measured, figures["single_crop"])
     yield f"![confusion matrix](confusion_{split}.png)"
     yield from _confidence(bundle, figures)
@@ -388,8 +434,16 @@ def _headline(columns: Mapping[str, Any]) -> str:
 
 def _recalls(columns: Mapping[str, Any], single: Mapping[str, Any]) -> str:
     counts = map(sum, single.get("confusion", [[0]] * len(single["recall"])))
+    nobody = 0 if "confusion" in single else None
     rows = [
-        [label, *(_percent(report["recall"][label]) for report in columns.values()), f"{count:,}"]
+        [
+            label,
+            *(
+                "-" if count == nobody else _percent(report["recall"][label])
+                for report in columns.values()
+            ),
+            f"{count:,}",
+        ]
         for label, count in zip(single["recall"], counts, strict=True)
     ]
     return _table(["recall", *columns, "images"], rows)
@@ -445,7 +499,13 @@ def _framing(bundle: Bundle) -> str:
 def _dataset_limits(bundle: Bundle, splits: list[str]) -> Iterable[str]:
     yield from DATASET_LIMITS.get(_dataset(bundle), ())
     for split in splits:
-        recall = bundle.metrics[split]["single_crop"]["recall"]
+        figures = bundle.metrics[split]["single_crop"]
+        counts = map(sum, figures.get("confusion", [[1]] * len(figures["recall"])))
+        recall = {
+            label: value
+            for (label, value), count in zip(figures["recall"].items(), counts, strict=True)
+            if count
+        }
         weakest = sorted(recall, key=recall.__getitem__)[:2]
         named = " and ".join(f"`{label}` ({_percent(recall[label])})" for label in weakest)
         yield f"Weakest on {named}: the share of such images that it recognises."

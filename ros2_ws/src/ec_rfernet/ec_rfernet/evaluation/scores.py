@@ -22,9 +22,10 @@ class Scores:
     Attributes:
         images: how many were classified.
         accuracy: share of right answers.
-        macro_f1: mean F1 of the classes.
-        mean_class_accuracy: mean recall of the classes, blind to how frequent they are.
-        recall: of each class, by label.
+        macro_f1: mean F1 of the classes of which there are images.
+        mean_class_accuracy: mean recall of these, blind to how frequent they are.
+        kappa: agreement beyond chance with the labels (Cohen, 1960), -1..1.
+        recall: of each class, by label; 0 where there are no images of it.
         ece: expected calibration error over fifteen bins of equal width.
         log_loss: mean negative log-likelihood of the true classes, in nats.
         confusion: int [K, K], rows = true class, columns = answer.
@@ -34,6 +35,7 @@ class Scores:
     accuracy: float
     macro_f1: float
     mean_class_accuracy: float
+    kappa: float
     recall: dict[str, float]
     ece: float
     log_loss: float
@@ -46,6 +48,7 @@ class Scores:
             "accuracy": round(self.accuracy, 4),
             "macro_f1": round(self.macro_f1, 4),
             "mean_class_accuracy": round(self.mean_class_accuracy, 4),
+            "kappa": round(self.kappa, 4),
             "ece": round(self.ece, 4),
             "log_loss": round(self.log_loss, 4),
             "recall": {label: round(value, 4) for label, value in self.recall.items()},
@@ -91,20 +94,29 @@ def logits(scorer: Scorer, images: np.ndarray, crops: Crops = single_crop) -> np
     return np.concatenate(found)
 
 
+def kappa(confusion: np.ndarray) -> float:
+    """Cohen's kappa of counts int [K, K]: 1 is full agreement, 0 is that of chance."""
+    total = max(int(confusion.sum()), 1)
+    agreed = np.trace(confusion) / total
+    by_chance = float(confusion.sum(axis=0) @ confusion.sum(axis=1)) / total**2
+    return float((agreed - by_chance) / (1 - by_chance)) if by_chance < 1 else 0.0
+
+
 def report(probabilities: np.ndarray, truth: np.ndarray, labels: tuple[str, ...]) -> Scores:
     """All figures, from probabilities float [N, K] and true classes int [N]."""
     classes = len(labels)
     answers = probabilities.argmax(axis=1)
     confusion = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(confusion, (truth, answers), 1)
-    hits = np.diag(confusion)
+    hits, there = np.diag(confusion), confusion.any(axis=1)
     recall = hits / np.maximum(confusion.sum(axis=1), 1)
     f1 = 2 * hits / np.maximum(confusion.sum(axis=0) + confusion.sum(axis=1), 1)
     return Scores(
         images=len(truth),
         accuracy=float(hits.sum() / max(len(truth), 1)),
-        macro_f1=float(f1.mean()),
-        mean_class_accuracy=float(recall.mean()),
+        macro_f1=float(f1[there].sum() / max(there.sum(), 1)),
+        mean_class_accuracy=float(recall[there].sum() / max(there.sum(), 1)),
+        kappa=kappa(confusion),
         recall=dict(zip(labels, map(float, recall), strict=True)),
         ece=Reliability.of(probabilities, truth).error,
         log_loss=log_loss(probabilities, truth),

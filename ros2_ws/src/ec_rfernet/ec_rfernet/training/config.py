@@ -51,6 +51,12 @@ class TrainConfig:
     init: Path | None = field(
         default=None, metadata={"help": "bundle whose weights the training starts from"}
     )
+    keep_statistics: bool = _other(
+        False, "grey levels, framing and normalisation layers stay as those of init"
+    )
+    interpolate: bool = _other(
+        False, "end between init and what was learned, where the held-out images are likeliest"
+    )
     soft_labels: Path | None = field(
         default=None, metadata={"help": "FER+ votes: fer2013new.csv, or an npz with 'votes'"}
     )
@@ -103,6 +109,9 @@ class TrainConfig:
     threads: int = _setting(0, 0, 1024, "CPU threads of each process, 0 = all")
 
     def __post_init__(self) -> None:
+        for name in ("keep_statistics", "interpolate"):
+            if getattr(self, name) and self.init is None:
+                raise InputError(f"{name} needs the bundle that the training starts from: --init")
         if self.hold_out not in (None, *range(PARTS)):
             raise InputError(f"hold_out is {self.hold_out}, expected 0..{PARTS - 1}")
         for item in dataclasses.fields(self):

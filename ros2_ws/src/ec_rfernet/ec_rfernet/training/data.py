@@ -118,7 +118,7 @@ def soft_targets(split: Split, labels: tuple[str, ...], config: TrainConfig) -> 
     target = hard * (1 - config.label_smoothing) + config.label_smoothing / classes
     evidence = []
     if config.soft_labels is not None:
-        evidence.append(_votes(split, config.soft_labels, config.dataset))
+        evidence.append(votes(split, config.soft_labels, config.dataset))
     if config.out_of_fold:
         evidence.append(answers(split, config.out_of_fold, labels, config.threads))
     if not evidence:
@@ -127,15 +127,20 @@ def soft_targets(split: Split, labels: tuple[str, ...], config: TrainConfig) -> 
     return (1 - config.soft_weight) * target + config.soft_weight * expected
 
 
-def _votes(split: Split, path: Path, dataset: str) -> np.ndarray:
+def votes(split: Split, path: Path, dataset: str) -> np.ndarray:
+    """What FER+'s taggers say of images, see `read_ferplus`: float32 [N, 10].
+
+    Raises:
+        InputError: the file is unusable, or does not belong to these images.
+    """
     if dataset != "fer2013":
         raise InputError(f"soft_labels: FER+ has votes for fer2013, not for {dataset}")
     if split.rows.min() < 0:
         raise InputError("soft_labels: pictures in folders do not tell their rows in fer2013.csv")
-    votes = read_ferplus(path)
-    if split.rows.max() >= len(votes):
-        raise InputError(f"{path}: {len(votes)} rows, but the data set has row {split.rows.max()}")
-    return votes[split.rows]
+    found = read_ferplus(path)
+    if split.rows.max() >= len(found):
+        raise InputError(f"{path}: {len(found)} rows, but the data set has row {split.rows.max()}")
+    return found[split.rows]
 
 
 def label_given(evidence: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
@@ -175,8 +180,8 @@ class TrainingData:
         targets: float32 [N, K], each row sums to 1; K classes.
         validation_images: uint8 [M, 1, 48, 48].
         validation_labels: int64 [M].
-        mean, std: of the grey levels of ``images`` in 0..1.
-        framing: of the training images, for the robot to frame faces alike.
+        mean, std: of the grey levels of ``images`` in 0..1; or what the network began with.
+        framing: of the training images, for the robot to frame faces alike; or as above.
     """
 
     images: Tensor
@@ -229,12 +234,24 @@ def load(config: TrainConfig) -> TrainingData:
     train = dataset.read(config.root, "train", config.fold)
     for note in dict.fromkeys((*train.notes, *validation.notes)):
         print(f"ec-rfernet: {note}", file=sys.stderr)
-    train = without_twins(without_blank(train), validation)
+    shown = without_blank(train)
+    if blank := len(train) - len(shown):
+        print(f"ec-rfernet: left out of the training: {blank} blank images", file=sys.stderr)
+    train = without_twins(shown, validation)
+    if twins := len(shown) - len(train):
+        print(
+            f"ec-rfernet: left out of the training: {twins} images that are validation images too",
+            file=sys.stderr,
+        )
     if len(train) == 0:
         raise InputError(f"{config.root}: every training image is blank or a validation image too")
     if config.hold_out is not None:
         train = train.take(parts(train) != config.hold_out)
-    mean, std = statistics(train.images)
+    if config.keep_statistics:
+        initial = bundle.load(bundle.find(str(config.init), bundle.places()))
+        mean, std, framing = initial.mean, initial.std, initial.framing
+    else:
+        (mean, std), framing = statistics(train.images), framing_of(dataset.name, train.images)
     return TrainingData(
         images=torch.from_numpy(train.images).unsqueeze(1),
         labels=torch.from_numpy(train.labels),
@@ -243,7 +260,7 @@ def load(config: TrainConfig) -> TrainingData:
         validation_labels=torch.from_numpy(validation.labels),
         mean=mean,
         std=std,
-        framing=framing_of(dataset.name, train.images),
+        framing=framing,
     )
 
 

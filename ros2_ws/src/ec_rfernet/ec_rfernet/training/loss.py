@@ -44,7 +44,7 @@ class Teachers:
         self._members: list[tuple[nn.Module, float, float]] = []
         self._kept: dict[int | None, Tensor] = {}
         for folder in config.teachers:
-            teacher = bundle.load(folder)
+            teacher = bundle.load(bundle.find(str(folder), bundle.places()))
             if teacher.labels != labels or teacher.input_size != size:
                 raise InputError(
                     f"{folder}: answers {', '.join(teacher.labels)} for {teacher.input_size} px "

@@ -188,8 +188,14 @@ class Trainer:
         labels = datasets.get(config.dataset).labels
         torch.manual_seed(config.seed)
         model = networks.create(config.model, classes=len(labels))
+        self.initial: Bundle | None = None
+        self.share: float | None = None
         if config.init is not None:
-            model.load_state_dict(_initial_weights(config, len(labels)))
+            self.initial = bundles.load(bundles.find(str(config.init), bundles.places()))
+            model.load_state_dict(_initial_network(config, self.initial, labels).state_dict())
+        # What a trained network knows of other expressions, pictures of these few cannot refute.
+        there = torch.arange(len(labels)) if config.init is None else data.labels.unique()
+        self.asked = there.to(self.device)
         self.model = model.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.size = int(self.model.input_size)  # type: ignore[arg-type]
@@ -229,6 +235,8 @@ class Trainer:
         self.world.average(buffer for buffer in buffers if buffer.is_floating_point())
         if self.config.refit and epoch + 1 == self.config.epochs:
             refit_classifier(self.average, self.data, self.size, self.world)
+        if self.config.interpolate and epoch + 1 == self.config.epochs:
+            self._interpolate()
         self.history.loss.append(loss)
         self.history.accuracy.append(self.validate())
         self.history.seconds.append(time.monotonic() - start)
@@ -245,6 +253,10 @@ class Trainer:
         steps = max(1, len(order) // batch)
         total = torch.zeros((), device=self.device)
         self.model.train()
+        if self.config.keep_statistics:
+            for layer in self.model.modules():
+                if isinstance(layer, nn.BatchNorm2d):
+                    layer.eval()
         for step in range(steps):
             chosen = self.world.share(order[step * batch : (step + 1) * batch])
             for group in self.optimizer.param_groups:
@@ -281,7 +293,7 @@ class Trainer:
         def loss() -> Tensor:
             with self._autocast():
                 logits = self.model(normalise(views, self.data.mean, self.data.std))
-                own = cross_entropy(logits, targets)
+                own = cross_entropy(logits[:, self.asked], targets[:, self.asked])
                 return own if lesson is None else self.teachers.blend(own, logits, lesson)
 
         self.optimizer.zero_grad(set_to_none=True)
@@ -302,6 +314,39 @@ class Trainer:
         """Accuracy of the averaged weights on the validation images, 0..1."""
         mean, std = self.data.mean, self.data.std
         return self._accuracy(lambda views: self.average(normalise(views, mean, std)))
+
+    def _interpolate(self) -> None:
+        """Moves the averaged weights to a point between the initial ones and them.
+
+        The middle of two networks, of which one began as the other, is often better than both, and
+        forgets less (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022). Which
+        point, the held-out images say, see `least_change`.
+        """
+        assert self.initial is not None
+        old = [part.to(self.device) for part in _state(load_network(self.initial))]
+        parts, new = _state(self.average), [part.clone() for part in _state(self.average)]
+        losses = []
+        for share in SHARES:
+            _place_between(parts, old, new, share)
+            losses.append(self._validation_losses())
+        self.share = SHARES[least_change(torch.stack(losses).cpu())]
+        _place_between(parts, old, new, self.share)
+
+    def _validation_losses(self) -> Tensor:
+        """Of each validation image of an expression that is learned, float [M]."""
+        known = torch.isin(self.data.validation_labels, self.asked)
+        images = self.data.validation_images[known]
+        targets = (self.data.validation_labels[known, None] == self.asked).float()
+        losses = []
+        with torch.inference_mode():
+            for some, truth in zip(images.split(512), targets.split(512), strict=True):
+                views = center_crop(some.float() / 255, self.size)
+                both = normalise(
+                    torch.cat([views, views.flip(dims=[3])]), self.data.mean, self.data.std
+                )
+                found = self.average(both)[:, self.asked].log_softmax(dim=1)
+                losses.append(-(found.unflatten(0, (2, -1)) * truth).sum(dim=2).mean(dim=0))
+        return torch.cat(losses) if losses else torch.zeros(0)
 
     def validate_teachers(self) -> float:
         """Accuracy of what the teachers answer together to the validation images, 0..1."""
@@ -353,15 +398,47 @@ def _prepare(config: TrainConfig) -> None:
     torch.backends.cudnn.benchmark = not config.deterministic
 
 
-def _initial_weights(config: TrainConfig, classes: int) -> dict[str, Tensor]:
-    assert config.init is not None
-    initial = bundles.load(config.init)
-    if initial.architecture != config.model or len(initial.labels) != classes:
+def _initial_network(config: TrainConfig, initial: Bundle, labels: tuple[str, ...]) -> nn.Module:
+    if initial.architecture != config.model or len(initial.labels) != len(labels):
         raise InputError(
             f"{config.init}: {initial.architecture} with {len(initial.labels)} classes, "
-            f"expected {config.model} with {classes}"
+            f"expected {config.model} with {len(labels)}"
         )
-    return load_network(initial).state_dict()
+    return load_network(initial)
+
+
+SHARES = (0.0, 0.25, 0.5)
+"""Points between the initial weights, 0, and the learned ones, 1.
+
+Beyond half way, what the held-out pictures gain is small, and what is forgotten grows.
+"""
+
+
+def least_change(losses: Tensor) -> int:
+    """The first candidate that images do not tell from the best.
+
+    That is one whose mean loss exceeds the lowest by at most two standard errors of the
+    difference. Few images tell little apart: then what was is kept. Breiman et al., "CART", 1984,
+    choose so with one; of the two, two gained more and forgot less.
+
+    Args:
+        losses: of K candidates, beginning with the least change, on the same M images, [K, M].
+
+    Returns:
+        0..K - 1; 0 where there are fewer than two images.
+    """
+    if losses.shape[1] < 2:
+        return 0
+    excess = losses - losses[losses.mean(dim=1).argmin()]
+    error = excess.std(dim=1) / math.sqrt(losses.shape[1])
+    return int((excess.mean(dim=1) <= 2 * error).int().argmax())
+
+
+def _place_between(parts: list[Tensor], old: list[Tensor], new: list[Tensor], share: float) -> None:
+    with torch.no_grad():
+        for part, before, after in zip(parts, old, new, strict=True):
+            if part.is_floating_point():
+                torch.lerp(before, after, share, out=part)
 
 
 def _state(model: nn.Module) -> list[Tensor]:
@@ -406,6 +483,8 @@ def write_result(trainer: Trainer, tell: Callable[[str], None] = lambda _name: N
 def _write(trainer: Trainer, folder: Path, tell: Callable[[str], None]) -> Bundle:
     config, data, history = trainer.config, trainer.data, trainer.history
     dataset = datasets.get(config.dataset)
+    before = trainer.initial.provenance.get("data", ()) if trainer.initial is not None else ()
+    votes = [VOTES] if config.soft_labels else []
     draft = Bundle(
         folder=folder,
         name=config.model,
@@ -416,7 +495,7 @@ def _write(trainer: Trainer, folder: Path, tell: Callable[[str], None]) -> Bundl
         framing=data.framing,
         labels=dataset.labels,
         provenance={
-            "data": [dataset.provenance, *([VOTES] if config.soft_labels else [])],
+            "data": [*dict.fromkeys([*before, dataset.provenance, *votes])],
             "images": len(data.images),
             "training": config.as_dict(),
             "seconds": round(sum(history.seconds)),
@@ -433,6 +512,7 @@ def _write(trainer: Trainer, folder: Path, tell: Callable[[str], None]) -> Bundl
         dataset.name,
         dataset.validation,
         tell,
+        trainer.initial,
     )
     figures = {**bundle.metrics, "history": vars(history)}
     (folder / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

@@ -131,6 +131,47 @@ def test_the_command_tells_what_was_left_out(make, capsys):
     assert "left out what is no expression of this set: contempt" in capsys.readouterr().err
 
 
+def test_nobody_is_in_two_parts_where_names_tell_people(tmp_path, write_picture):
+    for label, word in enumerate(NAMES[0]):
+        for person in range(12):
+            write_picture(tmp_path / word / f"p{person:02}_{label}.png", 30 * label)
+    splits = read(tmp_path)
+    persons = [{path.name.split("_")[0] for path in split.files} for split in splits]
+    assert len(set.union(*persons)) == sum(map(len, persons)) == 12
+    assert "pictures of 12 people" in splits[0].notes[0]
+
+
+def test_a_table_or_folders_tell_the_people(make, write_picture):
+    root = make(".", NAMES[0], 9)
+    pictures = sorted(root.rglob("*.png"))
+    lines = [f"{path.name},{'abc'[int(path.stem[2:]) % 3]}" for path in pictures]
+    (root / "subjects.csv").write_text("\n".join(["file,subject", *lines]))
+    persons = [{"abc"[int(p.stem[2:]) % 3] for p in split.files} for split in read(root)]
+    assert [len(found) for found in persons] == [1, 1, 1]
+    write_picture(root / "sad/9.png")
+    with pytest.raises(InputError, match=r"subjects.csv: says nothing of sad/9.png"):
+        read(root)
+    (root / "subjects.csv").write_text("picture,who\n")
+    with pytest.raises(InputError, match="expected the columns 'file' and 'subject'"):
+        read(root)
+
+
+def test_of_photographs_the_face_is_cut_out_and_those_without_are_told(tmp_path, collins):
+    data = collins.read_bytes()
+    for word in ("happy", "sad"):
+        for index in range(5):
+            (tmp_path / "train" / word).mkdir(parents=True, exist_ok=True)
+            (tmp_path / "validation" / word).mkdir(parents=True, exist_ok=True)
+            (tmp_path / "train" / word / f"{index}.jpg").write_bytes(data)
+    cv2.imwrite(str(tmp_path / "validation/happy/wall.png"), np.full((90, 90, 4), 120, np.uint8))
+    (tmp_path / "validation/sad/me.jpg").write_bytes(data)
+    found = datasets.read("photos", tmp_path, "validation")
+    assert len(found) == 1 and found.files[0].name == "me.jpg"
+    assert "left out pictures without a face: wall.png" in found.notes[-1]
+    as_faces = datasets.read("folder", tmp_path, "validation")
+    assert len(as_faces) == 2
+
+
 # JAFFE and KDEF: the expression and the person are in the names of the files.
 
 

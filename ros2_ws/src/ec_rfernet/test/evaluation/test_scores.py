@@ -15,9 +15,25 @@ def test_report_of_a_known_confusion():
     assert report.recall == {"a": 0.5, "b": 1.0}
     assert report.mean_class_accuracy == 0.75
     assert report.macro_f1 == pytest.approx((2 / 3 + 4 / 5) / 2)
+    assert report.kappa == pytest.approx(0.5), "(0.75 - 0.5) / (1 - 0.5)"
     assert report.confusion.tolist() == [[1, 1], [0, 2]]
     assert report.ece == pytest.approx(0.05)
     assert report.log_loss == pytest.approx(-np.log([0.8, 0.2, 0.8, 0.8]).mean())
+
+
+def test_a_class_without_images_counts_in_no_mean():
+    sure = np.eye(3)[[0, 1, 1, 2]]
+    report = scores.report(sure, np.array([0, 0, 1, 1]), ("a", "b", "c"))
+    assert report.recall == {"a": 0.5, "b": 0.5, "c": 0.0}
+    assert report.mean_class_accuracy == 0.5
+    assert report.macro_f1 == pytest.approx((2 / 3 + 2 / 4) / 2)
+
+
+def test_agreement_of_chance_is_none():
+    assert scores.kappa(np.array([[4, 4], [4, 4]])) == 0
+    assert scores.kappa(np.array([[5, 0], [0, 3]])) == 1
+    assert scores.kappa(np.array([[0, 5], [5, 0]])) == -1
+    assert scores.kappa(np.array([[7, 0], [0, 0]])) == 0, "one answer only: no more than chance"
 
 
 def test_ten_crop_is_corners_centre_and_mirrors():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -138,6 +139,16 @@ def test_a_video_with_overlay_is_as_long_and_can_be_read(folder, tmp_path):
     frames = [reader.read()[1] for _ in range(7)]
     assert not reader.read()[0] and reader.get(cv2.CAP_PROP_FPS) == RATE
     assert frames[0].shape[0] >= 470, "small pictures are enlarged, so that one can read it"
+
+
+def test_a_model_that_its_training_found_unfit_is_refused_unless_forced(folder, tmp_path, capsys):
+    unfit = shutil.copytree(BUNDLE[1], tmp_path / "unfit")
+    manifest = json.loads((unfit / "bundle.json").read_text())
+    (unfit / "bundle.json").write_text(json.dumps({**manifest, "unfit": "it has collapsed"}))
+    command = ["analyze", str(folder / "nobody.mp4"), "--json", "--bundle", str(unfit)]
+    assert main(command) == 2
+    assert "unfit for use: it has collapsed" in capsys.readouterr().err
+    assert main([*command, "--force"]) == 0
 
 
 def test_a_damaged_video_is_analysed_as_far_as_possible_and_the_loss_is_told(

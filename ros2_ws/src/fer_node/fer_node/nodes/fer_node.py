@@ -249,6 +249,11 @@ class FerParameters:
         "Name of a bundle in fer_models, or path of one.",
         fixed="the network is loaded and checked when the node starts",
     )
+    force_model: bool = setting(
+        False,
+        "Load also a model that its training found unfit for use.",
+        fixed="the network is loaded and checked when the node starts",
+    )
     image_transport: str = setting(
         "raw",
         "raw: Image on image; compressed: CompressedImage on image/compressed.",
@@ -478,7 +483,8 @@ class FerNode(ClosingNode, LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Reads and verifies the bundle, and finds the detector."""
         try:
-            self._health.bundle = self._load_bundle(self._params.model)
+            bundle = self._load_bundle(self._params.model)
+            self._health.bundle = bundles.require_fit(bundle, self._params.force_model)
             if self._make_detector is None:
                 DETECTORS.get(self._params.detector)
                 self._make_detector = partial(DETECTORS.make, self._params.detector)

@@ -376,6 +376,18 @@ def test_a_bundle_whose_hash_is_wrong_is_refused(copy):
         load_bundle(str(path.parent))
 
 
+def test_a_model_that_its_training_found_unfit_is_refused_unless_forced(copy):
+    path, manifest = copy
+    path.write_text(json.dumps({**manifest, "unfit": "it has collapsed"}))
+    model = {"bundle": load_bundle, "model": str(path.parent)}
+    with spinning(someone, fer(**model)) as (executor, (person, node)):
+        assert node.trigger_configure() is FAILURE
+        assert spin_until(executor, lambda: person.status())
+        assert "it has collapsed; train anew, or force it" in person.status().message
+    with spinning(fer(**model, force_model=True)) as (_, (node,)):
+        assert node.trigger_configure() is SUCCESS
+
+
 def test_a_model_of_other_expressions_is_taken_with_its_labels(copy):
     """CK+ has contempt where the other sets have neutral."""
     path, manifest = copy
