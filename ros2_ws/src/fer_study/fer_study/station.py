@@ -49,7 +49,7 @@ from fer_study.session import Done
 from fer_study.store import BAG, SessionFiles
 from robot_behavior.dialogue import behaviors
 from robot_behavior.dialogue.behaviors import Repertoire
-from robot_behavior.dialogue.sentences import Sentences
+from robot_behavior.dialogue.sentences import Sentences, primary_language
 from robot_behavior.motion.library import REST, read_gestures
 from robot_behavior.nodes.behavior_node import OPERATOR
 from robot_behavior.nodes.robot_files import humanoid_motions, motions_file
@@ -74,13 +74,15 @@ _KEPT = QoSProfile(
 
 
 def sentences(locale: str, hour: int) -> list[tuple[str, str]]:
-    """What the robot can say in a language: the occasion, and the sentence.
+    """What the robot can say in a language: the occasion, and the sentence; there may be nothing.
 
     Raises:
-        ConfigError: there are no sentences in the language.
+        ConfigError: it is no language.
     """
     folder = Path(get_package_share_directory("robot_behavior"), "config", "sentences")
     known = Sentences.load(folder, locale)
+    if known.fallback is not None:
+        return []
     return [
         (key, known.words(template, key, hour).text)
         for key, templates in known.templates.items()
@@ -100,7 +102,12 @@ def check_with_robot(protocol: StudyProtocol) -> None:
     sentences(protocol.locale, 12)
     for condition in protocol.conditions:
         if condition.kind == FILE and condition.file is not None:
-            behaviors.load(condition.file, repertoire, share / "sentences")
+            loaded = behaviors.load(condition.file, repertoire, share / "sentences")
+            if primary_language(loaded.locale) != primary_language(protocol.locale):
+                raise InputError(
+                    f"{condition.file}: locale is '{loaded.locale}', expected that of "
+                    f"{protocol.file}, '{protocol.locale}': a study has one language"
+                )
         for action in condition.script if condition.kind == FIXED else ():
             if action.play and action.play not in gestures:
                 raise InputError(
@@ -347,7 +354,7 @@ class StudyStation(ClosingNode):
             return
         if stopped():
             return
-        self._process = RobotProcess(self._protocol.robot)
+        self._process = RobotProcess({"locale": self._protocol.locale, **self._protocol.robot})
         self.closing.callback(self._process.close)
         tell("starting the robot")
         self._process.start()
