@@ -252,15 +252,15 @@ def _speech(settings: RobotSettings, voice: Path | None) -> Part:
 def _locale_of_behaviours(settings: RobotSettings) -> str:
     """The language of the behaviours, for sentences that others ask for without naming one."""
     found = {"behaviors_file": "", "locale": ""}
-    for pattern, values in parameter_blocks(settings.params_file):
-        if pattern.rpartition("/")[2] in ("behavior_node", "*", "**"):
-            found |= {name: str(values[name]) for name in found.keys() & values.keys()}
-    file = settings.behaviors_file or found["behaviors_file"]
-    if found["locale"] or not file:
-        return found["locale"] or LAST_RESORT
     try:
+        for pattern, values in parameter_blocks(settings.params_file):
+            if pattern.rpartition("/")[2] in ("behavior_node", "*", "**"):
+                found |= {name: str(values[name]) for name in found.keys() & values.keys()}
+        file = settings.behaviors_file or found["behaviors_file"]
+        if found["locale"] or not file:
+            return found["locale"] or LAST_RESORT
         return yaml_file.read(user_path(file)).text("locale")
-    except InputError:  # behavior_node tells what is wrong with it
+    except InputError:  # who uses the file tells what is wrong with it
         return LAST_RESORT
 
 

@@ -57,7 +57,7 @@ def true_peak(samples: np.ndarray) -> float:
     Returns:
         -inf for silence.
     """
-    highest = _between(samples).max(initial=0.0)
+    highest = _between(samples).max() if len(samples) else 0.0
     return 20.0 * math.log10(highest) if highest else -math.inf
 
 
