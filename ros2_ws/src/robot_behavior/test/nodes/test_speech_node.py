@@ -67,7 +67,7 @@ class Listener(Node):
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
 
     def _on_log(self, message: Log) -> None:
-        if message.name == "speech_node" and "piper" in message.msg:
+        if message.name == "speech_node" and "piper voice" in message.msg:
             self.remarks.append(message.msg)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
