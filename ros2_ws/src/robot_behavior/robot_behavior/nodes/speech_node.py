@@ -149,7 +149,8 @@ class SpeechNode(ClosingNode):
         self.closing.callback(self._speaker.close)
         self._speaker.warm_up(self._language)
         spoken = (self._voice.described(self._language), self._voice.better(self._language))
-        self.get_logger().info(f"voice: {'; '.join(filter(None, spoken))}")
+        self.introduction = f"voice: {'; '.join(filter(None, spoken))}"
+        self.get_logger().info(self.introduction)
         self._speech = self.create_publisher(String, "speech", EVENTS)
         self._mouth = self.create_publisher(Float32, "mouth", STREAM)
         self._action = ExclusiveAction(self, Say, "say", self._refusal, self._begin, self._stop)
