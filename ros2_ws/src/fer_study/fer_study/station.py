@@ -49,7 +49,7 @@ from fer_study.session import Done
 from fer_study.store import BAG, SessionFiles
 from robot_behavior.dialogue import behaviors
 from robot_behavior.dialogue.behaviors import Repertoire
-from robot_behavior.dialogue.sentences import Sentences, primary_language
+from robot_behavior.dialogue.sentences import Sentences
 from robot_behavior.motion.library import REST, read_gestures
 from robot_behavior.nodes.behavior_node import OPERATOR
 from robot_behavior.nodes.robot_files import humanoid_motions, motions_file
@@ -102,12 +102,7 @@ def check_with_robot(protocol: StudyProtocol) -> None:
     sentences(protocol.locale, 12)
     for condition in protocol.conditions:
         if condition.kind == FILE and condition.file is not None:
-            loaded = behaviors.load(condition.file, repertoire, share / "sentences")
-            if primary_language(loaded.locale) != primary_language(protocol.locale):
-                raise InputError(
-                    f"{condition.file}: locale is '{loaded.locale}', expected that of "
-                    f"{protocol.file}, '{protocol.locale}': a study has one language"
-                )
+            behaviors.load(condition.file, repertoire, share / "sentences")
         for action in condition.script if condition.kind == FIXED else ():
             if action.play and action.play not in gestures:
                 raise InputError(
@@ -124,10 +119,11 @@ class RobotProcess:
 
     Args:
         arguments: of ``robot``, by name.
+        locale: language of the installed behaviours, and of sentences without one.
     """
 
-    def __init__(self, arguments: Mapping[str, str]) -> None:
-        self._arguments = dict(arguments)
+    def __init__(self, arguments: Mapping[str, str], locale: str) -> None:
+        self._arguments, self._locale = dict(arguments), locale
         self._process: subprocess.Popen[bytes] | None = None
         self._place = TemporaryDirectory(dir=temporary_folder())
 
@@ -135,17 +131,20 @@ class RobotProcess:
         """Starts it; a film or the clip begins anew at its end.
 
         Args:
-            behaviors_file: instead of the installed one.
+            behaviors_file: instead of the installed one; it says its language itself.
         """
         values: dict[str, Any] = {"/**/camera_node": {"ros__parameters": {"loop": True}}}
-        if behaviors_file:
+        arguments = self._arguments
+        if not behaviors_file:
+            arguments = {"locale": self._locale, **arguments}
+        else:
             own = {"behaviors_file": behaviors_file}
             values["/**/behavior_node"] = {"ros__parameters": own}
         file = Path(self._place.name, "robot.yaml")
         file.write_text(yaml.safe_dump(values), encoding="utf-8")
         program = Path(get_package_prefix("fer_bringup"), "lib", "fer_bringup", "robot")
         command = [str(program), "--view", "none", "--params_file", str(file)]
-        for name, value in self._arguments.items():
+        for name, value in arguments.items():
             command += [f"--{name}", value]
         environment = os.environ | {ENDS_WITH: str(os.getpid())}
         self._process = subprocess.Popen(
@@ -354,7 +353,7 @@ class StudyStation(ClosingNode):
             return
         if stopped():
             return
-        self._process = RobotProcess({"locale": self._protocol.locale, **self._protocol.robot})
+        self._process = RobotProcess(self._protocol.robot, self._protocol.locale)
         self.closing.callback(self._process.close)
         tell("starting the robot")
         self._process.start()

@@ -139,12 +139,6 @@ class Sentences:
         return (begun or [greeting for _, greeting in self.times] or [""])[-1]
 
 
-def primary_language(locale: str) -> str:
-    """The language of a tag, without its region: ``de-AT`` is ``de``."""
-    primary = re.split("[-_]", locale.lower())[0]
-    return _SAME.get(primary, primary)
-
-
 def _find(folder: Path, locale: str) -> tuple[Path, Reason | None]:
     """The file for a locale, and why it is another language's; None if it is not."""
     there = {file.stem.lower(): file for file in sorted(folder.glob("*.yaml"))}
