@@ -315,7 +315,7 @@ def test_every_english_sentence_is_as_loud_as_the_others_and_does_not_clip(
     for text in texts[::3]:
         neural_sound, plain = said(joe, text, language), said(espeak, text, "en")
         for samples, voice in ((neural_sound, joe), (plain, espeak)):
-            assert loudness(samples, voice.rate) == pytest.approx(LOUDNESS, abs=1.0), text
+            assert loudness(samples, voice.rate) == pytest.approx(LOUDNESS, abs=1.5), text
             assert true_peak(samples) <= TRUE_PEAK and np.abs(samples).max() > 0.3, text
         assert 0.5 < len(neural_sound) / joe.rate / (len(plain) / espeak.rate) < 1.3, text
     assert joe.remarks == [] or "too slow" in joe.remarks[0]
