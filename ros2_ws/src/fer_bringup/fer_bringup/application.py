@@ -44,6 +44,7 @@ from fer_common.entry import ENDS_WITH
 from fer_common.runner import (
     GRACE_S,
     OPEN,
+    ClosingNode,
     StartError,
     StopRequest,
     add,
@@ -210,6 +211,8 @@ def _perform(options: RobotOptions, share: Path, lines: list[str]) -> None:
                 show.line(f"starting {part.executable}")
                 node = _create(part)
                 (seeing if part.package == "fer_node" else crew).add(node)
+                if isinstance(node, ClosingNode) and node.introduction is not None:
+                    show.line(node.introduction)
                 if part.lifecycle and settings.autostart:
                     start(node)
             settle_memory()

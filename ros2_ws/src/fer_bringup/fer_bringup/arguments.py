@@ -12,6 +12,7 @@ from typing import Any
 from ec_rfernet.cli import Parser
 from ec_rfernet.errors import InputError, writable
 from ec_rfernet.files import refuse_stdout, user_path
+from robot_behavior.dialogue.sentences import LANGUAGE
 from robot_behavior.robots import FORMER_NAMES, ROBOTS, describe_robots
 from robot_behavior.speech import DEFAULT_VOICE, VOICES
 
@@ -84,6 +85,12 @@ ARGUMENTS = (
         "which voice speaks; piper is a neural one (make setup VOICE=piper), naoqi is NAO's or "
         "Pepper's own, unitree that of Unitree G1, log only writes the words",
         VOICES.names,
+    ),
+    Argument(
+        "locale",
+        "",
+        "language of all that the robot says, such as en, de or en-GB; empty: what params_file "
+        "says, else that of the behaviours",
     ),
     Argument("model", "ec_rfernet", "name of a model bundle, or path of one"),
     Argument(
@@ -159,6 +166,7 @@ class RobotSettings:
     host: str
     interface: str
     speech: str
+    locale: str
     model: str
     viewer: bool
     face: bool
@@ -188,6 +196,9 @@ class RobotSettings:
         found: dict[str, Any] = {a.name: a.checked(values[a.name]) for a in ARGUMENTS}
         _check_name("namespace", found["namespace"], _NAMESPACE)
         _check_name("image_topic", found["image_topic"], _TOPIC)
+        if found["locale"] and not LANGUAGE.fullmatch(found["locale"]):
+            expected = "a language tag such as en, de or en-GB"
+            raise InputError(f"argument 'locale' is '{found['locale']}', expected {expected}")
         params_file = user_path(found["params_file"] or config)
         if not params_file.is_file():
             raise InputError(f"argument 'params_file': there is no file {params_file}")

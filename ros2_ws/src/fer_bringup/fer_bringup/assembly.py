@@ -14,6 +14,8 @@ from ec_rfernet.errors import InputError
 from ec_rfernet.files import user_path
 from fer_bringup.arguments import RobotSettings
 from fer_common.settings import check_parameter_file, fields, parameter_blocks
+from robot_behavior import yaml_file
+from robot_behavior.dialogue.sentences import LAST_RESORT
 from robot_behavior.robots import find_robot
 
 CAMERA_FRAME = "camera_optical_frame"
@@ -176,10 +178,10 @@ def _beside_images(settings: RobotSettings) -> tuple[tuple[str, str], ...]:
     return (("camera_info", f"{space}/camera_info"),) if space or absolute else ()
 
 
-def _files(**files: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The parameters and the defaults of a node that reads a user's files."""
-    given = {name: file for name, file in files.items() if file}
-    return given, {name: "" for name in files if name not in given}
+def _given(**arguments: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The parameters and the defaults of a node: what is not given is up to the user's file."""
+    given = {name: value for name, value in arguments.items() if value}
+    return given, {name: "" for name in arguments if name not in given}
 
 
 def _watching(settings: RobotSettings) -> list[Part]:
@@ -215,7 +217,7 @@ def _body(settings: RobotSettings) -> list[Part]:
     if robot.motion_player:
         target = "robot_behavior.nodes.motion_player:MotionPlayer"
         alone = {} if robot.keeps_stop else {"begin_held": False}
-        files, no_files = _files(motions_file=settings.motions_file)
+        files, no_files = _given(motions_file=settings.motions_file)
         nodes.append(
             Part(
                 "robot_behavior",
@@ -236,11 +238,30 @@ def _speech(settings: RobotSettings, voice: Path | None) -> Part:
         "host": settings.host,
         "interface": settings.interface,
     }
+    defaults = {}
+    if settings.locale:
+        parameters["locale"] = settings.locale
+    else:
+        defaults["locale"] = _locale_of_behaviours(settings)
     if voice is not None:
         parameters["record_to"] = str(voice)
-    return Part(
-        "robot_behavior", "speech_node", "robot_behavior.nodes.speech_node:SpeechNode", parameters
-    )
+    target = "robot_behavior.nodes.speech_node:SpeechNode"
+    return Part("robot_behavior", "speech_node", target, parameters, defaults=defaults)
+
+
+def _locale_of_behaviours(settings: RobotSettings) -> str:
+    """The language of the behaviours, for sentences that others ask for without naming one."""
+    found = {"behaviors_file": "", "locale": ""}
+    try:
+        for pattern, values in parameter_blocks(settings.params_file):
+            if pattern.rpartition("/")[2] in ("behavior_node", "*", "**"):
+                found |= {name: str(values[name]) for name in found.keys() & values.keys()}
+        file = settings.behaviors_file or found["behaviors_file"]
+        if found["locale"] or not file:
+            return found["locale"] or LAST_RESORT
+        return yaml_file.read(user_path(file)).text("locale")
+    except InputError:  # who uses the file tells what is wrong with it
+        return LAST_RESORT
 
 
 def is_recorded(camera: str) -> bool:
@@ -258,8 +279,10 @@ def is_recorded(camera: str) -> bool:
 
 
 def _behaviour(settings: RobotSettings) -> Part:
-    files, no_files = _files(
-        behaviors_file=settings.behaviors_file, motions_file=settings.motions_file
+    files, no_files = _given(
+        behaviors_file=settings.behaviors_file,
+        motions_file=settings.motions_file,
+        locale=settings.locale,
     )
     return Part(
         "robot_behavior",

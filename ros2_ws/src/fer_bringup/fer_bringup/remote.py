@@ -14,7 +14,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +22,7 @@ from typing import Any
 import rclpy
 import yaml
 from action_msgs.msg import GoalStatus
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from fer_interfaces.action import PlayMotion, Say
 from fer_interfaces.msg import BehaviorState, HoldState
 from rcl_interfaces.msg import Parameter as ParameterMessage
@@ -46,6 +46,7 @@ from fer_common.runner import (
 )
 from robot_behavior.dialogue.behaviors import NEAREST
 from robot_behavior.robots.sign_of_life import HELD
+from robot_behavior.speech import SPEAKS, SPEAKS_BETTER
 
 FOUND_S = 6.0
 """A part of the robot that has not been found after so long is not there."""
@@ -307,6 +308,7 @@ def status(line: Line, options: argparse.Namespace) -> None:
     line.wait(lambda: False, HEARD_S)
     if not nodes and not behaviour:
         raise line.absent("robot")
+    told = {each.key: each.value for each in _of(nodes, SPEAKER)}
     is_held = bool(held) and held[-1].state == HoldState.HELD
     last = behaviour[-1] if behaviour else None
     wrong = sorted(name for name, each in nodes.items() if each.level != DiagnosticStatus.OK)
@@ -317,6 +319,8 @@ def status(line: Line, options: argparse.Namespace) -> None:
                     "held": is_held if held else None,
                     "state": last.state if last else None,
                     "reason": last.reason if last else None,
+                    "voice": told.get(SPEAKS) or None,
+                    "better_voice": told.get(SPEAKS_BETTER) or None,
                     "nodes": {
                         name: {"level": _LEVELS[each.level], "message": each.message}
                         for name, each in sorted(nodes.items())
@@ -329,11 +333,22 @@ def status(line: Line, options: argparse.Namespace) -> None:
             line.tell(f"does      {last.state}: {last.reason}")
         if held:
             line.tell("may move  " + ("no: it was stopped; robot release" if is_held else "yes"))
+        line.tell(f"voice     {told.get(SPEAKS) or 'none: fer-doctor tells how to get one'}")
+        if told.get(SPEAKS_BETTER):
+            line.tell(f"          {told[SPEAKS_BETTER]}")
         width = max(map(len, nodes), default=0)
         for name, each in sorted(nodes.items()):
             line.tell(f"{_LEVELS[each.level]:<8}  {name:<{width}}  {each.message}")
     if wrong:
         raise NotDoneError(f"not in order: {', '.join(wrong)}")
+
+
+def _of(nodes: Mapping[str, DiagnosticStatus], node: str) -> Sequence[KeyValue]:
+    """What a node has told of itself."""
+    found = (
+        each.values for name, each in nodes.items() if name.rpartition("/")[2].startswith(node)
+    )
+    return next(found, ())
 
 
 def watch(line: Line, options: argparse.Namespace) -> None:

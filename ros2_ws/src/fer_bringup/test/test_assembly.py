@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ament_index_python.packages import get_package_share_directory
 
 from ec_rfernet.errors import InputError
 from fer_bringup.arguments import ARGUMENTS, RobotSettings
 from fer_bringup.assembly import camera_pose, default_file, parameter_file, parts
+from fer_common.settings import parameter_blocks
 
 CLIP = Path("/clip.mp4")
 
@@ -115,6 +117,56 @@ def test_a_users_files_are_said_once_for_all_nodes_and_win_over_the_parameter_fi
     robot = {part.executable: part for part in parts(settings, CLIP)}
     assert "motions_file" not in robot["motion_player"].parameters
     assert robot["motion_player"].defaults["motions_file"] == ""
+
+
+@pytest.mark.parametrize(
+    ("argument", "behaviours", "parameters", "spoken"),
+    [
+        ("", None, "", "en"),
+        ("de", None, "", "de"),
+        ("", "locale: fr", "", "fr"),
+        ("de", "locale: fr", "", "de"),
+        ("", None, "/**: {ros__parameters: {locale: es}}", "es"),
+        ("", "locale: fr", "behavior_node: {ros__parameters: {locale: es}}", "es"),
+        ("zh", "locale: fr", "/**: {ros__parameters: {locale: es}}", "zh"),
+        ("", "no: YAML: at all", "", "en"),
+    ],
+)
+def test_the_language_is_said_once_and_reaches_everybody_who_speaks(
+    settings: RobotSettings,
+    tmp_path: Path,
+    argument: str,
+    behaviours: str | None,
+    parameters: str,
+    spoken: str,
+) -> None:
+    settings.params_file.write_text(parameters or "{}")
+    mine = replace(settings, locale=argument)
+    if behaviours is not None:
+        (tmp_path / "mine.yaml").write_text(behaviours)
+        mine = replace(mine, behaviors_file=str(tmp_path / "mine.yaml"))
+    robot = {part.executable: part for part in parts(mine, CLIP)}
+    speech, behaviour = robot["speech_node"], robot["behavior_node"]
+    assert (speech.defaults | speech.parameters)["locale"] == spoken
+    if argument:  # it wins over all files
+        assert behaviour.parameters["locale"] == speech.parameters["locale"] == argument
+    else:  # the parameter file may say it, else the behaviours do
+        assert behaviour.defaults["locale"] == "" and "locale" not in speech.parameters
+
+
+@pytest.mark.parametrize("locale", ["German", "d", "de DE", "de.yaml"])
+def test_what_is_no_language_is_refused(tmp_path: Path, locale: str) -> None:
+    (tmp_path / "robot.yaml").touch()
+    values = {a.name: a.default for a in ARGUMENTS} | {"locale": locale}
+    with pytest.raises(InputError, match=f"'locale' is '{locale}', expected a language tag such"):
+        RobotSettings.read(values, tmp_path / "robot.yaml")
+
+
+def test_no_node_has_a_language_that_the_argument_does_not_reach() -> None:
+    """What is not set by the arguments stands in robot.yaml, which is made from the code."""
+    share = Path(get_package_share_directory("fer_bringup"))
+    known = [names for _, names in parameter_blocks(share / "config" / "robot.yaml")]
+    assert known and not any("locale" in names for names in known)
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,13 @@ import pytest
 from ament_index_python.packages import get_package_prefix
 from rclpy.node import Node
 
+from fer_common.diagnostics import Report
+from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.testing import spin_until, spinning
 from robot_behavior.nodes.motion_player import MotionPlayer
 from robot_behavior.nodes.sim_robot import SimRobot
 from robot_behavior.robots.kept_stop import KeptStop
+from robot_behavior.speech import SPEAKS, SPEAKS_BETTER
 from robot_behavior.testing.mocks import MockServer
 
 ROBOT = Path(get_package_prefix("fer_bringup"), "lib", "fer_bringup", "robot")
@@ -32,6 +35,13 @@ class Shell:
 
     def __init__(self, executor, voice: MockServer) -> None:
         self._executor, self.voice = executor, voice
+
+    def add(self, node: Node) -> None:
+        self._executor.add_node(node)
+
+    def remove(self, node: Node) -> None:
+        self._executor.remove_node(node)
+        node.destroy_node()
 
     def spin_until(self, condition) -> None:
         assert spin_until(self._executor, condition)
@@ -137,8 +147,24 @@ def test_a_stop_holds_until_the_release(shell: Shell) -> None:
     assert shell.run("play", "nod")[0] == 0
     code, out, err = shell.run("status", "--json")
     told = json.loads(out)
-    assert told["held"] is False
+    assert told["held"] is False and told["voice"] is told["better_voice"] is None
     assert told["nodes"]["motion_player: motions"]["level"] == "ok"
+
+
+def test_the_status_tells_who_speaks(shell: Shell) -> None:
+    out = shell.run("status")[1]
+    assert "voice     none: fer-doctor tells how to get one" in out
+    node = Node("speech_node")
+    values = {SPEAKS: "eSpeak NG, lang/gmw/en", SPEAKS_BETTER: "more natural: make setup"}
+    DiagnosticsPublisher(node, "voice", lambda: Report("silent", values, []))
+    shell.add(node)
+    try:
+        out = shell.run("status")[1]
+        told = json.loads(shell.run("status", "--json")[1])
+    finally:
+        shell.remove(node)
+    assert "voice     eSpeak NG, lang/gmw/en\n          more natural: make setup\n" in out
+    assert (told["voice"], told["better_voice"]) == tuple(values.values())
 
 
 def test_sets_a_parameter(shell: Shell) -> None:

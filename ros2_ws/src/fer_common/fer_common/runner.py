@@ -384,7 +384,10 @@ class ClosingNode(Node):
 
     Attributes:
         closing: what to close; add it as soon as it is made.
+        introduction: what a user should know of it from the start, one line; None: nothing.
     """
+
+    introduction: str | None = None
 
     def __init__(self, name: str, **options: Any) -> None:
         self.closing = ExitStack()

@@ -174,7 +174,7 @@ class StudyProtocol:
         phases: of each condition, at least one.
         questions: may be none.
         marks: what the keys stand for; those that are missing have no name.
-        locale: language of the sentences that the operator can choose from.
+        locale: language of all that the robot says; a file of behaviours says its own.
         record_images: whether pictures are recorded.
         operator_timeout_s: after so long without an operator's page the session pauses; 0: never.
         robot: arguments of ``robot``, by name.

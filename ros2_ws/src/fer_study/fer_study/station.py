@@ -74,13 +74,15 @@ _KEPT = QoSProfile(
 
 
 def sentences(locale: str, hour: int) -> list[tuple[str, str]]:
-    """What the robot can say in a language: the occasion, and the sentence.
+    """What the robot can say in a language: the occasion, and the sentence; there may be nothing.
 
     Raises:
-        ConfigError: there are no sentences in the language.
+        ConfigError: it is no language.
     """
     folder = Path(get_package_share_directory("robot_behavior"), "config", "sentences")
     known = Sentences.load(folder, locale)
+    if known.fallback is not None:
+        return []
     return [
         (key, known.words(template, key, hour).text)
         for key, templates in known.templates.items()
@@ -117,10 +119,11 @@ class RobotProcess:
 
     Args:
         arguments: of ``robot``, by name.
+        locale: language of the installed behaviours, and of sentences without one.
     """
 
-    def __init__(self, arguments: Mapping[str, str]) -> None:
-        self._arguments = dict(arguments)
+    def __init__(self, arguments: Mapping[str, str], locale: str) -> None:
+        self._arguments, self._locale = dict(arguments), locale
         self._process: subprocess.Popen[bytes] | None = None
         self._place = TemporaryDirectory(dir=temporary_folder())
 
@@ -128,17 +131,20 @@ class RobotProcess:
         """Starts it; a film or the clip begins anew at its end.
 
         Args:
-            behaviors_file: instead of the installed one.
+            behaviors_file: instead of the installed one; it says its language itself.
         """
         values: dict[str, Any] = {"/**/camera_node": {"ros__parameters": {"loop": True}}}
-        if behaviors_file:
+        arguments = self._arguments
+        if not behaviors_file:
+            arguments = {"locale": self._locale, **arguments}
+        else:
             own = {"behaviors_file": behaviors_file}
             values["/**/behavior_node"] = {"ros__parameters": own}
         file = Path(self._place.name, "robot.yaml")
         file.write_text(yaml.safe_dump(values), encoding="utf-8")
         program = Path(get_package_prefix("fer_bringup"), "lib", "fer_bringup", "robot")
         command = [str(program), "--view", "none", "--params_file", str(file)]
-        for name, value in self._arguments.items():
+        for name, value in arguments.items():
             command += [f"--{name}", value]
         environment = os.environ | {ENDS_WITH: str(os.getpid())}
         self._process = subprocess.Popen(
@@ -347,7 +353,7 @@ class StudyStation(ClosingNode):
             return
         if stopped():
             return
-        self._process = RobotProcess(self._protocol.robot)
+        self._process = RobotProcess(self._protocol.robot, self._protocol.locale)
         self.closing.callback(self._process.close)
         tell("starting the robot")
         self._process.start()

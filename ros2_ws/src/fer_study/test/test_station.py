@@ -18,7 +18,7 @@ from fer_common.runner import start
 from fer_common.testing import spin_until, spinning
 from fer_study.protocol import Participant, StudyProtocol
 from fer_study.session import Desk
-from fer_study.station import StudyStation
+from fer_study.station import RobotProcess, StudyStation
 from fer_study.store import StudyFolder, read_rows
 from fer_study.summary import write_tables
 from robot_behavior.nodes.behavior_node import BehaviorNode
@@ -119,3 +119,18 @@ def check_what_is_kept(folder: Path) -> None:
     stamp = mark.header.stamp.sec + mark.header.stamp.nanosec * 1e-9
     (row,) = [row for row in kept if row["kind"] == "mark"]
     assert float(row["stamp"]) == pytest.approx(stamp, abs=1e-6)
+
+
+def test_the_robot_of_a_study_speaks_its_language_and_a_file_of_behaviours_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr(
+        "fer_study.station.subprocess.Popen", lambda command, **_options: commands.append(command)
+    )
+    robot = RobotProcess({"camera": "clip"}, "de")
+    robot.start()
+    robot.start("/home/me/spanish.yaml")
+    plain, with_file = commands
+    assert plain[plain.index("--locale") + 1] == "de"
+    assert "--locale" not in with_file and "--camera" in with_file

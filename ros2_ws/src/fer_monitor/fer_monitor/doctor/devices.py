@@ -142,7 +142,9 @@ def sound(host: Host) -> Iterator[Diagnosis]:
         text = f"eSpeak NG has no voice for: {', '.join(heard['languages_missing'])}"
         voice = warn(text, "sudo apt install espeak-ng-data")
     else:
-        voice = ok(f"eSpeak NG said a sentence in {heard['voice_ms']:.0f} ms")
+        better = f"; {heard['better_voice']}" if not heard["piper_voice"] else ""
+        took = f"said a sentence in {heard['voice_ms']:.0f} ms"
+        voice = ok(f"{heard['voice']} {took}{better}")
     yield about("voice", voice)
     reason = heard["loudspeaker_error"]
     loudspeaker = ok(f"the ALSA device '{heard['device']}' takes sound")
@@ -153,7 +155,7 @@ def sound(host: Host) -> Iterator[Diagnosis]:
         remedy = "mend the parameter piper_voice in robot.yaml, or `make setup VOICE=piper`"
         yield about("piper", fail(heard["piper_error"], remedy))
     elif heard["piper_voice"]:
-        yield about("piper", ok(f"piper speaks with {heard['piper_voice']}"))
+        yield about("piper", ok(f"with --speech piper, this speaks: {heard['piper_voice']}"))
 
 
 def _loudspeaker_cure(host: Host, reason: str) -> str:

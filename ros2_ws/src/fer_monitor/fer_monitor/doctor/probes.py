@@ -306,6 +306,7 @@ def sound(parameters: str | None = None) -> dict[str, Any]:
     from robot_behavior.prosody import Prosody
     from robot_behavior.speech import DEFAULT_VOICE, VOICES
     from robot_behavior.speech.loudspeaker import Loudspeaker
+    from robot_behavior.speech.piper import installed_voices
     from robot_behavior.speech.voice import SpeechError, VoiceSettings
 
     def error_of(work: Callable[[], object]) -> str | None:
@@ -317,39 +318,43 @@ def sound(parameters: str | None = None) -> dict[str, Any]:
 
     missing: list[str] = []
     took_s = 0.0
+    told: dict[str, str | None] = {"voice": None, "better_voice": None, "piper_voice": None}
 
     def speak() -> None:
         nonlocal took_s
         voice = VOICES.get(DEFAULT_VOICE)(settings)
         missing.extend(name for name in LOCALES if error_of(partial(voice.language, name)))
+        language = voice.language("en" if error_of(partial(voice.language, locale)) else locale)
+        told.update(voice=voice.described(language), better_voice=voice.better(language))
         start = time.monotonic()
-        sound = voice.synthesise("Hello there.", voice.language("en"), Prosody(), lambda: False)
+        sound = voice.synthesise("Hello there.", language, Prosody(), lambda: False)
         took_s = time.monotonic() - start
         if not sound.samples.any():
             raise SpeechError("eSpeak NG says nothing")
 
     given = _speech_parameters(parameters)
+    locale = str(given.get("locale") or "en")
     names = VoiceSettings.__dataclass_fields__.keys() & given.keys()
     settings = VoiceSettings(**{name: given[name] for name in names})
-    device, piper = str(given.get("audio_device") or "default"), settings.piper_voice or None
-    if piper is None and given.get("backend") == "piper":
-        piper = "the installed voice"
+    device = str(given.get("audio_device") or "default")
+    if settings.piper_voice or given.get("backend") == "piper" or any(installed_voices()):
+        told["piper_voice"] = settings.piper_voice or "the installed voice"
 
     def speak_like_people() -> None:
         voice = VOICES.get("piper")(settings)
-        language = voice.language(str(given.get("locale") or "en"))
+        language = voice.language(locale)
+        told["piper_voice"] = voice.described(language)
         voice.synthesise("Hello there.", language, Prosody(), lambda: False)
         for remark in voice.remarks:
             raise SpeechError(remark)
 
-    return {
+    return told | {
         "voice_error": error_of(speak),
         "voice_ms": 1e3 * took_s,
         "languages_missing": missing,
         "device": device,
         "loudspeaker_error": error_of(lambda: Loudspeaker(device)),
-        "piper_voice": piper,
-        "piper_error": error_of(speak_like_people) if piper else None,
+        "piper_error": error_of(speak_like_people) if told["piper_voice"] else None,
     }
 
 

@@ -127,9 +127,11 @@ def _video_tiles(analysis: Analysis) -> list[Tile]:
     """The figures of videos, in which no robot was."""
     session = analysis.session
     without = sum(video.without_face for video in session.videos)
+    lost = sum(video.not_decoded for video in session.videos)
+    detail = f"{without:,} without a face" + (f", {lost:,} more not decoded" if lost else "")
     return [
         Tile("Duration", clock(session.duration)),
-        Tile("Frames", f"{len(session.images):,}", f"{without:,} without a face"),
+        Tile("Frames", f"{len(session.images):,}", detail),
         Tile("Faces", f"{len(session.faces)}", "a face that returns counts again"),
         _mostly(analysis),
     ]
@@ -144,6 +146,7 @@ def _videos(session: Session) -> list[tuple[str, ...]]:
             f"{video.duration:.1f} s",
             f"{video.frames:,}",
             f"{video.without_face:,}",
+            f"{video.not_decoded:,}",
         )
         for video in session.videos
     ]

@@ -155,8 +155,9 @@ class AnalyzedVideo:
         name: of the file.
         begin: seconds since the beginning of the session.
         duration: seconds.
-        frames: how many there were.
+        frames: how many could be decoded.
         without_face: in how many of them no face was found.
+        not_decoded: how many could not be decoded.
     """
 
     name: str
@@ -164,6 +165,7 @@ class AnalyzedVideo:
     duration: float = 0.0
     frames: int = 0
     without_face: int = 0
+    not_decoded: int = 0
 
 
 def session_of(

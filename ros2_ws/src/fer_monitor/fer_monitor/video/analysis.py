@@ -25,6 +25,11 @@ VIDEOS = (
 )  # fmt: skip
 """Endings of the names of videos in a folder, in small letters."""
 
+NOT_DECODED = "not decoded"
+"""Flaw of a frame that is damaged, or was cut off."""
+
+_MOST_FRAMES = 10_000_000  # of a video: two days; a damaged file may announce more
+
 SMOOTHINGS = {"robot": Smoothing(), "none": Smoothing(0.0, 0.0, 0.0)}
 """How steady the expressions are: as on the robot, or each frame by itself."""
 
@@ -35,11 +40,12 @@ class AnalyzedFrame:
 
     Attributes:
         source: the file.
-        number: of the frame, from 0; those that could not be decoded are missing.
-        time: of the frame in the video, as the file says, seconds; None of a picture.
+        number: of the frame, from 0.
+        time: of the frame in the video, as the file says, seconds; None of a picture. Of one that
+            could not be decoded it follows from those around it.
         rate: of the video, frames per second on average; None of a picture.
         expected: how many frames the video says that it has, about; 0: it does not say.
-        image: BGR uint8 [H, W, 3], upright.
+        image: BGR uint8 [H, W, 3], upright; [0, 0, 3] of a frame that could not be decoded.
         perceived: the people in it.
     """
 
@@ -50,6 +56,11 @@ class AnalyzedFrame:
     expected: int
     image: np.ndarray
     perceived: Perceived
+
+    @property
+    def flaw(self) -> str | None:
+        """Why nobody was looked for in it; None if somebody was."""
+        return None if self.image.size else NOT_DECODED
 
 
 def files(inputs: Sequence[Path]) -> list[Path]:
@@ -116,6 +127,8 @@ class VideoAnalyst:
     def frames(self, path: Path) -> Iterator[AnalyzedFrame]:
         """The frames of a video, or the one of a picture.
 
+        Those that could not be decoded are among them, where the file counts its frames.
+
         Raises:
             InputError: it cannot be read at all.
         """
@@ -135,9 +148,21 @@ class VideoAnalyst:
 
     def _frames(self, path: Path, reader: VideoReader) -> Iterator[AnalyzedFrame]:
         self._video.reset()
+        number, time_s = -1, -1.0 / reader.rate  # of the last frame that could be decoded
+
+        def lost(until: int, step_s: float) -> Iterator[AnalyzedFrame]:
+            nothing = np.zeros((0, 0, 3), np.uint8)
+            for each in range(number + 1, min(until, _MOST_FRAMES)):
+                at = time_s + (each - number) * step_s
+                expected = reader.announced
+                yield AnalyzedFrame(path, each, at, reader.rate, expected, nothing, Perceived())
+
         while (following := reader.read()) is not None:
+            yield from lost(reader.number, (following[1] - time_s) / (reader.number - number))
+            number, time_s = reader.number, following[1]
             image = reader.upright(following[0])
-            perceived = self._video.process(RawFrame(image), following[1])
+            perceived = self._video.process(RawFrame(image), time_s)
             yield AnalyzedFrame(
-                path, reader.number, following[1], reader.rate, reader.announced, image, perceived
+                path, number, time_s, reader.rate, reader.announced, image, perceived
             )
+        yield from lost(reader.counted, 1.0 / reader.rate)

@@ -35,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--csv", type=Path, metavar="FILE",
-        help="write a row for each face of each frame; frames without a face have one, too",
+        help="write a row for each face of each frame; frames without a face, or that cannot be "
+        "decoded, have one, too",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each frame")
     parser.add_argument(
@@ -171,6 +172,8 @@ def _analyze(
             return None
         for output in outputs:
             output.add(frame)
+        if frame.flaw is not None:
+            continue
         estimates = frame.perceived.estimates
         progress.frames += 1
         progress.without_face += not estimates

@@ -52,6 +52,8 @@ class Output(Protocol):
 class TableFile:
     """A CSV with a row for each face of each frame; a frame without a face has one without.
 
+    So has a frame that could not be decoded; its flaw says so.
+
     Args:
         path: of the file; one that is there is replaced.
         labels: of the model.
@@ -104,7 +106,7 @@ def _rows(frame: AnalyzedFrame, labels: Sequence[str]) -> Iterator[list[str]]:
     first = [no_formula(writable(str(frame.source))), str(frame.number), moment]
     estimates = frame.perceived.estimates
     if not estimates:
-        yield [*first, *[""] * (len(columns(labels)) - len(first))]
+        yield [*first, *[""] * (len(columns(labels)) - len(first) - 1), frame.flaw or ""]
     for face in estimates:
         head = ("", "", "") if face.head is None else map("{:.4f}".format, face.head)
         box = (face.box.x, face.box.y, face.box.width, face.box.height)
@@ -141,7 +143,7 @@ class JsonLines:
 
     def add(self, frame: AnalyzedFrame) -> None:
         """See `Output`."""
-        height, width = frame.image.shape[:2]
+        height, width = frame.image.shape[:2] if frame.flaw is None else (None, None)
         faces = [face.as_dict(self._labels) for face in frame.perceived.estimates]
         for face in faces:
             face["attended"] = face["face_id"] == frame.perceived.attended
@@ -152,6 +154,7 @@ class JsonLines:
             "time": None if frame.time is None else round(frame.time, 6),
             "width": width,
             "height": height,
+            "flaw": frame.flaw,
             "faces": faces,
         }
         print(json.dumps(told))
@@ -181,7 +184,9 @@ class AnnotatedVideo:
         self._shown = np.zeros((0, 0, 3), np.uint8)
 
     def add(self, frame: AnalyzedFrame) -> None:
-        """See `Output`."""
+        """See `Output`; in the place of a frame that is not there the one before is shown."""
+        if frame.flaw is not None:
+            return
         picture = annotated(frame.image, frame.perceived, margin=False)
         rows, columns = (size // 2 * 2 for size in picture.shape[:2])  # what encoders take
         moment, rate = frame.time or 0.0, frame.rate or 1.0
@@ -236,7 +241,11 @@ class ReportFile:
         moment = self._begin + (frame.time or 0.0)
         self._end = moment + 1.0 / (frame.rate or 1.0)
         video, perceived = self._videos[-1], frame.perceived
-        video.duration, video.frames = self._end - self._begin, video.frames + 1
+        video.duration = self._end - self._begin
+        if frame.flaw is not None:
+            video.not_decoded += 1
+            return
+        video.frames += 1
         video.without_face += not perceived.estimates
         faces = tuple(_seen(face, self._labels) for face in perceived.estimates)
         stamp = round((self._began + moment) * 1e9)

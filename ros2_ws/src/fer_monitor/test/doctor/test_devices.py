@@ -18,6 +18,7 @@ LOOK = {
 HEARD = {
     "voice_error": None, "voice_ms": 4.0, "languages_missing": [], "loudspeaker_error": None,
     "device": "default", "piper_voice": None, "piper_error": None,
+    "voice": "eSpeak NG 1.52, /data/lang/gmw/en", "better_voice": "more natural: make setup",
 }  # fmt: skip
 NO_CAMERA = {"kind": "other"}
 

@@ -160,11 +160,40 @@ def test_a_damaged_video_is_analysed_as_far_as_possible_and_the_loss_is_told(
     hurt, place = bytearray(whole), whole.index(b"mdat") + len(whole) // 8
     hurt[place : place + len(whole) // 4] = bytes(len(whole) // 4)
     (tmp_path / "hurt.mp4").write_bytes(hurt)
-    assert analyze(tmp_path / "hurt.mp4", "--csv", tmp_path / "t.csv") == 0
-    told = capsys.readouterr().err
-    numbers = [int(row["frame"]) for row in table(tmp_path / "t.csv")]
-    assert numbers[-1] == 39 and len(numbers) < 40
-    assert f"{40 - len(numbers)} of the 40 frames that the file announces could not be" in told
+    page = tmp_path / "page.html"
+    assert analyze(tmp_path / "hurt.mp4", "--csv", tmp_path / "t.csv", "--report", page) == 0
+    told, found = capsys.readouterr(), table(tmp_path / "t.csv")
+    assert [int(row["frame"]) for row in found] == [*range(40)]
+    times = [float(row["time"]) for row in found]
+    assert times == pytest.approx([frame / RATE for frame in range(40)], abs=1e-3)
+    lost = [row for row in found if row["flaw"] == "not decoded"]
+    assert 0 < len(lost) < 40
+    assert f"{len(lost)} of the 40 frames that the file announces could not be" in told.err
+    assert f"{40 - len(lost)} frames of" in told.out
+    for row in lost:
+        assert not any(row[column] for column in columns(LABELS)[3:-1])
+    assert f"{len(lost)} more not decoded" in page.read_text()
+
+
+def test_the_frames_of_a_video_that_was_cut_off_are_in_table_and_json(folder, tmp_path, capsys):
+    data = bytearray((folder / "face.mp4").read_bytes())
+    place = data.index(b"mdat")
+    size = int.from_bytes(data[place - 4 : place], "big")
+    data[place + 4 + size // 2 : place - 4 + size] = bytes(size // 2 - 8 + size % 2)
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(data)
+    assert analyze(cut, "--csv", tmp_path / "t.csv", "--annotate", tmp_path / "a.mp4") == 0
+    capsys.readouterr()
+    assert analyze(cut, "--json") == 0
+    frames = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    found = table(tmp_path / "t.csv")
+    assert [frame["frame"] for frame in frames] == [*range(2 * RATE)]
+    lost = [frame for frame in frames if frame["flaw"] == "not decoded"]
+    assert lost and lost[-1] is frames[-1]
+    assert all(frame["width"] is None and frame["faces"] == [] for frame in lost)
+    for frame, row in zip(frames, found, strict=False):
+        assert (row["flaw"] == "not decoded") == (frame["flaw"] is not None)
+        assert float(row["time"]) == frame["time"]
 
 
 @pytest.mark.parametrize(

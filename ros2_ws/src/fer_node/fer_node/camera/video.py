@@ -48,6 +48,7 @@ class VideoReader:
         rate: frames per second, on average.
         announced: how many frames the file says that it has, exactly or about; 0 where it says
             nothing.
+        counted: how many it has, where it counts them, as MP4 and QuickTime do; else 0.
         size: width and height of a frame, upright, pixels.
         number: of the frame that was read last, from 0; those that were lost are counted.
     """
@@ -62,7 +63,7 @@ class VideoReader:
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.announced = int(count) if 0 < count < _MOST_FRAMES else 0
         counts = (kind(_head(path)) or "").startswith(_COUNTED)
-        self._counted = self.announced if counts else 0
+        self.counted = self.announced if counts else 0
         self._next: tuple[np.ndarray, float] | None = self._first()
         self.number, self._lost, self._time_s = -1, 0, 0.0
         rows, columns = self.upright(self._next[0]).shape[:2]
@@ -76,7 +77,7 @@ class VideoReader:
         following, self._next = self._next, None
         if following is None:
             found, frame = self._capture.read()
-            for _ in range(min(self._counted - self.number - 1, _MOST_LOST)):
+            for _ in range(min(self.counted - self.number - 1, _MOST_LOST)):
                 if found:
                     break
                 self.number += 1
@@ -111,14 +112,14 @@ class VideoReader:
 
         MP4 and QuickTime count their frames. Others tell how long they are, at best.
         """
-        lost = self._lost + max(self._counted - self.number - 1, 0)
+        lost = self._lost + max(self.counted - self.number - 1, 0)
         if lost:
             return (
-                f"{lost} of the {self._counted} frames that the file announces could not be "
+                f"{lost} of the {self.counted} frames that the file announces could not be "
                 "decoded: it is damaged, or was cut off"
             )
         whole_s, read_s = self.announced / self.rate, self._time_s + 1.0 / self.rate
-        if not self._counted and read_s < whole_s - max(_LATE_S, _LATE * whole_s):
+        if not self.counted and read_s < whole_s - max(_LATE_S, _LATE * whole_s):
             return (
                 f"nothing could be decoded after {read_s:.1f} s, but the file announces "
                 f"{whole_s:.1f} s: it is damaged, or was cut off"

@@ -23,20 +23,20 @@ class EngagementSettings:
 
     engage_deg: float = setting(
         35.0, "Who faces the camera within this angle looks at the robot, degrees.",
-        low=1.0, high=90.0,
+        low=1.0, high=90.0, live=True,
     )  # fmt: skip
     engage_near: float = setting(
         0.06, "How wide the face must at least be for it, as a share of the image's width.",
-        low=0.0, high=1.0,
+        low=0.0, high=1.0, live=True,
     )  # fmt: skip
     engage_after_s: float = setting(
-        0.5, "Who has looked for so long is engaged, s.", low=0.0, high=60.0
+        0.5, "Who has looked for so long is engaged, s.", low=0.0, high=60.0, live=True
     )
     disengage_after_s: float = setting(
-        1.5, "Who has looked away for so long is engaged no more, s.", low=0.0, high=60.0
+        1.5, "Who has looked away for so long is engaged no more, s.", low=0.0, high=60.0, live=True
     )
     prefer_engaged: bool = setting(
-        True, "Whether somebody who is engaged is attended to before anybody who is not."
+        True, "Whether somebody who is engaged is attended to before anybody who is not.", live=True
     )
 
 
@@ -56,10 +56,13 @@ class EngagementTracker:
 
     Args:
         settings: see there.
+
+    Attributes:
+        settings: see there; may be replaced between two images.
     """
 
     def __init__(self, settings: EngagementSettings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._people: dict[str, _Person] = {}
 
     def forget(self, known: frozenset[str]) -> None:
@@ -81,7 +84,7 @@ class EngagementTracker:
             person.since = None
             return
         person.since = now if person.since is None else person.since
-        settings = self._settings
+        settings = self.settings
         enough = settings.disengage_after_s if person.engaged else settings.engage_after_s
         if now - person.since >= enough:
             person.engaged, person.since = not person.engaged, None
@@ -99,11 +102,11 @@ class EngagementTracker:
     @property
     def preferred(self) -> frozenset[str]:
         """Ids of those to attend to before all others."""
-        if not self._settings.prefer_engaged:
+        if not self.settings.prefer_engaged:
             return frozenset()
         return frozenset(id_ for id_, person in self._people.items() if person.engaged)
 
     def _looks(self, engaged: bool, track: Track, head: HeadAngles, width: int) -> bool:
         slack = _LOOSER if engaged else 1.0
-        near = track.face.box.width * slack >= self._settings.engage_near * width
-        return near and head.away <= math.radians(self._settings.engage_deg) * slack
+        near = track.face.box.width * slack >= self.settings.engage_near * width
+        return near and head.away <= math.radians(self.settings.engage_deg) * slack

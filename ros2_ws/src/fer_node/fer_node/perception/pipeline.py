@@ -308,6 +308,7 @@ class Perception:
         self._tracker.forget_after_s = settings.forget_after_s
         self._attention.attend_after_s = settings.attend_after_s
         self._attention.forget_after_s = settings.forget_after_s
+        self._engagement.settings = settings.engagement
         for smoother in self._smoothers.values():
             smoother.smoothing = settings.smoothing
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -98,3 +99,17 @@ def test_the_robot_attends_to_who_looks_at_it(prefer):
     assert (aside.engagement, looking.engagement) == (DISENGAGED, ENGAGED)
     assert abs(aside.head.yaw) > 0.6 > abs(looking.head.yaw)
     assert perceived.attended == (looking if prefer else aside).face_id
+
+
+def test_other_limits_hold_from_the_next_image_on_and_nobody_is_forgotten():
+    detector = FakeDetector(lambda _image: [frontal_face(300, 200, 100)])
+    settings = PerceptionSettings()
+    perception = Perception(detector, FakeClassifier(surely("happy")), settings)
+    picture = RawFrame(np.zeros((480, 640, 3), np.uint8))
+    for tenth in range(12):
+        before = perception.process(picture, tenth / 10).estimates[0]
+    assert before.engagement is ENGAGED
+    far = replace(settings.engagement, engage_near=0.9, disengage_after_s=0.0)
+    perception.adjust(replace(settings, engagement=far))
+    after = perception.process(picture, 1.2).estimates[0]
+    assert (after.face_id, after.engagement) == (before.face_id, DISENGAGED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -11,7 +10,7 @@ from pathlib import Path
 from ec_rfernet.labels import LABELS, UNKNOWN
 from fer_common.reason import Reason
 from robot_behavior import yaml_file
-from robot_behavior.dialogue.sentences import Sentences, Words
+from robot_behavior.dialogue.sentences import LANGUAGE, Sentences, Words
 from robot_behavior.prosody import PLAIN
 from robot_behavior.yaml_file import ConfigError, Section
 
@@ -24,9 +23,6 @@ RESTING = "rest"
 
 NOT_TOLD, NOT_ANSWERED = "not_told", "not_answered"
 """Codes of the reasons of `Behaviors.misfits`."""
-
-LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
-"""What a language tag (BCP 47) looks like."""
 
 
 @dataclass(frozen=True)

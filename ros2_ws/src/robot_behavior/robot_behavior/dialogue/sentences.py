@@ -20,10 +20,12 @@ NO_SENTENCES = "no_sentences"
 LAST_RESORT = "en"
 """The language for those who speak a language that has no file."""
 
+LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
+"""Of tags (BCP 47), with underscores as well."""
+
 TIME_OF_DAY = "time_of_day"
 """The variable of the templates: the greeting of the hour."""
 
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 _KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 _SAME = {"cmn": "zh"}  # voices call Mandarin cmn, people and locales call it zh
 _PROSODY = "prosody.yaml"
@@ -142,7 +144,7 @@ def _find(folder: Path, locale: str) -> tuple[Path, Reason | None]:
     there = {file.stem.lower(): file for file in sorted(folder.glob("*.yaml"))}
     there.pop(Path(_PROSODY).stem, None)
     known = ", ".join(there) or "none at all"
-    if not _LANGUAGE.fullmatch(locale):
+    if not LANGUAGE.fullmatch(locale):
         raise ConfigError(
             f"locale is {locale!r}, expected a language tag such as en, de-AT or zh-CN; "
             f"{folder} has sentences in {known}"
@@ -154,7 +156,10 @@ def _find(folder: Path, locale: str) -> tuple[Path, Reason | None]:
         if file is not None:
             return file, None
     if LAST_RESORT in there:
-        reason = f"no sentences in '{locale}', using '{LAST_RESORT}'; there are {known}"
+        reason = (
+            f"no sentences in '{locale}', using '{LAST_RESORT}'; there are {known}: choose one of "
+            "them as locale, or name a folder of your own as sentences_dir"
+        )
         return there[LAST_RESORT], Reason(NO_SENTENCES, reason)
     wanted = " or ".join(f"'{one}'" for one in dict.fromkeys((locale, LAST_RESORT)))
     raise ConfigError(f"{folder}: has no sentences in {wanted}, but in {known}")

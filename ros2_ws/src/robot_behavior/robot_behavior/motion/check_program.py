@@ -31,7 +31,7 @@ from robot_behavior.motion.check import (
     shares,
 )
 from robot_behavior.motion.library import Motion, load_motions
-from robot_behavior.motion.physics import Evidence, Physics, PhysicsError
+from robot_behavior.motion.physics import Evidence, NoPhysicsError, Physics, PhysicsError
 from robot_behavior.motion.trajectory import Trajectory
 from robot_behavior.yaml_file import ConfigError
 
@@ -155,29 +155,33 @@ class Verdict:
     Attributes:
         motion: what was examined.
         findings: ours.
-        evidence: MuJoCo's.
+        evidence: MuJoCo's; None where it is not installed.
         speed: largest share of a joint's velocity limit.
         acceleration: likewise of its acceleration limit.
     """
 
     motion: Motion
     findings: Findings
-    evidence: Evidence
+    evidence: Evidence | None
     speed: float
     acceleration: float
 
     @property
     def complaint(self) -> Reason | None:
         """What the motion does that it must not; None if nothing speaks against it."""
-        evidence, nearest = self.evidence, self.evidence.nearest
+        exceeds = Reason("limits", "exceeds a limit of speed or acceleration")
+        fast = exceeds if max(self.speed, self.acceleration) > 1.0 else None
+        return self.findings.complaint or fast or self._complaint_of_mujoco()
+
+    def _complaint_of_mujoco(self) -> Reason | None:
+        evidence = self.evidence
+        if evidence is None:
+            return None
+        nearest = evidence.nearest
         one, other = nearest.links
         torque = f"{100 * evidence.torque_share:.0f} % of its effort"
         tilt = math.degrees(evidence.tilt or 0.0)
         found = (
-            (
-                max(self.speed, self.acceleration) > 1.0,
-                Reason("limits", "exceeds a limit of speed or acceleration"),
-            ),
             (not evidence.within_range, Reason("range", "leaves the range of a joint")),
             (
                 nearest.metres < CLEARANCE_M,
@@ -199,23 +203,24 @@ class Verdict:
             ),
             (tilt > TILT_DEG, Reason("tilt", f"tips the free robot by {tilt:.1f} degrees")),
         )
-        ours = self.findings.complaint
-        return ours or next((complaint for applies, complaint in found if applies), None)
+        return next((complaint for applies, complaint in found if applies), None)
 
     @property
     def cells(self) -> tuple[str, ...]:
         """Texts for `COLUMNS`; distances and margins are the smaller of both findings."""
         ours, theirs = self.findings, self.evidence
+        tilt = theirs.tilt if theirs is not None else None
+        other = theirs or ours
         return (
             self.motion.name,
             f"{ours.trajectory.duration:.1f}",
             f"{100 * self.speed:.0f} %",
             f"{100 * self.acceleration:.0f} %",
-            f"{100 * theirs.torque_share:.0f} %",
-            _millimetres(ours.nearest.metres, theirs.nearest.metres),
-            _millimetres(ours.mass_margin, theirs.mass_margin),
-            _millimetres(ours.moment_margin, theirs.moment_margin),
-            "-" if theirs.tilt is None else f"{math.degrees(theirs.tilt):.1f}",
+            "-" if theirs is None else f"{100 * theirs.torque_share:.0f} %",
+            _millimetres(ours.nearest.metres, other.nearest.metres),
+            _millimetres(ours.mass_margin, other.mass_margin),
+            _millimetres(ours.moment_margin, other.moment_margin),
+            "-" if tilt is None else f"{math.degrees(tilt):.1f}",
         )
 
 
@@ -270,9 +275,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="motion-check",
-        description="Plays every motion of a file on the robot in MuJoCo. Checked are position, "
-        "speed, acceleration and torque of the joints, self-collision, the centre of mass and "
-        "the zero moment point over the feet, and that the robot does not tip.",
+        description="Plays every motion of a file on the robot. Checked are position, speed and "
+        "acceleration of the joints, self-collision, the centre of mass and the zero moment point "
+        "over the feet; and where MuJoCo is installed (make setup-dev) the same once more in it, "
+        "torque, and that the robot does not tip.",
     )
     parser.add_argument("file", metavar="FILE", type=Path, help="the motions, YAML")
     parser.add_argument("--urdf", type=Path, help="the robot (default: the humanoid)")
@@ -292,11 +298,15 @@ def _check(options: argparse.Namespace) -> int:
     model = urdf.load(description)
     # Without the checks, so that what fails them is measured and drawn, too.
     library = load_motions(options.file, model.limits)
-    physics = Physics(description, model)
+    physics: Physics | None = None
+    try:
+        physics = Physics(description, model)
+    except NoPhysicsError as error:
+        print(f"motion-check: {error}", file=sys.stderr)
     checker, verdicts = Checker(model), []
     for motion in library.motions.values():
         findings = checker.examine(motion, library.rest)
-        evidence = physics.examine(findings.trajectory)
+        evidence = physics.examine(findings.trajectory) if physics is not None else None
         verdicts.append(Verdict(motion, findings, evidence, *shares(findings.trajectory, model)))
     if options.out is not None:
         _draw(options.out, model, verdicts, options.blind)

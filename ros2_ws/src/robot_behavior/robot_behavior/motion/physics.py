@@ -48,6 +48,10 @@ class PhysicsError(RuntimeError):
     """The robot cannot be simulated; the message is one line for its user."""
 
 
+class NoPhysicsError(PhysicsError):
+    """MuJoCo is not installed."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What MuJoCo found.
@@ -82,15 +86,17 @@ class Physics:
         model: the same, as we read it.
 
     Raises:
-        PhysicsError: MuJoCo is not installed, or refuses the URDF.
+        NoPhysicsError: MuJoCo is not installed.
+        PhysicsError: it refuses the URDF.
     """
 
     def __init__(self, file: Path, model: RobotModel) -> None:
         try:
             mujoco = importlib.import_module("mujoco")
         except ImportError as error:
-            raise PhysicsError(
-                "MuJoCo is not installed, expected: pip install -r requirements/dev.txt"
+            raise NoPhysicsError(
+                "MuJoCo, which make setup-dev installs, is missing: torque was not checked, nor "
+                "whether the robot tips"
             ) from error
         self._mujoco: Any = mujoco
         self._robot, self._floor = model, support(model)

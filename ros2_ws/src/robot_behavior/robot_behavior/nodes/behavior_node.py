@@ -36,7 +36,7 @@ from fer_common.runner import ClosingNode
 from fer_common.settings import ParameterError, part, setting
 from robot_behavior.dialogue import behaviors
 from robot_behavior.dialogue.arbiter import MOTION, SPEECH, Arbiter
-from robot_behavior.dialogue.behaviors import LANGUAGE, NOT_TOLD, RESTING, Behaviors, Repertoire
+from robot_behavior.dialogue.behaviors import NOT_TOLD, RESTING, Behaviors, Repertoire
 from robot_behavior.dialogue.conductor import NOT_ACTIVE, Conductor, DialogueSettings
 from robot_behavior.dialogue.response import (
     Activity,
@@ -46,6 +46,7 @@ from robot_behavior.dialogue.response import (
     StatusFilter,
     rest,
 )
+from robot_behavior.dialogue.sentences import LANGUAGE
 from robot_behavior.motion.library import REST, read_gestures
 from robot_behavior.nodes.markers import BehaviorMarkers
 from robot_behavior.nodes.robot_files import WHICH_ROBOT, humanoid_motions, motions_file

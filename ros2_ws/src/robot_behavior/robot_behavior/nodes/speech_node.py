@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fer_interfaces.action import Say
@@ -23,11 +23,11 @@ from fer_common.reason import Finding, Reason
 from fer_common.runner import ClosingNode, StartError
 from fer_common.settings import part, setting
 from robot_behavior.prosody import Prosody
-from robot_behavior.speech import DEFAULT_VOICE, VOICES
+from robot_behavior.speech import DEFAULT_VOICE, SPEAKS, SPEAKS_BETTER, VOICES
 from robot_behavior.speech.loudspeaker import Loudspeaker, Recorder
 from robot_behavior.speech.speaker import Speaker, Utterance
 from robot_behavior.speech.text import speakable
-from robot_behavior.speech.voice import SpeechError, Voice, VoiceSettings
+from robot_behavior.speech.voice import OwnVoice, SpeechError, Voice, VoiceSettings
 
 RATE_HZ = 30.0
 """How often the mouth moves and progress is told."""
@@ -143,9 +143,14 @@ class SpeechNode(ClosingNode):
                 recorder = Recorder(user_path(params.record_to), self._voice.rate)
         except (SpeechError, InputError) as problem:
             raise StartError(str(problem)) from problem
-        self._speaker = Speaker(self._voice, self._loudspeaker, recorder, self._warn, clock)
+        self._speaker = Speaker(
+            self._voice, self._loudspeaker, recorder, self._warn, clock, params.voice.volume
+        )
         self.closing.callback(self._speaker.close)
         self._speaker.warm_up(self._language)
+        spoken = (self._voice.described(self._language), self._voice.better(self._language))
+        self.introduction = f"voice: {'; '.join(filter(None, spoken))}"
+        self.get_logger().info(self.introduction)
         self._speech = self.create_publisher(String, "speech", EVENTS)
         self._mouth = self.create_publisher(Float32, "mouth", STREAM)
         self._action = ExclusiveAction(self, Say, "say", self._refusal, self._begin, self._stop)
@@ -161,13 +166,16 @@ class SpeechNode(ClosingNode):
 
         try:
             language = self._voice.language(new.locale)
-            sounds_alike = new.voice == self._params.voice
-            adjust = nothing if sounds_alike else self._voice.adjust(new.voice)
+            before = self._params.voice
+            if not isinstance(self._voice, OwnVoice):  # then the volume is the speaker's
+                before = replace(before, volume=new.voice.volume)
+            adjust = nothing if new.voice == before else self._voice.adjust(new.voice)
         except SpeechError as problem:
             raise InputError(str(problem)) from problem
 
         def change() -> None:
             adjust()
+            self._speaker.volume = new.voice.volume
             self._params, self._language = new, language
 
         return change
@@ -253,7 +261,8 @@ class SpeechNode(ClosingNode):
         values = {
             "state": "silent" if saying is None else "speaking",
             "backend": self._params.backend,
-            "voice": self._voice.name,
+            SPEAKS: self._voice.described(self._language),
+            SPEAKS_BETTER: self._voice.better(self._language) or "",
             "language": self._language,
             "sound device": self._params.audio_device if self._loudspeaker else "none",
             "saying": saying or "nothing",

@@ -14,9 +14,10 @@ from fer_common.bag import BAG_FILES
 from robot_behavior.body import urdf
 from robot_behavior.body.urdf import UrdfError
 from robot_behavior.dialogue import behaviors
-from robot_behavior.dialogue.behaviors import LANGUAGE, Repertoire
+from robot_behavior.dialogue.behaviors import Repertoire
 from robot_behavior.dialogue.conductor import DialogueSettings
 from robot_behavior.dialogue.policy import PolicySettings
+from robot_behavior.dialogue.sentences import LANGUAGE
 from robot_behavior.motion.check import Checker
 from robot_behavior.motion.library import load_motions, read_gestures
 from robot_behavior.simulator.film import Film

@@ -24,6 +24,7 @@ from robot_behavior.dialogue.response import Activity
 from robot_behavior.dialogue.sentences import Words
 from robot_behavior.motion.library import Motion
 from robot_behavior.simulator.stage import SimulatedMoment, describe, speaking_time
+from robot_behavior.speech.loudness import levelled
 from robot_behavior.speech.loudspeaker import Recorder
 from robot_behavior.speech.text import pause_after, pieces, speakable
 from robot_behavior.speech.voice import Sound, SpeechError, Voice
@@ -70,7 +71,8 @@ class Soundtrack:
         language = voice.language(words.locale)
         for part in pieces(speakable(words.text), voice.hurries):
             pause_s = pause_after(part) / words.prosody.rate
-            parts.append(voice.synthesise(part, language, words.prosody, lambda: False).samples)
+            sound = voice.synthesise(part, language, words.prosody, lambda: False)
+            parts.append(levelled(sound, words.prosody.gain).samples)
             parts.append(np.zeros(round(pause_s * voice.rate), np.int16))
         self._next = Sound(np.concatenate(parts[:-1]), voice.rate)
         return self._next.duration

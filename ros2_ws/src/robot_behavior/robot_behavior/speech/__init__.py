@@ -32,3 +32,6 @@ VOICES: Registry = Registry(
 )
 
 DEFAULT_VOICE = "espeak"
+
+SPEAKS, SPEAKS_BETTER = "voice", "better voice"
+"""Under these a speech node tells on ``/diagnostics`` who speaks, and how to get a better voice."""

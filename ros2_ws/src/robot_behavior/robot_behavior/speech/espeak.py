@@ -24,7 +24,6 @@ from robot_behavior.speech.voice import (
     Voice,
     VoiceSettings,
     best_language,
-    levelled,
 )
 
 _SYNCHRONOUS = 2  # espeak_AUDIO_OUTPUT: samples are handed to a callback, before Synth returns
@@ -79,18 +78,31 @@ class EspeakVoice(Voice):
     def __init__(self, settings: VoiceSettings | None = None) -> None:
         with _TURN:
             self._library, self.rate = _initialised(*_find())
-            self._voices = dict(self._list_voices())
+            self._voices, self._engine = dict(self._list_voices()), self._described_engine()
         self._take(settings or VoiceSettings())
         self._chunks: list[bytes] = []
         self._unwanted: Callable[[], bool] = lambda: False
         self._callback = _Callback(self._collect)  # the library keeps no reference
 
     def _take(self, settings: VoiceSettings) -> None:
-        self._words_per_minute, self._volume = settings.rate_wpm, settings.volume
+        self._words_per_minute = settings.rate_wpm
 
     def adjust(self, settings: VoiceSettings) -> Callable[[], None]:
         """See `Voice.adjust`."""
         return partial(self._take, settings)
+
+    def described(self, language: str) -> str:
+        """See `Voice.described`."""
+        return f"{self._engine}/lang/{self._voices[language].decode()}"
+
+    def better(self, language: str) -> str | None:
+        """See `Voice.better`: neural voices, of which one of English can be installed."""
+        if language.split("-")[0] == "en":
+            return "more natural: speech:=piper, which make setup VOICE=piper installs"
+        return (
+            f"more natural: speech:=piper with a piper voice for '{language}' as piper_voice, see "
+            "docs/behavior.md"
+        )
 
     def language(self, locale: str) -> str:
         """See `Voice.language`."""
@@ -112,8 +124,7 @@ class EspeakVoice(Voice):
             )
         if status != 0:
             raise SpeechError(f"espeak-ng failed with status {status}")
-        samples = np.frombuffer(b"".join(self._chunks), np.int16) / 32768.0
-        return Sound(levelled(samples, self.rate, self._volume, prosody), self.rate)
+        return Sound(np.frombuffer(b"".join(self._chunks), np.int16), self.rate)
 
     def phonemes(self, text: str, language: str) -> str:
         """How a text is pronounced, in the letters of the International Phonetic Alphabet.
@@ -147,6 +158,13 @@ class EspeakVoice(Voice):
         if samples and count:
             self._chunks.append(ctypes.string_at(samples, 2 * count))
         return int(self._unwanted())  # 1 tells the library to stop
+
+    def _described_engine(self) -> str:
+        """Its version, and where its voices are."""
+        self._library.espeak_Info.restype = ctypes.c_char_p
+        place = ctypes.c_char_p()
+        version = self._library.espeak_Info(ctypes.byref(place)).decode()
+        return f"eSpeak NG {version}, {os.path.realpath(place.value or b'').decode()}"
 
     def _list_voices(self) -> Iterator[tuple[str, bytes]]:
         """Language tags and the voice of each; the library sorts the preferred voice first."""

@@ -32,7 +32,6 @@ from robot_behavior.speech.voice import (
     Voice,
     VoiceSettings,
     best_language,
-    levelled,
 )
 
 NORMAL_WPM = 160
@@ -140,11 +139,28 @@ class NeuralVoice(Voice):
         self._strikes = 0
 
     def _take(self, settings: VoiceSettings) -> None:
-        self._speed, self._volume = settings.rate_wpm / NORMAL_WPM, settings.volume
+        self._speed = settings.rate_wpm / NORMAL_WPM
 
     def adjust(self, settings: VoiceSettings) -> Callable[[], None]:
         """See `Voice.adjust`."""
         return partial(self._take, settings)
+
+    def described(self, language: str) -> str:
+        """See `Voice.described`."""
+        if self._espeak_speaks(language):
+            return self._espeak.described(self._espeak.language(language))
+        path = self._files[language].path
+        return f"piper, {path.stem}, {path}"
+
+    def better(self, language: str) -> str | None:
+        """See `Voice.better`."""
+        if language in self._files:
+            return None  # where eSpeak speaks all the same, the remarks say why
+        return self._espeak.better(language)
+
+    def _espeak_speaks(self, language: str) -> bool:
+        opened = self._networks
+        return language not in self._files or (language in opened and opened[language] is None)
 
     def language(self, locale: str) -> str:
         """See `Voice.language`; ``en-GB`` is also served by a voice for ``en-US``."""
@@ -223,7 +239,8 @@ class NeuralVoice(Voice):
         if not np.isfinite(samples).all():
             raise ValueError("its sound is not finite")
         trimmed = _without_silence(samples, self.rate)
-        return Sound(levelled(trimmed, self.rate, self._volume, prosody), self.rate)
+        loudest = np.abs(trimmed).max(initial=1.0)  # full scale 1, more or less
+        return Sound(np.round(trimmed * (32767.0 / loudest)).astype(np.int16), self.rate)
 
     def _by_espeak(
         self, text: str, language: str, prosody: Prosody, unwanted: Callable[[], bool]

@@ -12,6 +12,7 @@ import numpy as np
 
 from ec_rfernet.registry import in_one_line
 from robot_behavior.prosody import PLAIN, Prosody
+from robot_behavior.speech.loudness import levelled
 from robot_behavior.speech.loudspeaker import Loudspeaker, Recorder, Silence, SoundStream
 from robot_behavior.speech.text import pause_after, pieces, speakable
 from robot_behavior.speech.voice import STEP_S, OwnVoice, Sound, SpeechError, Voice
@@ -105,6 +106,11 @@ class Speaker:
         recorder: None to record nothing.
         warn: called, from the thread, with what the user should know.
         clock: monotonic seconds; the recording begins now.
+        volume: see `volume`.
+
+    Attributes:
+        volume: how loud it speaks from the next piece on, percent of `LOUDNESS`; the own voice of
+            a robot has its own.
     """
 
     def __init__(
@@ -114,7 +120,9 @@ class Speaker:
         recorder: Recorder | None,
         warn: Callable[[str], object],
         clock: Callable[[], float] = time.monotonic,
+        volume: int = 100,
     ) -> None:
+        self.volume = volume
         self._voice, self._loudspeaker, self._recorder = voice, loudspeaker, recorder
         self._warn, self._clock, self._epoch = warn, clock, clock()
         self._muted: str | None = None  # why the sound device has failed
@@ -136,7 +144,7 @@ class Speaker:
 
     def warm_up(self, language: str) -> None:
         """Makes the voice load what it needs for a language, in the background."""
-        self._studio.submit(self._voice.synthesise, "a", language, PLAIN, lambda: False)
+        self._studio.submit(self._made, "a", language, PLAIN, lambda: False)
 
     def say(self, text: str, language: str, prosody: Prosody = PLAIN) -> Utterance:
         """Says a text; stops what was being said."""
@@ -213,11 +221,7 @@ class Speaker:
 
         def begin(index: int) -> Future[Sound]:
             return self._studio.submit(
-                self._voice.synthesise,
-                parts[index],
-                utterance.language,
-                utterance.prosody,
-                unwanted,
+                self._made, parts[index], utterance.language, utterance.prosody, unwanted
             )
 
         pending = begin(0) if parts else None
@@ -231,6 +235,13 @@ class Speaker:
             said += len(part)
             pause_s = 0.0 if last else pause_after(part) / utterance.prosody.rate
             yield _padded(sound, pause_s), said / sum(map(len, parts))
+
+    def _made(
+        self, text: str, language: str, prosody: Prosody, unwanted: Callable[[], bool]
+    ) -> Sound:
+        """A piece, as loud as it is meant to be."""
+        sound = self._voice.synthesise(text, language, prosody, unwanted)
+        return levelled(sound, self.volume / 100.0 * prosody.gain)
 
     def _open(self, rate: int) -> SoundStream:
         if self._loudspeaker is None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -65,94 +63,6 @@ class Sound:
         return np.minimum(rms / _OPEN, 1.0).astype(np.float32)
 
 
-# How loud a sound is, and the same loudness for every sentence of every voice.
-
-LOUDNESS = -16.0
-"""Of a sentence at normal volume, LUFS; usual for speech."""
-
-_CEILING = 0.9  # of the samples, full scale 1
-_BLOCK_S, _REACH = 0.001, 6  # the limiter: its steps, and how many of them it looks ahead
-_WINDOW_S, _HOP_S = 0.4, 0.1
-_SILENCE = -70.0  # LUFS
-
-
-def loudness(samples: np.ndarray, rate: int) -> float:
-    """Integrated loudness by ITU-R BS.1770-4, LUFS.
-
-    Args:
-        samples: float [N], full scale 1.
-        rate: samples per second.
-
-    Returns:
-        -inf for silence.
-    """
-    window, hop = round(_WINDOW_S * rate), round(_HOP_S * rate)
-    padded = np.pad(samples, (0, max(window - len(samples), 0)))
-    spectrum = np.fft.rfft(padded) * _weighting(np.fft.rfftfreq(len(padded), 1.0 / rate), rate)
-    energy = np.concatenate([[0.0], np.cumsum(np.fft.irfft(spectrum, len(padded)) ** 2)])
-    starts = np.arange(0, len(padded) - window + 1, hop)
-    powers = (energy[starts + window] - energy[starts]) / window
-    powers = powers[powers > _power(_SILENCE)]
-    if not len(powers):
-        return -math.inf
-    powers = powers[powers > 0.1 * powers.mean()]
-    return -0.691 + 10.0 * math.log10(powers.mean())
-
-
-def levelled(samples: np.ndarray, rate: int, volume: int, prosody: Prosody) -> np.ndarray:
-    """The sound as loud as it is meant to be, without clipping.
-
-    Args:
-        samples: float [N], full scale 1.
-        rate: samples per second.
-        volume: see `VoiceSettings`.
-        prosody: its loudness counts.
-
-    Returns:
-        int16 [N], of `LOUDNESS` at normal volume.
-    """
-    loud = loudness(samples, rate)
-    gain = 10.0 ** ((LOUDNESS - loud) / 20.0) if math.isfinite(loud) else 1.0
-    scaled = samples * (gain * volume / 100.0 * prosody.gain)
-    block = max(round(_BLOCK_S * rate), 1)
-    blocks = np.pad(np.abs(scaled), (0, -len(scaled) % block)).reshape(-1, block)
-    most = np.maximum(blocks.max(axis=1, initial=0.0), _CEILING)
-    if len(most) and most.max() > _CEILING:  # turned down softly around each peak
-        ahead = np.pad(_CEILING / most, 2 * _REACH + 1, mode="edge")
-        lowest = np.lib.stride_tricks.sliding_window_view(ahead, 2 * _REACH + 3).min(axis=1)
-        gains = np.convolve(lowest, np.full(2 * _REACH + 1, 1.0 / (2 * _REACH + 1)), "valid")
-        centres = block * (np.arange(len(gains)) + 0.5)
-        scaled = scaled * np.interp(np.arange(len(scaled)) + 0.5, centres, gains)
-    return np.round(32767.0 * np.clip(scaled, -1.0, 1.0)).astype(np.int16)
-
-
-def _power(lufs: float) -> float:
-    return float(10.0 ** ((lufs + 0.691) / 10.0))
-
-
-def _weighting(frequencies: np.ndarray, rate: int) -> np.ndarray:
-    """K-weighting: how much each frequency counts, float [F], as a factor on its amplitude."""
-    z = np.exp(-2j * np.pi * frequencies / rate)
-
-    def filtered(corner_hz: float, q: float, above: Callable[[float], tuple[float, ...]]) -> Any:
-        k = math.tan(math.pi * corner_hz / rate)
-        scale = 1.0 + k / q + k * k
-        b0, b1, b2 = above(k)
-        a1, a2 = 2.0 * (k * k - 1.0) / scale, (1.0 - k / q + k * k) / scale
-        return (b0 + b1 * z + b2 * z**2) / (1.0 + a1 * z + a2 * z**2)
-
-    q, high = 0.7071752369554196, 10.0 ** (3.999843853973347 / 20.0)
-    middle = high**0.4996667741545416
-
-    def shelf(k: float) -> tuple[float, ...]:
-        edge, scale = middle * k / q, 1.0 + k / q + k * k
-        rows = (high + edge + k * k, 2.0 * (k * k - high), high - edge + k * k)
-        return tuple(row / scale for row in rows)
-
-    head = filtered(1681.974450955533, q, shelf)
-    return np.abs(head * filtered(38.13547087602444, 0.5003270373238773, lambda _k: (1, -2, 1)))
-
-
 class SpeechError(RuntimeError):
     """Something cannot be said; the message is one line for the user."""
 
@@ -204,18 +114,30 @@ class Voice(ABC):
     remarks: Sequence[str] = ()
 
     def adjust(self, settings: VoiceSettings) -> Callable[[], None]:
-        """Makes ready for another speed and volume, from the next sentence on.
+        """Makes ready for another speed, from the next sentence on; an `OwnVoice` volume, too.
 
         Returns:
             What lets them take effect; it does not fail.
 
         Raises:
-            SpeechError: this voice cannot change them; so it is unless a class says otherwise.
+            SpeechError: this voice cannot change; so it is unless a class says otherwise.
         """
         raise SpeechError(
-            f"the voice {self.name} cannot change its speed or volume while it runs: start the "
+            f"the voice {self.name} cannot change how it speaks while it runs: start the "
             "speech node again"
         )
+
+    def described(self, language: str) -> str:
+        """Who speaks a language, for people: the engine, its voice, and the file of it.
+
+        Args:
+            language: what `language` has returned.
+        """
+        return self.name
+
+    def better(self, language: str) -> str | None:
+        """How to get a better voice for a language; None where there is nothing to do."""
+        return None
 
     @abstractmethod
     def language(self, locale: str) -> str:
@@ -229,12 +151,12 @@ class Voice(ABC):
     def synthesise(
         self, text: str, language: str, prosody: Prosody, unwanted: Callable[[], bool]
     ) -> Sound:
-        """Turns a text into sound.
+        """Turns a text into sound; how loud it is does not matter, see `levelled`.
 
         Args:
             text: what to say; a sentence or two, see `pieces`.
             language: what `language` has returned.
-            prosody: how to say it.
+            prosody: how to say it; its loudness is seen to by others.
             unwanted: asked now and then; once it is true the rest is not made.
 
         Raises:
@@ -271,6 +193,10 @@ class OwnVoice(Voice):
         Raises:
             SpeechError: it cannot be done.
         """
+
+    def described(self, language: str) -> str:
+        """See `Voice.described`."""
+        return f"the robot's own, {self.name}"
 
     def close(self) -> None:
         """Lets go of what says it; nothing is said any more."""
@@ -313,6 +239,14 @@ class LogVoice(Voice):
     def adjust(self, settings: VoiceSettings) -> Callable[[], None]:
         """See `Voice.adjust`."""
         return partial(self._take, settings)
+
+    def described(self, language: str) -> str:
+        """See `Voice.described`."""
+        return "nobody: what is said is written to the log"
+
+    def better(self, language: str) -> str | None:
+        """See `Voice.better`."""
+        return "speech:=espeak speaks"
 
     def language(self, locale: str) -> str:
         """See `Voice.language`."""

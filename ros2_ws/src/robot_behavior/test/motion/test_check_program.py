@@ -126,13 +126,24 @@ def test_bad_input_ends_with_2_and_one_line(
     assert any(part in error for part in complaint.split("|"))
 
 
-def test_without_mujoco_one_line_says_how_to_get_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+def test_without_mujoco_our_own_checks_are_made_and_one_line_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "mujoco", None)
-    assert run(SHIPPED) == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1 and "pip install" in error
+    nod = "nod: {joints: [head_pitch_joint], positions: [0, 0.2, 0], times_from_start: [0.3, 1, 2]}"
+    file = written(tmp_path, nod)
+    assert run(file, "--out", str(tmp_path / "sheets")) == 0
+    shown, error = capsys.readouterr()
+    cells = shown.splitlines()[2].split()
+    assert (cells[0], cells[-1]) == ("nod", "passes") and cells.count("-") == 2  # torque, tilt
+    assert error.count("\n") == 1 and "torque was not checked" in error
+    assert "make setup-dev" in error
+    assert (tmp_path / "sheets" / "nod.png").exists()
+    lean = (
+        "lean: {joints: [ankle_pitch_joint], positions: [0, 0.5, 0], times_from_start: [1, 3, 5]}"
+    )
+    assert run(written(tmp_path, lean)) == 1
+    assert "lean takes the centre of mass to -" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("foreign", ["rclpy", "torch", "mujoco"])

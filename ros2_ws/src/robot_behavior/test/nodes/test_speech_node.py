@@ -67,7 +67,7 @@ class Listener(Node):
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
 
     def _on_log(self, message: Log) -> None:
-        if message.name == "speech_node" and "piper" in message.msg:
+        if message.name == "speech_node" and "piper voice" in message.msg:
             self.remarks.append(message.msg)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
@@ -273,6 +273,24 @@ def test_without_a_sound_device_the_robot_goes_on(
     assert "nothing will be heard: " in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("backend", "locale", "told"),
+    [
+        ("log", "en", "voice: nobody: what is said is written to the log; speech:=espeak speaks"),
+        ("espeak", "de", "a piper voice for 'de' as piper_voice"),
+    ],
+)
+def test_it_tells_once_who_speaks_and_how_to_get_a_better_voice(
+    speaking: Speaking, capfd: pytest.CaptureFixture, backend: str, locale: str, told: str
+) -> None:
+    if backend == "espeak":
+        pytest.importorskip("espeakng_loader")
+    with speaking(backend=backend, locale=locale):
+        pass
+    (line,) = [line for line in capfd.readouterr().err.splitlines() if "voice: " in line]
+    assert told in line
+
+
 def test_a_piper_voice_speaks_and_espeak_where_it_cannot(
     tmp_path: Path, speaking: Speaking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -347,6 +365,7 @@ def test_every_language_of_the_sentence_files_is_heard(
     [
         ({"backend": "cello"}, "'backend' is 'cello', expected one of espeak, piper, .*log"),
         ({"backend": "piper", "piper_voice": "/no/v.onnx"}, "/no/v.onnx is missing"),
+        ({"backend": "espeak", "locale": "tlh"}, "no voice speaks 'tlh', expected one of af, "),
         ({"backend": "log", "rate_wpm": 5}, "'rate_wpm' is 5, expected 80..450"),
         ({"backend": "log", "record_to": "/proc/no/said.wav"}, "cannot record to /proc/no"),
     ],

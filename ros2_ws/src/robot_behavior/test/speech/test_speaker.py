@@ -17,6 +17,7 @@ import pytest
 
 from fer_common.testing import until
 from robot_behavior.prosody import Prosody
+from robot_behavior.speech.loudness import LOUDNESS, loudness
 from robot_behavior.speech.loudspeaker import Loudspeaker, Recorder, Silence, SoundStream, load_alsa
 from robot_behavior.speech.speaker import Speaker
 from robot_behavior.speech.voice import Sound, SpeechError, Voice
@@ -120,6 +121,39 @@ class Tone(Voice):
         if text == "mute":
             raise SpeechError("lost its voice")
         return Sound(np.full(len(text.split()) * RATE // 10, 9000, np.int16), RATE)
+
+
+class Hum(Tone):
+    """A voice of another package, softer or louder than others."""
+
+    def __init__(self, amplitude: int) -> None:
+        self._amplitude = amplitude
+
+    def synthesise(
+        self, text: str, _language: str, prosody: Prosody, _unwanted: Callable[[], bool]
+    ) -> Sound:
+        wave = np.sin(np.arange(len(text.split()) * RATE // 10) * 2.0 * np.pi * 500.0 / RATE)
+        return Sound((self._amplitude * wave).astype(np.int16), RATE)
+
+
+@pytest.mark.parametrize(
+    ("amplitude", "volume", "volume_db", "expected"),
+    [(2000, 100, 0, 0.0), (32000, 100, 0, 0.0), (9000, 50, 0, -6.0), (9000, 200, -12, -6.0)],
+)
+def test_every_voice_is_as_loud_as_the_others_but_for_what_is_asked_of_it(
+    tmp_path: Path, amplitude: int, volume: int, volume_db: int, expected: float
+) -> None:
+    file = tmp_path / "said.wav"
+    speaker = Speaker(Hum(amplitude), None, Recorder(file, RATE), lambda _warning: None)
+    try:
+        speaker.volume = volume
+        utterance = speaker.say("one two three four five", "en", Prosody(volume_db=volume_db))
+        assert until(lambda: utterance.is_over) and utterance.error is None
+    finally:
+        speaker.close()
+    samples, rate = read(file)
+    sound = samples[np.flatnonzero(samples)[0] :]
+    assert loudness(sound, rate) == pytest.approx(LOUDNESS + expected, abs=0.3)
 
 
 @pytest.fixture
