@@ -296,9 +296,10 @@ def status(line: Line, options: argparse.Namespace) -> None:
     prefix = line.node.get_namespace().strip("/")
 
     def on_diagnostics(message: DiagnosticArray) -> None:
-        nodes.update(
-            {each.name: each for each in message.status if each.name.lstrip("/").startswith(prefix)}
-        )
+        for each in message.status:
+            space = each.name.partition(":")[0].strip("/").rpartition("/")[0]
+            if space == prefix:
+                nodes[each.name] = each
 
     node = line.node
     node.create_subscription(BehaviorState, "behavior_state", behaviour.append, LATCHED)

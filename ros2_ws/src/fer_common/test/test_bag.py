@@ -516,3 +516,15 @@ def test_without_rosbags_there_is_a_clear_line(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "rosbags.rosbag2", None)
     with pytest.raises(InputError, match="reading a bag needs rosbags: pip install rosbags"):
         open_bag(path)
+
+
+def test_a_file_that_grows_meanwhile_is_read_as_it_was(whole, tmp_path):
+    path = tmp_path / "bag.mcap"
+    path.write_bytes(whole[: len(whole) // 2])
+    bag = open_bag(path)
+    found = []
+    for entry in bag.messages(["/words"]):
+        found.append(entry.decode().data)
+        with path.open("ab") as file:
+            file.write(whole[len(whole) // 2 :])
+    assert found == WHOLE[: len(found)] and "is cut off" in str(bag.flaw)

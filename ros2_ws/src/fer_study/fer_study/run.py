@@ -85,7 +85,7 @@ async def _session(
         try:
             tell(f"operator's page: {server.url}")
             if not options.no_browser:
-                Thread(target=_open_browser, args=(server.url,), daemon=True).start()
+                Thread(target=open_browser, args=(server.url,), daemon=True).start()
             while desk.over is None and not stop.is_set():
                 desk.tick()
                 await asyncio.sleep(_TICK_S)
@@ -98,7 +98,7 @@ async def _session(
     return _conclude(desk, problems)
 
 
-def _open_browser(url: str) -> None:
+def open_browser(url: str) -> None:
     """Shows the page; a browser that needs this terminal does not: it would take it, for nothing.
 
     Args:
