@@ -531,5 +531,5 @@ def test_a_file_that_grows_meanwhile_is_read_as_it_was(whole, tmp_path):
         found.append(entry.decode().data)
         with path.open("ab") as file:
             file.write(whole[end:])
-    assert len(found) > 5 and found == WHOLE[: len(found)]
+    assert len(found) > 2 and found == WHOLE[: len(found)]
     assert "is cut off at its end" in str(bag.flaw)
