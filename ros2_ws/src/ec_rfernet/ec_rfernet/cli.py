@@ -137,15 +137,22 @@ def output_matters() -> Iterator[None]:
     """Makes what is printed meanwhile the result of a program that called `outlive_terminal`.
 
     Printing raises InputError where it cannot be written, for instance because the disk is full.
+    What libraries in C++ write to standard output goes to standard error: it is no result.
     """
     before = sys.stdout
-    if isinstance(getattr(getattr(before, "buffer", None), "raw", None), _Lossy):
-        buffer = io.BufferedWriter(_Patient(1, "wb", closefd=False))
-        sys.stdout = _Shown(buffer, before.encoding, "replace", line_buffering=True)
+    if not isinstance(getattr(getattr(before, "buffer", None), "raw", None), _Lossy):
+        yield
+        return
+    own = os.dup(1)
+    buffer = io.BufferedWriter(_Patient(own, "wb", closefd=False))
+    sys.stdout = _Shown(buffer, before.encoding, "replace", line_buffering=True)
     try:
+        os.dup2(2, 1)
         yield
     finally:
         sys.stdout = before
+        os.dup2(own, 1)
+        os.close(own)
 
 
 def _never_wait(number: int) -> None:

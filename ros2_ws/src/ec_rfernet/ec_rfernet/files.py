@@ -118,8 +118,8 @@ def read_json(path: Path, most: int = MOST_TEXT) -> Any:
 def read_yaml(path: Path, most: int = MOST_TEXT) -> Any:
     """What a YAML file holds: plain values, lists and mappings; None where it is empty.
 
-    Refused are a key that is there twice, numbers that are not decimal or hexadecimal, and
-    merge keys that make more than `MOST_MERGED` entries.
+    Refused are a key that is there twice, numbers that are not decimal or hexadecimal,
+    characters that are no text, and merge keys that make more than `MOST_MERGED` entries.
 
     Raises:
         InputError: see `read_text`; or it is no such YAML, with the line and the column.
@@ -158,6 +158,8 @@ class _Loader(yaml.SafeLoader):
             kind = shown_tag(node.tag).removeprefix("!!")
             how = "write it so, or in quotes where it is a text"
             raise _malformed(node, f"{shown(node.value)} is no {kind} in decimal; {how}")
+        if isinstance(node, yaml.ScalarNode) and _NO_TEXT.search(node.value):
+            raise _malformed(node, f"{shown(node.value)} has characters that are no text")
         try:
             return super().construct_object(node, deep)
         except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
@@ -201,6 +203,9 @@ _TAGS = frozenset(_TAG + kind for kind in _KINDS)
 _NUMBERS = (_TAG + "int", _TAG + "float")
 # YAML 1.1 has also numbers to base 60 (12:30), octal and binary ones (010, 0b1), and 1_000.
 _ODD_NUMBER = re.compile(r"[-+]?0[0-9_b]+|.*[:_].*|.{1001,}", re.DOTALL)
+
+# What only escapes can write: control characters, and halves of letters (surrogates).
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 def _malformed(node: yaml.Node, problem: str) -> yaml.MarkedYAMLError:
@@ -393,7 +398,10 @@ def _refuse_all_but_files(path: Path) -> None:
     refuse_stdout(path)
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a folder, expected a file", str(path))
-    if path.exists() and not path.is_file():  # /dev/stdout would be replaced, if root asks for it
+    # /dev/stdout would be replaced, if root asks for it; it may lead to a file.
+    place = Path(os.path.realpath(path.parent))
+    is_system = place == Path("/dev") or Path("/proc") in (place, *place.parents)
+    if is_system or (path.exists() and not path.is_file()):
         raise OSError(errno.EINVAL, "is a device or a pipe, expected a file", str(path))
 
 

@@ -384,3 +384,14 @@ def test_a_bundle_changed_by_hand(run_folder, fer2013, tmp_path, capsys, changes
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_what_libraries_write_to_standard_output_is_no_result() -> None:
+    code = (
+        "import os, sys; from ec_rfernet.cli import outlive_terminal, output_matters\n"
+        "outlive_terminal()\n"
+        "with output_matters(): os.write(1, b'of a library\\n'); print('{}')\n"
+        "print('afterwards'); sys.stdout.flush(); os.write(1, b'as before\\n')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("{}\nafterwards\nas before\n", "of a library\n")

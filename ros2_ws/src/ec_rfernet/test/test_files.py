@@ -228,3 +228,9 @@ def test_nothing_is_written_to_a_file_named_like_standard_output(tmp_path, monke
             write(Path(name))
     assert not list(tmp_path.iterdir())
     write_text(tmp_path / "-", "a whole path is meant as it is")
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/proc/self/fd/1"])
+def test_standard_output_is_never_replaced_even_where_it_is_a_file(name):
+    with pytest.raises(OSError, match="is a device or a pipe, expected a file"):
+        check_place(Path(name))

@@ -18,11 +18,15 @@ from robot_behavior.speech import DEFAULT_VOICE, VOICES
 
 
 def _check_text(name: str, value: str) -> None:
-    """Refuses names that are no UTF-8: ROS has no place for them, and OpenCV writes none."""
-    if writable(value) != value:
+    """Refuses what is no text: ROS has no place for it, and OpenCV writes no such names."""
+    if any("\udc80" <= letter <= "\udcff" for letter in value):  # how Python keeps other bytes
         raise InputError(
             f"argument '{name}' is '{writable(value)}', which is no UTF-8; write it in UTF-8, or "
             "make a link to the file that has another name"
+        )
+    if writable(value) != value:
+        raise InputError(
+            f"argument '{name}' is '{writable(value)}', which has characters that are no text"
         )
 
 
@@ -298,7 +302,13 @@ def read(arguments: Sequence[str] | None, config: Path) -> RobotOptions:
     Raises:
         InputError: the value of an argument is not allowed.
     """
-    values = vars(make_parser().parse_args(arguments))
+    parser = make_parser()
+    found, others = parser.parse_known_args(arguments)
+    if others and others[0] in COMMANDS:
+        parser.error(f"a command comes before its options: robot {others[0]} --namespace ...")
+    if others:
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
+    values = vars(found)
     view, video, profile = (values.pop(name) for name in ("view", "video", "profile"))
     _check_text("video", str(video))
     folder = None if video is None else user_path(video)  # --video=~/x stays as it is in a shell

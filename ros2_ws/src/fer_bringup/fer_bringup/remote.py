@@ -12,6 +12,7 @@ import difflib
 import json
 import math
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -296,9 +297,10 @@ def status(line: Line, options: argparse.Namespace) -> None:
     prefix = line.node.get_namespace().strip("/")
 
     def on_diagnostics(message: DiagnosticArray) -> None:
-        nodes.update(
-            {each.name: each for each in message.status if each.name.lstrip("/").startswith(prefix)}
-        )
+        for each in message.status:
+            space = each.name.partition(":")[0].strip("/").rpartition("/")[0]
+            if space == prefix:
+                nodes[each.name] = each
 
     node = line.node
     node.create_subscription(BehaviorState, "behavior_state", behaviour.append, LATCHED)
@@ -411,17 +413,19 @@ def _owners(line: Line, wanted: str) -> list[str]:
         NotDoneError: none has it.
     """
     node, _, name = wanted.rpartition(".")
-    known = _parameters(line)
+    known, silent = _parameters(line)
     if owners := [each for each in known if name in known[each] and node in ("", each)]:
         return owners
     every = sorted({each for names in known.values() for each in names})
     near = difflib.get_close_matches(name, every, 3, 0.6)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    if silent:
+        hint = f"; {', '.join(silent)} {'has' if len(silent) == 1 else 'have'} not answered" + hint
     raise NotDoneError(f"no node of the robot has a parameter '{wanted}'{hint}")
 
 
-def _parameters(line: Line) -> dict[str, list[str]]:
-    """The parameters of every node of the robot that answers.
+def _parameters(line: Line) -> tuple[dict[str, list[str]], list[str]]:
+    """The parameters of every node of the robot that answers, and the nodes that do not.
 
     Raises:
         NotDoneError: there is no node.
@@ -448,7 +452,7 @@ def _parameters(line: Line) -> dict[str, list[str]]:
         line.node.destroy_client(client)
     if not found:
         raise line.absent("robot")
-    return found
+    return found, [name for name in services if name not in found]
 
 
 def _parameter(name: str, text: str) -> ParameterMessage:
@@ -462,8 +466,16 @@ def _parameter(name: str, text: str) -> ParameterMessage:
         raise NotDoneError(f"'{text}' is no value of a parameter") from error
 
 
+_POWER_OF_TEN = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+", re.ASCII)
+
+
 def _value(text: str) -> Any:
-    """As ``ros2 param set`` reads it: YAML; what is no value of a parameter stays a text."""
+    """As ``ros2 param set`` reads it: YAML; what is no value of a parameter stays a text.
+
+    Numbers such as 1e-3 are numbers, which YAML wants to be written 1.0e-3.
+    """
+    if _POWER_OF_TEN.fullmatch(text):
+        return float(text)
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
@@ -545,5 +557,5 @@ def known(what: str, namespace: str, network: bool) -> list[str]:
     with suppress(NotDoneError, StartError), line_to(namespace, network) as line:
         if what == "motion":
             return [*_motions(line), *NEAREST]
-        return sorted({name for names in _parameters(line).values() for name in names})
+        return sorted({name for names in _parameters(line)[0].values() for name in names})
     return []

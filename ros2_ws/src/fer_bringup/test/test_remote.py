@@ -11,10 +11,12 @@ from unittest.mock import ANY
 
 import pytest
 from ament_index_python.packages import get_package_prefix
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 
 from fer_common.diagnostics import Report
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
+from fer_common.qos import EVENTS
 from fer_common.testing import spin_until, spinning
 from robot_behavior.nodes.motion_player import MotionPlayer
 from robot_behavior.nodes.sim_robot import SimRobot
@@ -233,6 +235,9 @@ def test_the_shell_completes_it(
         (["dance"], 2, "no command 'dance', expected one of say, play, stop"),
         (["say", "hi", "--priority", "256"], 2, "'256' is no priority, expected 0 to 255"),
         (["say", b"\xff" * 200], 2, "is no UTF-8"),
+        (["say", "\x1b[2J"], 2, "'\\x1b[2J', which has characters that are no text"),
+        (["--namespace", "b", "status"], 2, "a command comes before its options: robot status"),
+        (["set", "speed_scale", "1e308"], 1, "out of range"),
         (["set", "speed_scale", "[1,a]"], 1, "'[1,a]' is no value of a parameter"),
         (["set", "speed_scale", "9" * 30], 1, "is no value of a parameter"),
     ],
@@ -253,3 +258,21 @@ def test_a_command_that_was_ended_before_it_began_has_not_done_it(number: int) -
         "entry.INTERRUPTED)"
     )
     assert subprocess.run([sys.executable, "-c", text], check=False).returncode == 130
+
+
+def test_the_status_is_of_one_robot_alone(shell: Shell) -> None:
+    other = Node("motion_player", namespace="/b")
+    publisher = other.create_publisher(DiagnosticArray, "/diagnostics", EVENTS)
+    broken = [
+        DiagnosticStatus(name=f"{space}motion_player: x", level=b"\2") for space in ("b/", "/b/")
+    ]
+    timer = other.create_timer(0.2, lambda: publisher.publish(DiagnosticArray(status=broken)))
+    shell.add(other)
+    try:
+        code, out, err = shell.run("status", "--json")
+        assert "b/" not in out and json.loads(out)["nodes"], err
+        code, out, err = shell.run("status", "--namespace", "b")
+        assert code == 1 and "sim_robot" not in out and "b/motion_player: x" in err
+    finally:
+        timer.cancel()
+        shell.remove(other)

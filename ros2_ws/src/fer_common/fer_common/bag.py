@@ -391,7 +391,7 @@ class _McapScan:
         file.seek(len(_MAGIC))
         while True:
             place = file.tell()
-            head = file.read(_HEAD.size)
+            head = file.read(min(_HEAD.size, max(0, size - place)))  # it may grow meanwhile
             code, length = _HEAD.unpack(head) if len(head) == _HEAD.size else (0, 0)
             here = min(length, size - file.tell())
             # No code: a torn head, or the zeros that a power cut leaves.

@@ -117,14 +117,14 @@ class InputWatch:
         ]
 
     def _elsewhere(self) -> Mapping[str, str]:
-        """Other topics that somebody else publishes, with a type that is of use."""
-        me, own = self._node.get_fully_qualified_name(), self._expected.topic
+        """Other topics with a type that is of use, that no node such as this one publishes."""
+        me, own = self._node.get_name(), self._expected.topic
         found = {}
         for topic, kinds in self._node.get_topic_names_and_types():
             kind = next((kind for kind in kinds if kind in self._expected.remedies), None)
             if kind is not None and topic != own:
                 infos = self._node.get_publishers_info_by_topic(topic)
-                if any(info.topic_type == kind and _node(info) != me for info in infos):
+                if any(info.topic_type == kind and info.node_name != me for info in infos):
                     found[topic] = kind
         return found
 

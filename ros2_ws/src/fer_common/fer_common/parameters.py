@@ -73,6 +73,10 @@ def _explain_refusals(node: Node, settings: type[Any]) -> None:
     known = fields(settings)
 
     def explained(parameters: list[Parameter]) -> SetParametersResult:
+        for each in parameters:
+            if each.name == SIM_TIME and each.value != node.get_parameter(SIM_TIME).value:
+                reason = refusal_of_change(node.get_name(), SIM_TIME, _ONE_TIME)
+                return SetParametersResult(successful=False, reason=reason)
         for name in (each.name for each in parameters if each.name in known):
             if node.describe_parameter(name).read_only:
                 why = known[name].metadata["fixed"]
@@ -81,6 +85,10 @@ def _explain_refusals(node: Node, settings: type[Any]) -> None:
         return set_them(parameters)
 
     setattr(node, "set_parameters_atomically", explained)  # noqa: B010, its services call that
+
+
+SIM_TIME = "use_sim_time"
+_ONE_TIME = "what the robot measures would jump, and wait for a /clock that may not be there"
 
 
 # What a node is given on its command line, and in parameter files: ROS ignores what nothing has.

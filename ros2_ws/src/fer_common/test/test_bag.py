@@ -516,3 +516,20 @@ def test_without_rosbags_there_is_a_clear_line(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "rosbags.rosbag2", None)
     with pytest.raises(InputError, match="reading a bag needs rosbags: pip install rosbags"):
         open_bag(path)
+
+
+def test_a_file_that_grows_meanwhile_is_read_as_it_was(whole, tmp_path):
+    end = 8
+    while whole[end] != 6:  # the first chunk of messages
+        end += 9 + int.from_bytes(whole[end + 1 : end + 9], "little")
+    end += 9 + int.from_bytes(whole[end + 1 : end + 9], "little")
+    path = tmp_path / "bag.mcap"
+    path.write_bytes(whole[:end])
+    bag = open_bag(path)
+    found = []
+    for entry in bag.messages(["/words"]):
+        found.append(entry.decode().data)
+        with path.open("ab") as file:
+            file.write(whole[end:])
+    assert len(found) > 2 and found == WHOLE[: len(found)]
+    assert "is cut off at its end" in str(bag.flaw)

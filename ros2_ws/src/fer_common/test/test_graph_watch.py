@@ -255,3 +255,14 @@ def test_a_finding_is_logged_once_while_it_lasts(capfd: pytest.CaptureFixture[st
             watch.findings(silent_s)
     lines = [line for line in capfd.readouterr().err.splitlines() if "no states on" in line]
     assert [line.split("for ")[1] for line in lines] == ["3 s: why?", "3 s: why?"]
+
+
+def test_what_another_such_node_publishes_is_no_input_of_this_one() -> None:
+    clock = FakeClock()
+    with spinning(me, lambda: Node("me", namespace="/b")) as (executor, (node, other)):
+        other.create_publisher(JointState, "~/shown", EVENTS)
+        watch = InputWatch(node, listener(node), "joint states", "what?", clock=clock)
+        assert spin_until(executor, lambda: node.count_publishers("/b/me/shown"))
+        watch.findings()
+        clock.now += PATIENCE_S + 0.1
+        assert soon(executor, watch.findings, "nobody publishes /joint_states: what?")

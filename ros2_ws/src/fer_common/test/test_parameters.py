@@ -213,3 +213,13 @@ def test_a_rule_for_another_node_is_refused():
     with pytest.raises(ParameterError, match="there is no node 'subjct' here, only subject"):
         given("--ros-args", "-r", "subjct:image:=picture")
     assert given("--ros-args", "-p", "subject:rate:=5.0", "-r", "rostopic://a:=b") == 5.0
+
+
+def test_the_kind_of_time_does_not_change_while_a_node_runs():
+    with spinning(node_with()) as (_, (node,)):
+        declare(node, Params)
+        same = node.set_parameters_atomically([Parameter("use_sim_time", value=False)])
+        other = node.set_parameters_atomically([Parameter("use_sim_time", value=True)])
+        assert same.successful and not other.successful
+        assert "'use_sim_time' cannot change while subject runs" in other.reason
+        assert node.get_parameter("use_sim_time").value is False

@@ -116,9 +116,14 @@ def _run(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     study = _study(options.study)
     print(f"{'code':<8} {'session':>7}  {'began':<16}  {'state':<11}  {'MB':>7}  order")
+    runs = study.is_claimed()
     for folder in study.all():
-        record = SessionRecord.load(folder)
-        state = "interrupted" if record.state == RUNNING else record.state
+        try:
+            record = SessionRecord.load(folder)
+        except InputError as error:
+            print(error, file=sys.stderr)
+            continue
+        state = "interrupted" if record.state == RUNNING and not runs else record.state
         size = contents(folder)[1] / 1e6
         print(
             f"{record.participant:<8} {record.session:>7}  {record.date:<16}  {state:<11}  "

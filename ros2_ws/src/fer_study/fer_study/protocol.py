@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from ec_rfernet.errors import InputError
+from ec_rfernet.errors import InputError, writable
 from ec_rfernet.files import read_text, shown, staged
 from robot_behavior import yaml_file
 from robot_behavior.yaml_file import ConfigError, Section
@@ -33,7 +34,7 @@ MARKS = range(1, 10)
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 _CODE = re.compile(r"([A-Za-z]{0,3})([0-9]{1,4})")
-_MOST_CONDITIONS, _MOST_PHASES, _MOST_QUESTIONS = 10, 20, 50
+_MOST_CONDITIONS, _MOST_PHASES, _MOST_QUESTIONS, _MOST_ACTIONS = 10, 20, 50, 500
 _DAY_S = 86_400.0
 _ROBOT = ("camera", "image_topic", "robot", "port", "host", "interface", "speech", "model")
 _LONGEST_TEXT = 500
@@ -93,6 +94,7 @@ class StudyCondition:
         name: of it.
         kind: `RESPONSIVE`, `NONE`, `FIXED` or `FILE`.
         file: the behaviours file of a `FILE`; None for another kind.
+        text: of that file.
         script: the actions of a `FIXED`, one after the other, from the beginning again.
         every_s: between two of them, seconds.
     """
@@ -102,6 +104,7 @@ class StudyCondition:
     file: Path | None = None
     script: tuple[ScriptedAction, ...] = ()
     every_s: float = 0.0
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,7 @@ class StudyQuestion:
                 return ""
             raise InputError(f"question '{self.id}' has no answer")
         if self.scale is None:
-            return answer[:4000]
+            return writable(answer[:4000])
         low, high = self.scale
         if not re.fullmatch(r"-?[0-9]{1,4}", answer) or not low <= int(answer) <= high:
             raise InputError(
@@ -167,6 +170,7 @@ class StudyProtocol:
 
     Attributes:
         file: where it stands.
+        text: of the file.
         name: of the study.
         consent: the text that the participant agrees to.
         order: `LATIN_SQUARE` or `AS_WRITTEN`.
@@ -174,13 +178,14 @@ class StudyProtocol:
         phases: of each condition, at least one.
         questions: may be none.
         marks: what the keys stand for; those that are missing have no name.
-        locale: language of all that the robot says; a file of behaviours says its own.
+        locale: language of all that the robot says, the operator's sentences included.
         record_images: whether pictures are recorded.
         operator_timeout_s: after so long without an operator's page the session pauses; 0: never.
         robot: arguments of ``robot``, by name.
     """
 
     file: Path
+    text: str
     name: str
     consent: str
     order: str
@@ -214,7 +219,7 @@ class StudyProtocol:
             raise ConfigError(
                 f"{path}: there is no {PROTOCOL}; fer-study new {path.name or 'NAME'} makes one"
             )
-        return _read(yaml_file.read(file))
+        return _read(yaml_file.read(file), read_text(file))
 
     def order_for(self, participant: Participant) -> list[StudyCondition]:
         """The conditions in the order in which a participant meets them."""
@@ -278,10 +283,11 @@ def new_study(folder: Path) -> list[Path]:
 # Reading.
 
 
-def _read(root: Section) -> StudyProtocol:
+def _read(root: Section, text: str) -> StudyProtocol:
     folder = root.file.parent
     protocol = StudyProtocol(
         file=root.file,
+        text=text,
         name=_name(root, "name"),
         consent=_consent(root, folder),
         order=root.text("order", LATIN_SQUARE, (LATIN_SQUARE, AS_WRITTEN)),
@@ -331,16 +337,27 @@ def _consent(root: Section, folder: Path) -> str:
     return text
 
 
+def _sections(section: Section, name: str, least: int, most: int) -> list[Section]:
+    found = section.sections(name)
+    if not least <= len(found) <= most:
+        raise _wrong_number(section, name, least, most)
+    return found
+
+
+def _wrong_number(section: Section, name: str, least: int, most: int) -> ConfigError:
+    return section.error(name, len(section.get(name)), f"{least} to {most} of them")
+
+
 def _conditions(root: Section, folder: Path) -> tuple[StudyCondition, ...]:
     section = root.section("conditions")
     found = []
-    for name, entry in section.items():
+    for name, entry in islice(section.items(), _MOST_CONDITIONS + 1):
         if not _NAME.fullmatch(name):
             raise section.error(name, name, "a name of letters, digits and underscores")
         found.append(_condition(name, entry, folder))
         entry.close()
     if not 1 <= len(found) <= _MOST_CONDITIONS:
-        raise root.error("conditions", len(found), f"1 to {_MOST_CONDITIONS} of them")
+        raise _wrong_number(root, "conditions", 1, _MOST_CONDITIONS)
     return tuple(found)
 
 
@@ -348,14 +365,12 @@ def _condition(name: str, entry: Section, folder: Path) -> StudyCondition:
     kind = entry.text("behaviours")
     if kind == FIXED:
         script = []
-        for action in entry.sections("actions"):
+        for action in _sections(entry, "actions", 1, _MOST_ACTIONS):
             play, say = _line(action, "play", ""), _line(action, "say", "")
             if not (play or say):
                 raise action.error("play", play, "a gesture here, or a sentence in say")
             action.close()
             script.append(ScriptedAction(play, say))
-        if not script:
-            raise entry.error("actions", [], "at least one action")
         return StudyCondition(
             name, FIXED, None, tuple(script), entry.number("every_s", 1.0, 3600.0)
         )
@@ -364,28 +379,29 @@ def _condition(name: str, entry: Section, folder: Path) -> StudyCondition:
     if not kind.endswith((".yaml", ".yml")):
         expected = f"{RESPONSIVE}, {NONE}, {FIXED} or the name of a behaviours file (.yaml)"
         raise entry.error("behaviours", kind, expected)
-    file = (folder / kind).resolve()
-    if not file.is_file():
-        raise entry.error("behaviours", kind, f"a file that there is; looked for {file}")
-    return StudyCondition(name, FILE, file)
+    file = (folder / kind).absolute()
+    try:
+        return StudyCondition(name, FILE, file, text=read_text(file))
+    except InputError as error:
+        path = entry.path("behaviours")
+        raise ConfigError(f"{entry.file}: {path} is {shown(kind)}: {error}") from error
 
 
 def _phases(root: Section) -> tuple[StudyPhase, ...]:
     found = []
-    for entry in root.sections("phases"):
+    for entry in _sections(root, "phases", 1, _MOST_PHASES):
         seconds = entry.number("seconds", 1.0, _DAY_S) if "seconds" in entry else None
         found.append(StudyPhase(_name(entry, "name"), seconds))
         entry.close()
         if [phase.name for phase in found].count(found[-1].name) > 1:
             raise entry.error("name", found[-1].name, "a name that no other phase has")
-    if not 1 <= len(found) <= _MOST_PHASES:
-        raise root.error("phases", len(found), f"1 to {_MOST_PHASES} of them")
     return tuple(found)
 
 
 def _questions(root: Section) -> tuple[StudyQuestion, ...]:
     found: list[StudyQuestion] = []
-    for entry in root.sections("questions") if "questions" in root else []:
+    asked = _sections(root, "questions", 0, _MOST_QUESTIONS) if "questions" in root else []
+    for entry in asked:
         scale = _scale(entry) if "scale" in entry else None
         question = StudyQuestion(
             id=_name(entry, "id"),
@@ -400,8 +416,6 @@ def _questions(root: Section) -> tuple[StudyQuestion, ...]:
         if question.id in [other.id for other in found]:
             raise entry.error("id", question.id, "a name that no other question has")
         found.append(question)
-    if len(found) > _MOST_QUESTIONS:
-        raise root.error("questions", len(found), f"at most {_MOST_QUESTIONS} of them")
     return tuple(found)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 import time
 import webbrowser
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from threading import Thread
 from typing import Any
 
 import rclpy
@@ -82,8 +84,8 @@ async def _session(
         await server.start(options.port)
         try:
             tell(f"operator's page: {server.url}")
-            if not options.no_browser and not webbrowser.open(server.url):
-                tell("no browser could be opened: open this address in one on this machine")
+            if not options.no_browser:
+                Thread(target=open_browser, args=(server.url,), daemon=True).start()
             while desk.over is None and not stop.is_set():
                 desk.tick()
                 await asyncio.sleep(_TICK_S)
@@ -94,6 +96,17 @@ async def _session(
             await server.stop()
             problems = desk.close()
     return _conclude(desk, problems)
+
+
+def open_browser(url: str) -> None:
+    """Shows the page; a browser that needs this terminal does not: it would take it, for nothing.
+
+    Args:
+        url: of the page. Opening it may take as long as the browser runs.
+    """
+    has_screen = any(map(os.environ.get, ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")))
+    if not (has_screen and webbrowser.open(url)):
+        tell("no browser could be opened: open this address in one on this machine")
 
 
 def _conclude(desk: Desk, problems: list[str]) -> int:

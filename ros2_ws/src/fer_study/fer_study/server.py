@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
@@ -17,6 +18,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from ec_rfernet.errors import InputError
 from fer_study.session import Desk
@@ -45,6 +47,16 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
+
+
+def _is_of_ours(record: logging.LogRecord) -> bool:
+    """Whether something went wrong here; a request that is none is answered, and not told."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
+
+
+_LOG = logging.getLogger(__name__)
+_LOG.addFilter(_is_of_ours)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -98,7 +110,9 @@ class StudyServer:
         Raises:
             InputError: the port is taken.
         """
-        self._runner = web.AppRunner(self.application, access_log=None, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(
+            self.application, access_log=None, logger=_LOG, shutdown_timeout=1.0
+        )
         await self._runner.setup()
         site = web.TCPSite(self._runner, HOST, port)
         try:
@@ -159,7 +173,7 @@ class StudyServer:
         return site in ("same-origin", "none") or entering
 
     def _has_token(self, given: str) -> bool:
-        return hmac.compare_digest(given.encode(), self._token.encode())
+        return hmac.compare_digest(given.encode(errors="replace"), self._token.encode())
 
     def _welcome(self, request: web.Request) -> web.Response:
         """Turns the token of the address into a cookie, so that the address does not keep it."""

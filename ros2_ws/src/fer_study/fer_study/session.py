@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ec_rfernet.errors import InputError
+from ec_rfernet.errors import InputError, writable
 from fer_study.protocol import (
     AFTER_CONDITION,
     AFTER_SESSION,
@@ -366,8 +366,7 @@ class Desk:
 
     def _start(self, page: int, _value: Any) -> None:
         if self.course.step == READY and not self._prepared:
-            if self._prepared is False:
-                self._prepare()
+            self._prepare()
             raise InputError("the robot is still loading its behaviours: start again in a moment")
         self.course.start()
         condition = self.course.condition
@@ -457,7 +456,7 @@ class Desk:
     def _end(self, page: int, value: Any) -> None:
         if self.course.step == CONSENT:
             raise InputError("nothing was recorded: let the participant agree or not")
-        why = value.strip()[:_LONGEST_TEXT] if isinstance(value, str) else ""
+        why = writable(value.strip()[:_LONGEST_TEXT]) if isinstance(value, str) else ""
         self.finish(why or "the operator has ended it")
 
     # What happens by itself.
@@ -468,7 +467,8 @@ class Desk:
             return
         if self.course.is_over():
             self._next(0)
-        if action := self.course.due():
+        action = self.course.due()
+        if action and not self._by_hand:  # what is due meanwhile is left out
             if action.play:
                 gesture = action.play
                 self._act("play", gesture, lambda done: self._robot.play(gesture, done), 0)
@@ -687,4 +687,6 @@ _ORDERS: dict[str, Callable[[Desk, int, Any], None]] = {
 def _text(value: Any, what: str) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST_TEXT:
         raise InputError(f"expected {what} of 1 to {_LONGEST_TEXT} characters")
+    if writable(value) != value:  # a half of a letter, or what a terminal would obey
+        raise InputError(f"{what} cannot be written: '{writable(value)}'")
     return value.strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -21,7 +22,7 @@ from ament_index_python.packages import get_package_prefix, get_package_share_di
 from builtin_interfaces.msg import Time
 from fer_interfaces.action import PlayMotion, Say
 from fer_interfaces.msg import BehaviorState, EmotionArray, HoldState, StudyEvent
-from rcl_interfaces.srv import SetParameters
+from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.parameter import Parameter
@@ -32,7 +33,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
-from ec_rfernet.errors import InputError
+from ec_rfernet.errors import InputError, writable
 from ec_rfernet.files import temporary_folder
 from fer_bringup.assembly import enclave
 from fer_bringup.remote import FOUND_S, PLAYER, STOPPABLE
@@ -65,6 +66,8 @@ _PICTURES_S = 0.1
 _QUALITY = 75  # of JPEG
 _STARTS_S = 90.0
 _ANSWERS_S = 5.0
+_LEAVES_S = 2.0
+_FILE = "behaviors_file"
 _KEPT = QoSProfile(
     depth=1000, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
 )
@@ -119,7 +122,7 @@ class RobotProcess:
 
     Args:
         arguments: of ``robot``, by name.
-        locale: language of the installed behaviours, and of sentences without one.
+        locale: language of all that it says, unless the arguments say another one.
     """
 
     def __init__(self, arguments: Mapping[str, str], locale: str) -> None:
@@ -127,24 +130,14 @@ class RobotProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._place = TemporaryDirectory(dir=temporary_folder())
 
-    def start(self, behaviors_file: str = "") -> None:
-        """Starts it; a film or the clip begins anew at its end.
-
-        Args:
-            behaviors_file: instead of the installed one; it says its language itself.
-        """
-        values: dict[str, Any] = {"/**/camera_node": {"ros__parameters": {"loop": True}}}
-        arguments = self._arguments
-        if not behaviors_file:
-            arguments = {"locale": self._locale, **arguments}
-        else:
-            own = {"behaviors_file": behaviors_file}
-            values["/**/behavior_node"] = {"ros__parameters": own}
+    def start(self) -> None:
+        """Starts it; a film or the clip begins anew at its end."""
+        values = {"/**/camera_node": {"ros__parameters": {"loop": True}}}
         file = Path(self._place.name, "robot.yaml")
         file.write_text(yaml.safe_dump(values), encoding="utf-8")
         program = Path(get_package_prefix("fer_bringup"), "lib", "fer_bringup", "robot")
         command = [str(program), "--view", "none", "--params_file", str(file)]
-        for name, value in arguments.items():
+        for name, value in {"locale": self._locale, **self._arguments}.items():
             command += [f"--{name}", value]
         environment = os.environ | {ENDS_WITH: str(os.getpid())}
         self._process = subprocess.Popen(
@@ -200,7 +193,11 @@ class StudyStation(ClosingNode):
         self._protocol, self._post, self._monotonic = protocol, post, clock
         self._tasks: deque[Callable[[], None]] = deque()
         self._waits, self._told = "", -_TELL_S
-        self._file, self._process = "", None  # type: str, RobotProcess | None
+        self._process: RobotProcess | None = None
+        self._before: str | None = None  # the behaviours file of the robot as it was found
+        self._wanted: str | None = None  # that of the condition
+        self._answered: float | None = None  # when the robot has answered; None: not yet
+        self._other: str | None = None  # says that the robot has another one
         self._recorder: BagRecorder | None = None
         self._executor: Executor | None = None
         self._behaviour = BehaviorState()
@@ -211,7 +208,6 @@ class StudyStation(ClosingNode):
         self._size = (0, 0)
         self._streams: list[Subscription] = []
         self._pairing: Pairing[Image] = Pairing(_PICTURES_S)
-        self._starting = False
         self._gone: str | None = None
         self.looking = False
         self.picture: tuple[int, bytes] | None = None
@@ -225,6 +221,7 @@ class StudyStation(ClosingNode):
         self.closing.callback(self._play.destroy)
         self.closing.callback(self._say.destroy)
         self._list = self.create_client(Trigger, f"{PLAYER}/list_motions")
+        self._get = self.create_client(GetParameters, f"{BEHAVIOUR}/get_parameters")
         self._set = self.create_client(SetParameters, f"{BEHAVIOUR}/set_parameters")
         self._stops = {
             what: [self.create_client(Trigger, f"{name}/{what}") for name in STOPPABLE]
@@ -259,8 +256,9 @@ class StudyStation(ClosingNode):
         self._soon(partial(self._everybody, "release", done))
 
     def behave(self, condition: StudyCondition, done: Done) -> None:
-        """Uses the behaviours of a condition: those of a file, or the installed ones."""
-        self._soon(partial(self._change_file, str(condition.file or ""), done))
+        """Uses the behaviours of a condition: those of a file, or those of the robot."""
+        told = partial(self._reply, done)
+        self._soon(partial(self._change_file, str(condition.file or ""), told))
 
     def wait_because(self, why: str) -> None:
         """Lets the behaviours wait; an empty text: they respond."""
@@ -299,7 +297,7 @@ class StudyStation(ClosingNode):
         """Puts an event into the bag."""
         message = StudyEvent(
             **{name: str(event[name]) for name in ("participant", "condition", "phase")},
-            **{name: str(event[name]) for name in ("kind", "name", "text")},
+            **{name: writable(str(event[name])) for name in ("kind", "name", "text")},
             session=int(str(event["session"])),
             page=int(str(event["page"])),
         )
@@ -310,7 +308,7 @@ class StudyStation(ClosingNode):
         """Why nothing is recorded any more, or the robot is not there; None while all is well."""
         if self._recorder is not None and self._recorder.problem is not None:
             return f"the recording has ended: {self._recorder.problem}"
-        return self._gone
+        return self._gone or self._other
 
     def state(self) -> dict[str, Any]:
         """What it sees and does, for the page."""
@@ -360,12 +358,11 @@ class StudyStation(ClosingNode):
         self._await_own(stopped)
 
     def _await_own(self, stopped: Callable[[], object]) -> None:
-        process, self._starting = self._process, True
+        process = self._process
         assert process is not None
         over = _wait(lambda: self._behaviour.state or process.has_ended(), _STARTS_S, stopped)
         if not stopped() and (process.has_ended() or not over):
             raise StartError("the robot could not start, see its message above")
-        self._starting = False
 
     @contextmanager
     def spun(self) -> Iterator[None]:
@@ -383,6 +380,7 @@ class StudyStation(ClosingNode):
         try:
             yield
         finally:
+            self._leave()
             over.set()
             executor.wake()
             thread.join(GRACE_S)
@@ -410,6 +408,7 @@ class StudyStation(ClosingNode):
         if self._monotonic() - self._told >= _TELL_S:
             self._tell()
             self._look_for_robot()
+            self._look_for_file()
         self._ask_for_gestures()
         if self.looking and not self._streams:
             self._streams = [
@@ -426,10 +425,12 @@ class StudyStation(ClosingNode):
         self._operator.publish(String(data=self._waits))
 
     def _look_for_robot(self) -> None:
-        if self._starting or not self._behaviour.state:
-            return
-        gone = not self.count_publishers("behavior_state")
-        self._gone = "the robot is not there any more" if gone else None
+        if self._process is not None and self._process.has_ended():
+            self._process = None  # somebody may start another one
+            self._answered = -math.inf
+        if self._answered is not None:
+            gone = self._monotonic() - self._answered > _ANSWERS_S
+            self._gone = "the robot has ended, or does not answer" if gone else None
 
     def _ask_for_gestures(self) -> None:
         if self._gestures:
@@ -482,50 +483,67 @@ class StudyStation(ClosingNode):
             client.call_async(Trigger.Request()).add_done_callback(answered)
 
     def _change_file(self, file: str, done: Done) -> None:
-        if file == self._file:
-            self._reply(done, True)
-            return
-        if not self._set.service_is_ready():
-            self._reply(done, False, f"{BEHAVIOUR} does not answer")
-            return
+        """Has the robot use a behaviours file; an empty one is that which it had before."""
+        self._wanted = None
 
+        def asked(found: str) -> None:
+            self._before = found if self._before is None else self._before
+            self._use(file or self._before, found, done)
+
+        self._ask_for_file(asked, lambda why: done(False, why))
+
+    def _ask_for_file(self, found: Callable[[str], None], failed: Callable[[str], None]) -> None:
+        """Asks the robot which behaviours file it uses; empty for the installed one."""
+        if not (self._get.service_is_ready() and self._set.service_is_ready()):
+            failed(f"{BEHAVIOUR} does not answer")
+            return
+        request = GetParameters.Request(names=[_FILE])
+
+        def answered(future: Future) -> None:
+            found(future.result().values[0].string_value)
+
+        self._get.call_async(request).add_done_callback(answered)
+
+    def _use(self, file: str, found: str, done: Done) -> None:
         def answered(future: Future) -> None:
             result = future.result().results[0]
             if result.successful:
-                self._file = file
-                self._reply(done, True)
-            elif self._process is not None:  # it reads the file when it starts
-                Thread(target=self._restart, args=(file, done), daemon=True).start()
-            else:
-                text = f"{result.reason}; end the robot that runs, fer-study starts its own"
-                self._reply(done, False, text)
+                self._wanted = file
+            done(result.successful, result.reason)
 
-        value = Parameter("behaviors_file", value=file).to_parameter_msg()
+        if file == found:
+            self._wanted = file
+            done(True, "")
+            return
+        value = Parameter(_FILE, value=file).to_parameter_msg()
         request = SetParameters.Request(parameters=[value])
         self._set.call_async(request).add_done_callback(answered)
 
-    def _restart(self, file: str, done: Done) -> None:
-        assert self._process is not None
-        self._starting = True
-        self._process.stop()
-        _wait(lambda: not self.count_publishers("behavior_state"), _STARTS_S, lambda: False)
-        self._behaviour, self._gestures, self._asked = BehaviorState(), [], None
-        begun, process = Event(), self._process
+    def _look_for_file(self) -> None:
+        """Sees that the robot answers, and still has the behaviours of the condition.
 
-        def begin() -> None:
-            process.start(file)
-            begun.set()
+        One that was started again has those with which it starts; it is given the others.
+        """
+        wanted = self._wanted
 
-        # In a thread that stays: the robot ends with the one that has started it.
-        self._soon(begin)
-        begun.wait(_STARTS_S)
-        try:
-            self._await_own(lambda: False)
-        except StartError as error:
-            self._reply(done, False, str(error))
-            return
-        self._file = file
-        self._reply(done, True)
+        def asked(found: str) -> None:
+            self._answered = self._monotonic()
+            if wanted is not None and wanted == self._wanted:
+                self._other = None
+                if found != wanted:
+                    self._other = (
+                        "the robot had lost the behaviours of the study, and has them again"
+                    )
+                    self._use(wanted, found, lambda *_: None)
+
+        self._ask_for_file(asked, lambda _: None)
+
+    def _leave(self) -> None:
+        """Gives a robot that goes on the behaviours that it had before."""
+        left = Event()
+        if self._process is None and self._before is not None:
+            self._soon(partial(self._change_file, self._before, lambda *_: left.set()))
+            left.wait(_LEAVES_S)
 
     def _on_behaviour(self, message: BehaviorState) -> None:
         self._behaviour = message

@@ -15,15 +15,16 @@ import re
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ec_rfernet.errors import InputError, writable
-from ec_rfernet.files import Draft, held, open_private, read_json, write_text
+from ec_rfernet.files import Draft, held, open_private, read_json, staged, write_text
 from fer_study.protocol import CONSENT, PROTOCOL, Participant, StudyProtocol
 
 SESSIONS = "sessions"
@@ -97,7 +98,16 @@ class SessionRecord:
             if not (isinstance(record.began, int) and isinstance(record.session, int)):
                 raise TypeError("a time or a number is none")
             Participant.read(record.participant)
-        except (TypeError, KeyError, AttributeError, InputError) as error:
+            _ = record.date
+        except (
+            TypeError,
+            KeyError,
+            AttributeError,
+            ValueError,
+            ArithmeticError,
+            OSError,
+            InputError,
+        ) as error:
             raise InputError(f"{path}: is not what fer-study writes ({error})") from error
         return record
 
@@ -139,6 +149,14 @@ class StudyFolder:
         with held(self.sessions):
             yield
 
+    def is_claimed(self) -> bool:
+        """Whether a program has the sessions now, see `claimed`."""
+        try:
+            with held(self.sessions) if self.sessions.is_dir() else nullcontext():
+                return False
+        except (InputError, OSError):
+            return True
+
     def all(self) -> list[Path]:
         """The folder of each session, by participant and number."""
         found = []
@@ -169,10 +187,14 @@ class StudyFolder:
                 f"{other} for the same person, and choose another number for another one"
             )
         if former and not again:
-            record = SessionRecord.load(former[-1])
+            try:
+                record = SessionRecord.load(former[-1])
+                when = f"on {record.date} ({record.state})"
+            except InputError as error:
+                when = f"already ({error})"
             raise InputError(
-                f"participant {participant.code} has taken part on {record.date} "
-                f"({record.state}); --again makes another session and keeps the first"
+                f"participant {participant.code} has taken part {when}; "
+                "--again makes another session and keeps the first"
             )
         last = max((int(path.name.rpartition("-")[2]) for path in former), default=0)
         return self.sessions / f"{participant.code}-{last + 1}"
@@ -212,7 +234,9 @@ class StudyFolder:
         folders = self.known(participant)
         draft = Draft(out, private=True)
         try:
-            with draft.opened() as path, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+            # Clocks that were never set say 1970, which ZIP has no place for.
+            archive = partial(zipfile.ZipFile, compression=zipfile.ZIP_DEFLATED)
+            with draft.opened() as path, archive(path, "w", strict_timestamps=False) as file:
                 for folder in folders:
                     for each in sorted(folder.rglob("*")):
                         if each.is_file():
@@ -261,6 +285,7 @@ class LineFile:
         columns: of it.
 
     Attributes:
+        path: see above; for messages.
         problem: why the last lines could not be written; None while all is well.
 
     Raises:
@@ -268,7 +293,7 @@ class LineFile:
     """
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
-        self._path, self._columns = path, columns
+        self.path, self._columns = path, columns
         self._file: BinaryIO = open_private(path)
         self._waiting: list[bytes] = []
         self._size = 0
@@ -303,7 +328,7 @@ class LineFile:
                 done += os.pwrite(descriptor, data[done:], self._size + done)
             os.fdatasync(descriptor)
         except OSError as error:
-            self.problem = f"{self._path}: {error.strerror or error}"
+            self.problem = f"{self.path}: {error.strerror or error}"
             with suppress(OSError):  # else a line is cut off, and readers leave it out
                 os.ftruncate(descriptor, self._size)
         else:
@@ -366,7 +391,6 @@ class SessionFiles:
         self, folder: Path, protocol: StudyProtocol, participant: Participant, now: int
     ) -> None:
         self.folder, self.began = folder, now
-        text = protocol.file.read_text(encoding="utf-8")
         self.record = SessionRecord(
             study=protocol.name,
             participant=participant.code,
@@ -378,19 +402,24 @@ class SessionFiles:
             state=RUNNING,
             why="",
             consent_sha256=hashlib.sha256(protocol.consent.encode()).hexdigest(),
-            protocol_sha256=hashlib.sha256(text.encode()).hexdigest(),
+            protocol_sha256=hashlib.sha256(protocol.text.encode()).hexdigest(),
             record_images=protocol.record_images,
         )
-        folder.mkdir(mode=0o700)
-        try:
-            write_text(folder / CONSENT, protocol.consent, private=True)
-            write_text(folder / PROTOCOL, text, private=True)
-            self.record.save(folder)
-            self._events = LineFile(folder / EVENTS_CSV, EVENT_COLUMNS)
-            self._answers = LineFile(folder / ANSWERS_CSV, ANSWER_COLUMNS)
-        except OSError:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
+        if folder.exists():
+            raise FileExistsError(17, "there is one already", str(folder))
+        with staged(folder.parent) as place:  # a session is there with all of its files, or not
+            draft = place / folder.name
+            draft.mkdir(mode=0o700)
+            texts = {CONSENT: protocol.consent, PROTOCOL: protocol.text}
+            for condition in protocol.conditions:
+                if condition.text:
+                    texts[f"behaviours_{condition.name}.yaml"] = condition.text
+            for name, text in texts.items():
+                write_text(draft / name, text, private=True)
+            self.record.save(draft)
+            self._events = LineFile(draft / EVENTS_CSV, EVENT_COLUMNS)
+            self._answers = LineFile(draft / ANSWERS_CSV, ANSWER_COLUMNS)
+        self._events.path, self._answers.path = folder / EVENTS_CSV, folder / ANSWERS_CSV
 
     @property
     def problem(self) -> str | None:

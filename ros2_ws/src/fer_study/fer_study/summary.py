@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from io import StringIO
+from itertools import zip_longest
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -54,6 +55,7 @@ _COUNTS = (
     "marks", "responses", "operator_gestures", "operator_sentences", "scripted_gestures",
     "scripted_sentences", "stops",
 )  # fmt: skip
+_LARGEST = 1e9
 _GAP_S = 1.0  # a judgement of a face holds for so long at most, until the next
 _LEFT_OUT = ("time", "arrived")  # of the report's table: the clock of the study stands for them
 
@@ -263,7 +265,7 @@ def _judged(folder: Path, of: Any) -> list[str]:
         return []
     rows = [r for r in read_rows(folder / EMOTIONS_CSV) if r.get("attended") == "1"]
     labels: dict[str, None] = {}
-    for row, following in zip(rows, [*rows[1:], None], strict=True):
+    for row, following in zip_longest(rows, rows[1:]):
         time = float(row["time"])
         gap = float(following["time"]) - time if following is not None else _GAP_S
         held = min(max(gap, 0.0), _GAP_S)
@@ -308,7 +310,8 @@ def write_summary(study: StudyFolder) -> tuple[list[Path], list[str]]:
     for folder in study.all():
         try:
             record = SessionRecord.load(folder)
-            if not (folder / EMOTIONS_CSV).exists() or not (folder / BEHAVIOUR_CSV).exists():
+            made = all((folder / name).exists() for name in (EMOTIONS_CSV, BEHAVIOUR_CSV))
+            if record.state == RUNNING or not made:  # it may have gone on since they were made
                 try:
                     if flaw := write_tables(folder):
                         flaws.append(f"{folder}: {flaw}")
@@ -316,7 +319,9 @@ def write_summary(study: StudyFolder) -> tuple[list[Path], list[str]]:
                     flaws.append(str(error))
             rows += session_rows(folder)
             records.append(record)
-        except (InputError, ValueError, KeyError) as error:
+            told = [e["text"] for e in read_rows(folder / EVENTS_CSV) if e["kind"] == "problem"]
+            flaws += [f"{folder}: {text}" for text in dict.fromkeys(told)]
+        except (InputError, ValueError, KeyError, TypeError, csv.Error) as error:
             flaws.append(f"{folder}: is left out: {error}")
     if not records:
         why = f" ({'; '.join(flaws)})" if flaws else ""
@@ -423,8 +428,9 @@ def _conditions(records: Sequence[SessionRecord]) -> list[str]:
 
 
 def _is(row: dict[str, object]) -> bool:
+    """Whether its value is a number; of what people have typed there may be any."""
     try:
-        return math.isfinite(float(str(row["value"])))
+        return abs(float(str(row["value"]))) < _LARGEST
     except ValueError:
         return False
 

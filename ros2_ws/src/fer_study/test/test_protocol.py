@@ -60,7 +60,13 @@ def test_the_order_follows_from_the_number(study: Path) -> None:
         ({"conditions": None}, "conditions is missing"),
         ({"conditions": {}}, "conditions is 0, expected 1 to 10"),
         ({"conditions": {"a": {"behaviours": "kind"}}}, "a.behaviours is 'kind', expected resp"),
-        ({"conditions": {"a": {"behaviours": "x.yaml"}}}, "expected a file that there is"),
+        ({"conditions": {"a": {"behaviours": "x.yaml"}}}, "a.behaviours is 'x.yaml': "),
+        ({"conditions": {"a": {"behaviours": "loop.yaml"}}}, "Too many levels of symbolic links"),
+        ({"conditions": {"a": {"behaviours": "../greeting"}}}, "expected responsive, none, fixed"),
+        ({"conditions": {"a": {"behaviours": "\0.yaml"}}}, "has characters that are no text"),
+        ({"phases": [{"name": "\ud800", "seconds": 1}]}, "has characters that are no text"),
+        ({"phases": [{"name": "a"}] * 21}, "phases is 21, expected 1 to 20 of them"),
+        ({"questions": [{"id": "a", "ask": "?"}] * 51}, "questions is 51, expected 0 to 50"),
         ({"conditions": {"a b": {"behaviours": "none"}}}, "expected a name of letters"),
         ({"conditions": {"a": {"behaviours": "none", "evry_s": 1}}}, "a.evry_s is not known"),
         ({"conditions": {"a": {"behaviours": "fixed"}}}, "a.actions is missing"),
@@ -87,8 +93,10 @@ def test_the_order_follows_from_the_number(study: Path) -> None:
 def test_a_wrong_protocol_is_one_sentence(
     change: Callable[..., Path], values: dict[str, Any], message: str
 ) -> None:
+    file = change(**values)
+    (file / "loop.yaml").symlink_to("loop.yaml")
     with pytest.raises(InputError) as raised:
-        StudyProtocol.load(change(**values))
+        StudyProtocol.load(file)
     text = str(raised.value)
     assert message in text and "protocol.yaml" in text and "\n" not in text
 

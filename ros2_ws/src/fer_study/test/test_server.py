@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
 from ec_rfernet.errors import InputError
+from fer_study.run import open_browser
 from fer_study.server import MOST_PAGES, StudyServer
 from fer_study.session import Desk
 
@@ -208,3 +209,44 @@ def test_a_port_that_is_taken_is_one_sentence(desk: Callable[..., Desk], link: A
             await first.stop()
 
     asyncio.run(work())
+
+
+def test_a_request_that_is_none_is_answered_and_not_told(
+    desk: Callable[..., Desk], link: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work() -> None:
+        server = StudyServer(desk(), link)
+        await server.start()
+        port = URL(server.url).port or 0
+        host = b"Host: 127.0.0.1:%d\r\n" % port
+        requests = {
+            b"GET / HTTP/1.1\r\n" + host + b"Cookie: fer_study_%d=\xff\xfe\r\n\r\n" % port: b"403",
+            b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n" + host + b"\r\n": b"400",
+            b"GET /?token=\xff HTTP/1.1\r\n" + host + b"\r\n": b"400",
+            b"GET / HTTP/1.1\r\n" + host + host + b"\r\n": b"400",
+        }
+        try:
+            for request, code in requests.items():
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(request)
+                assert (await reader.readline()).split()[1] == code, request[:60]
+                writer.close()
+        finally:
+            await server.stop()
+
+    asyncio.run(work())
+    assert "Traceback" not in caplog.text and not caplog.records
+
+
+@pytest.mark.parametrize(("screen", "opens"), [("", False), (":0", True)])
+def test_no_browser_takes_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], screen: str, opens: bool
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or True)
+    for name in ("BROWSER", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DISPLAY", screen)
+    open_browser("http://127.0.0.1:1/")
+    assert bool(opened) is opens
+    assert ("open this address" in capsys.readouterr().out) is not opens

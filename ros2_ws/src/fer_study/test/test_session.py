@@ -273,3 +273,47 @@ def test_a_participant_who_has_taken_part_is_refused_unless_it_is_meant(
         desk("7", again=True)
     second = finished("07", again=True)
     assert second.folder.name == "07-2" and first.folder.is_dir()
+
+
+def test_a_script_waits_while_the_robot_is_in_the_hands_of_the_operator(
+    desk: Callable[..., Desk], link: Any, clock: FakeClock
+) -> None:
+    session = desk("02")  # begins with the script
+    for name in ("agree", "start", "take_over"):
+        session.order(1, name)
+    for _ in range(12):  # two actions would be due
+        clock.now += 0.9
+        session.tick()
+    assert not {"play", "say"} & {kind for kind, _ in link.orders}
+    session.order(1, "give_back")
+    session.tick()
+    assert not {"play", "say"} & {kind for kind, _ in link.orders}, "nothing is made up for"
+    clock.now += 5.0
+    session.tick()
+    assert [kind for kind, _ in link.orders if kind in ("play", "say")] == ["say"]
+
+
+def test_half_a_letter_is_refused_and_ends_nothing(desk: Callable[..., Desk], link: Any) -> None:
+    session = desk()
+    session.order(1, "agree")
+    for name in ("say", "play"):
+        session.order(1, name, "a \ud83d\x1b[2J")
+        assert "cannot be written: 'a \\ud83d\\x1b[2J'" in session.notice.text
+    session.order(1, "end", "\udc00")
+    assert session.over == "\\udc00" and session.close() == []
+    assert not {"play", "say"} & {kind for kind, _ in link.orders}
+
+
+def test_what_was_run_is_kept_although_its_files_change(
+    change: Callable[..., Path], desk: Callable[..., Desk]
+) -> None:
+    study = change(conditions={"own": {"behaviours": "own.yaml"}}, phases=[{"name": "a"}])
+    (study / "own.yaml").write_text("as it was\n")
+    protocol = (study / "protocol.yaml").read_text()
+    session = desk()
+    (study / "own.yaml").unlink()
+    (study / "protocol.yaml").write_text("changed")
+    session.order(1, "agree")
+    assert (session.folder / "behaviours_own.yaml").read_text() == "as it was\n"
+    assert (session.folder / "protocol.yaml").read_text() == protocol
+    session.order(1, "end"), session.close()

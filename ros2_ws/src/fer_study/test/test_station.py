@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from time import monotonic
 from typing import Any
 
 import pytest
+from ament_index_python.packages import get_package_share_directory
 from fer_interfaces.msg import BehaviorState
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
 from fer_common.bag import open_bag
 from fer_common.runner import start
 from fer_common.testing import spin_until, spinning
-from fer_study.protocol import Participant, StudyProtocol
+from fer_study.protocol import Participant, StudyCondition, StudyProtocol
 from fer_study.session import Desk
 from fer_study.station import RobotProcess, StudyStation
 from fer_study.store import StudyFolder, read_rows
@@ -121,16 +125,59 @@ def check_what_is_kept(folder: Path) -> None:
     assert float(row["stamp"]) == pytest.approx(stamp, abs=1e-6)
 
 
-def test_the_robot_of_a_study_speaks_its_language_and_a_file_of_behaviours_its_own(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_robot_of_a_study_speaks_its_language(monkeypatch: pytest.MonkeyPatch) -> None:
     commands: list[list[str]] = []
     monkeypatch.setattr(
         "fer_study.station.subprocess.Popen", lambda command, **_options: commands.append(command)
     )
-    robot = RobotProcess({"camera": "clip"}, "de")
-    robot.start()
-    robot.start("/home/me/spanish.yaml")
-    plain, with_file = commands
-    assert plain[plain.index("--locale") + 1] == "de"
-    assert "--locale" not in with_file and "--camera" in with_file
+    RobotProcess({"camera": "clip"}, "de").start()
+    RobotProcess({"locale": "fr"}, "de").start()
+    plain, own = commands
+    assert plain[plain.index("--locale") + 1] == "de" and "--camera" in plain
+    assert own[own.index("--locale") + 1] == "fr" and own.count("--locale") == 1
+
+
+def test_the_behaviours_of_a_condition_come_back_and_go_away_again(
+    change: Callable[..., Path],
+) -> None:
+    study = change(conditions={"own": {"behaviours": "own.yaml"}})
+    installed = Path(get_package_share_directory("robot_behavior"), "config", "behaviors.yaml")
+    for name in ("own.yaml", "robot.yaml"):
+        (study / name).write_text(installed.read_text())
+    protocol, own, before = StudyProtocol.load(study), study / "own.yaml", study / "robot.yaml"
+    parameter = Parameter("behaviors_file", value=str(before))
+    with spinning(
+        lambda: BehaviorNode(parameter_overrides=[parameter]),
+        partial(MockServer, action="play_motion"),
+        partial(MockServer, action="say"),
+    ) as (executor, (behaviour, *_)):
+        start(behaviour)
+        station, replies = StudyStation(protocol, lambda task: task()), list[tuple[bool, str]]()
+        assert isinstance(behaviour, BehaviorNode)
+
+        def uses(file: Path) -> bool:
+            return behaviour.get_parameter("behaviors_file").value == str(file)
+
+        def asked(condition: StudyCondition) -> tuple[bool, str]:
+            station.behave(condition, lambda *reply: replies.append(reply))
+            assert spin_until(executor, lambda: replies)
+            return replies.pop()
+
+        leaving = Thread(target=lambda: None)
+        with ExitStack() as stack:
+            stack.enter_context(station.spun())
+            assert spin_until(executor, lambda: station.is_there())
+            assert spin_until(executor, lambda: asked(protocol.conditions[0])[0]) and uses(own)
+            # A node that was started again has its own: it is given those of the condition.
+            behaviour.set_parameters([parameter])
+            assert spin_until(executor, lambda: station.problem() is not None)
+            assert "had lost the behaviours" in str(station.problem())
+            assert spin_until(executor, lambda: uses(own) and station.problem() is None)
+            assert asked(StudyCondition("responsive", "responsive")) == (True, "") and uses(before)
+            assert asked(protocol.conditions[0])[0] and uses(own)
+            own.write_text("broken: [")
+            assert not asked(StudyCondition("x", "file", study / "x.yaml"))[0] and uses(own)
+            leaving = Thread(target=stack.pop_all().close)
+        leaving.start()
+        assert spin_until(executor, lambda: not leaving.is_alive())
+        assert uses(before)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -107,3 +109,51 @@ def test_what_is_no_study_is_one_sentence(
         assert main([command[0], str(tmp_path), *command[1:]]) == 2
         assert "is no study, expected a folder made by fer-study new" in capsys.readouterr().err
     assert main(["new", str(tmp_path / "a b")]) == 2
+
+
+def test_a_session_is_there_with_all_of_its_files_or_not_at_all(
+    study: Path, desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = desk("01")
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SessionRecord, "save", dies)
+        with pytest.raises(KeyboardInterrupt):
+            session.order(1, "agree")
+    assert StudyFolder(study).all() == []
+    desk("01").order(1, "agree")
+    (folder,) = StudyFolder(study).all()
+    assert {"session.json", "events.csv", "answers.csv"} <= {path.name for path in folder.iterdir()}
+
+
+def test_a_damaged_session_hides_no_other_and_may_be_done_again(
+    study: Path, finished: Callable[..., Desk], capsys: pytest.CaptureFixture[str]
+) -> None:
+    finished("01"), finished("02")
+    record = StudyFolder(study).of(Participant.read("01"))[0] / "session.json"
+    record.write_text(record.read_text().replace('"began": ', '"began": 9999999999999'))
+    assert main(["list", str(study)]) == 0
+    told = capsys.readouterr()
+    assert "02" in told.out and "session.json: is not what fer-study writes" in told.err
+    with pytest.raises(InputError, match=r"has taken part already .* --again makes another"):
+        StudyFolder(study).next_folder(Participant.read("01"), again=False)
+
+
+def test_a_session_that_runs_is_not_called_interrupted(
+    study: Path, desk: Callable[..., Desk], capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk("01").order(1, "agree")
+    for runs, state in ((True, "running"), (False, "interrupted")):
+        with StudyFolder(study).claimed() if runs else nullcontext():
+            assert main(["list", str(study)]) == 0
+        assert state in capsys.readouterr().out
+
+
+def test_files_of_a_machine_whose_clock_was_never_set_are_exported(
+    study: Path, finished: Callable[..., Desk], tmp_path: Path
+) -> None:
+    os.utime(finished("01").folder / "events.csv", (5.0, 5.0))
+    assert StudyFolder(study).export(Participant.read("01"), tmp_path / "a.zip") == 5

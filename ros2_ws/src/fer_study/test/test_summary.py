@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -152,3 +153,56 @@ def test_a_session_that_cannot_be_read_does_not_hide_the_others(
     (study / "sessions" / "01-1" / "session.json").unlink()
     with pytest.raises(InputError, match="has no session yet"):
         write_summary(StudyFolder(study))
+
+
+def test_a_session_in_which_nobody_was_attended_to_is_in_the_summary(
+    study: Path, finished: Callable[..., Desk]
+) -> None:
+    folder = finished("01").folder
+    columns = "participant,session,condition,position,phase,time,stamp,label,attended,p_happy"
+    (folder / "emotions.csv").write_text(columns + "\n01,1,responsive,1,arrival,1.0,1.0,,,\n")
+    (folder / "behaviour.csv").write_text("state,condition,position,phase\n")
+    assert write_summary(StudyFolder(study))[1] == []
+    assert value(study, "01", "responsive", "face_seen_s") == "0"
+
+
+@pytest.mark.parametrize("typed", ["nan", "inf", "1e308", "-1e308", "1_0", "9" * 400])
+def test_an_answer_that_only_looks_like_a_number_ends_nothing(
+    change: Callable[..., Path], desk: Callable[..., Desk], typed: str
+) -> None:
+    questions = [{"id": "remarks", "ask": "Anything?"}]
+    study = change(phases=[{"name": "talk"}], questions=questions)
+    session = desk("01")
+    session.order(1, "agree")
+    for text in (typed, "-1e308"):
+        for name, value in (("start", None), ("next", None), ("answer", {"remarks": text})):
+            session.order(1, name, value)
+    assert session.over == "" and session.close() == []
+    write_summary(StudyFolder(study))
+    assert typed in (study / "summary.csv").read_text()
+
+
+def test_tables_that_were_made_while_it_ran_are_made_anew(
+    study: Path, desk: Callable[..., Desk]
+) -> None:
+    session = desk("01")
+    session.order(1, "agree")  # and then the power goes
+    bag = session.folder / "bag" / "2026-01-01_00-00-00"
+    bag.parent.mkdir()
+    write_sample(bag)
+    for name in ("emotions.csv", "behaviour.csv"):
+        (session.folder / name).write_text("")
+    write_summary(StudyFolder(study))
+    assert len(read_rows(session.folder / "emotions.csv")) > 10
+
+
+def test_what_was_not_recorded_is_told(
+    study: Path, finished: Callable[..., Desk], desk: Callable[..., Desk], link: Any
+) -> None:
+    session = desk("01")
+    session.order(1, "agree")
+    link.fault = "the recording has ended: the disk is full"
+    session.tick(), session.order(1, "end"), session.close()
+    assert "01-1: the recording has ended: the disk is full" in str(
+        write_summary(StudyFolder(study))[1]
+    )

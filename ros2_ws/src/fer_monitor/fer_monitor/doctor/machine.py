@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import pwd
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,11 +131,49 @@ def _logs(host: Host) -> Diagnosis:
 
 _GOOD_SHM_MB, _MANY_MB = 150, 100  # each process takes 16 MB and more
 _LOCK = "_el"
+_SHOWN = 3
 
 
 def shared_memory(host: Host) -> list[Diagnosis]:
     """Whether there is room in it, and what dead programs have left there."""
-    return [about("shared memory", _shared_memory(host))]
+    found = [about("shared memory", _shared_memory(host))]
+    if (others := _of_others(host)) is not None:
+        found.append(about("shared memory", others))
+    return found
+
+
+def _of_others(host: Host) -> Diagnosis | None:
+    """What dead programs of other users have left, which this user can neither use nor remove.
+
+    A lock that this user may not open tells the kernel's list alone whether it is held.
+    """
+    try:
+        table = host.file("/proc/locks").read_text("ascii").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    is_held = {int(line.split()[-3].rpartition(":")[2]) for line in table if line.count(":") > 2}
+    names, owners = [], set()
+    for lock in sorted(host.file("/dev/shm").glob("fast*_*l")):
+        with contextlib.suppress(OSError):
+            about_it = lock.stat()
+            if not host.may_use(lock) and about_it.st_ino not in is_held:
+                names.append(lock.name)
+                owners.add(_user(about_it.st_uid))
+    if not names:
+        return None
+    some = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    return warn(
+        f"{len(names)} locks in /dev/shm are left of dead programs of {', '.join(sorted(owners))}: "
+        f"{some}; Fast DDS says 'open_and_lock_file failed' and takes detours",
+        "sudo rm " + " ".join(f"/dev/shm/{name}" for name in names),
+    )
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
 
 
 def _shared_memory(host: Host) -> Diagnosis:

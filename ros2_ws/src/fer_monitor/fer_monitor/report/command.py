@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
@@ -48,7 +49,7 @@ def _report(path: Path, out: Path | None, table: Path | None) -> None:
     reader = SessionReader(path, open_bag(path))
     out = out or (path / "report.html" if path.is_dir() else path.with_suffix(".html"))
     for target in filter(None, (out, table)):
-        if target.resolve() == path.resolve():
+        if os.path.realpath(target) == os.path.realpath(path):
             raise InputError(f"{target}: is the recording itself, expected another file")
         check_place(target)
     session = reader.session(keep_images=table is not None)

@@ -64,7 +64,7 @@ class AnalyzedFrame:
 
 
 def files(inputs: Sequence[Path]) -> list[Path]:
-    """The videos and pictures that are meant; of a folder all, in the order of their names.
+    """The videos and pictures that are meant; of a folder all that are not hidden, by name.
 
     Raises:
         InputError: a folder has none, or there is no such file or folder.
@@ -84,6 +84,8 @@ def files(inputs: Sequence[Path]) -> list[Path]:
 
 
 def _is_known(path: Path) -> bool:
+    if path.name.startswith("."):  # such as ._clip.mp4, which macOS leaves beside clip.mp4
+        return False
     return path.is_file() and path.suffix.lower() in (*VIDEOS, *SUFFIXES)
 
 

@@ -6,6 +6,7 @@ The command ``ec-rfernet analyze``; needs no ROS that runs.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -203,12 +204,12 @@ def _outputs(options: argparse.Namespace, model: Model, stack: ExitStack) -> Ite
 
 def _check_targets(targets: Sequence[Path], sources: Sequence[Path]) -> None:
     """Refuses, before the work, what cannot be written, and what is to be read."""
-    read = {source.resolve() for source in sources}
+    read = {os.path.realpath(source) for source in sources}
     for path in targets:
-        if path.resolve() in read:
+        if os.path.realpath(path) in read:
             raise InputError(f"{path}: is one of the inputs, expected another file")
         check_place(path)
-    if len({path.resolve() for path in targets}) < len(targets):
+    if len({os.path.realpath(path) for path in targets}) < len(targets):
         raise InputError("two outputs have the same name, expected a file for each")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pwd
 from dataclasses import replace
 from pathlib import Path
 
@@ -170,3 +171,19 @@ def test_speed(host, bundle, answering, answer, level, words):
 def test_the_speed_without_a_model(host):
     (finding,) = machine.speed(host)
     assert finding.level == WARN and "no model is there" in finding.text
+
+
+def test_locks_of_dead_programs_of_others_are_named_with_their_owner(host, write):
+    table = write(host.file("/proc/locks"))
+    left = write(host.file("/dev/shm/fastrtps_port7411_el"))
+    held = write(host.file("/dev/shm/fastrtps_port7413_sl"))
+    write(host.file("/dev/shm/fastrtps_port7413"))
+    table.write_text(
+        f"1: FLOCK  ADVISORY  READ 17 00:1b:{held.stat().st_ino} 0 EOF\n"
+        "2: -> FLOCK  ADVISORY  WRITE 0 00:1b:1 0 EOF\n3: nonsense\n"
+    )
+    closed = replace(host, may_use=lambda path: False)
+    _, finding = machine.shared_memory(closed)
+    assert finding.level == WARN and finding.remedy == "sudo rm /dev/shm/fastrtps_port7411_el"
+    assert pwd.getpwuid(left.stat().st_uid).pw_name in finding.text and left.name in finding.text
+    assert len(machine.shared_memory(replace(host, may_use=lambda path: True))) == 1

@@ -289,3 +289,18 @@ def test_files_of_a_folder_are_in_the_order_of_their_names(tmp_path):
     for name in ("b.MP4", "a.jpg", "c.txt", "d.webm"):
         (tmp_path / name).touch()
     assert [path.name for path in files([tmp_path])] == ["a.jpg", "b.MP4", "d.webm"]
+
+
+def test_hidden_files_of_a_folder_are_no_videos(tmp_path):
+    for name in ("._a.mp4", ".b.png", "c.mp4"):
+        (tmp_path / name).write_bytes(b"x")
+    assert files([tmp_path]) == [tmp_path / "c.mp4"]
+
+
+def test_a_link_to_itself_is_one_sentence(folder, tmp_path, capsys):
+    loop = tmp_path / "loop.mp4"
+    loop.symlink_to(loop)
+    assert analyze(loop, "--csv", tmp_path / "a.csv") == 2
+    assert analyze(folder / "nobody.mp4", "--csv", loop) in (0, 2)
+    told = capsys.readouterr().err
+    assert "Too many levels of symbolic links" in told and "Traceback" not in told

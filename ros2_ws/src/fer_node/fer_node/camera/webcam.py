@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +46,7 @@ def open_device(path: Path, width: int, height: int, rate: float) -> Device | No
         The device; None when it does not exist, is in use or gives no frame.
     """
     with quiet_opencv():
-        device = cv2.VideoCapture(str(path.resolve()), cv2.CAP_V4L2)
+        device = cv2.VideoCapture(os.path.realpath(path), cv2.CAP_V4L2)
         wishes = (
             (cv2.CAP_PROP_FRAME_WIDTH, width),
             (cv2.CAP_PROP_FRAME_HEIGHT, height),
@@ -133,7 +134,7 @@ def open_webcam(text: str, frames: FrameSettings, tools: SourceTools) -> Webcam 
 def _is_device(path: Path) -> bool:
     """Whether a path leads to a device, also to one that is not plugged in now."""
     # A link of udev goes with its device; one of the user's leads to nowhere then.
-    is_awaited = not path.exists() and Path("/dev") in path.resolve().parents
+    is_awaited = not path.exists() and Path("/dev") in Path(os.path.realpath(path)).parents
     return path.is_char_device() or is_awaited
 
 
