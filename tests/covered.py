@@ -12,7 +12,6 @@ simulated Arduino notes which instructions it has run; the compiler's table says
 from __future__ import annotations
 
 import json
-import mmap
 import os
 import re
 import shutil
@@ -152,31 +151,31 @@ def firmware_lines() -> Found:
         return {}
     build = OUTPUT / "firmware_build"
     make = ["make", "-s", "-C", str(FIRMWARE), f"BUILD={build.resolve()}"]
-    subprocess.run([*make, f"{build.resolve()}/servo_humanoid.elf"], check=True, stdout=-3)
-    command = ["avr-objdump", "--dwarf=decodedline", str(build / "servo_humanoid.elf")]
-    table = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    found: Found = defaultdict(Lines)
-    with ran.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as words:
-        for path, number, begin, end in _instructions(table):
-            found[path].add(number, any(words[begin // 2 : max(end, begin + 2) // 2]))
+    subprocess.run(
+        [*make, f"{build.resolve()}/servo_humanoid.elf"], check=True, stdout=subprocess.DEVNULL
+    )
+    command = ["avr-objdump", "--disassemble", "--line-numbers", str(build / "servo_humanoid.elf")]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    words, found = ran.read_bytes(), defaultdict(Lines)
+    for path, number, address in _instructions(text):
+        found[path].add(number, bool(words[address // 2]))
     return dict(found)
 
 
-_ROW = re.compile(r"^(\S+)\s+(\d+|-)\s+(0x[0-9a-f]+|0)(?:\s|$)")
+_LINE = re.compile(r"^/\S*/([^/ ]+):(\d+)\b")
+_INSTRUCTION = re.compile(r"^ *([0-9a-f]+):\t")
 
 
-def _instructions(table: str) -> Iterator[tuple[Path, int, int, int]]:
-    """The rows of ``objdump --dwarf=decodedline``: file, line, first address, the one after."""
-    rows = []
-    for found in map(_ROW.match, table.splitlines()):
-        if found:
-            number = 0 if found[2] == "-" else int(found[2])  # the end of a piece
-            rows.append((int(found[3], 16), number, Path(found[1]).name))
-    for row, (begin, number, name) in enumerate(rows):
-        path = FIRMWARE / name
-        if number and path.is_file():
-            later = (address for address, *_ in rows[row + 1 :] if address > begin)
-            yield path, number, begin, next(later, begin + 2)
+def _instructions(text: str) -> Iterator[tuple[Path, int, int]]:
+    """Of a disassembly with line numbers: file, line, and address of each instruction."""
+    path, number = None, 0
+    for row in text.splitlines():
+        if line := _LINE.match(row):
+            path, number = FIRMWARE / line[1], int(line[2])
+        elif row.endswith(">:") or row.endswith("():"):
+            path = None if row.endswith(">:") else path
+        elif (address := _INSTRUCTION.match(row)) and path is not None and path.is_file():
+            yield path, number, int(address[1], 16)
 
 
 # The table.
