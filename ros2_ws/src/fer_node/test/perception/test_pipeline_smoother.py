@@ -80,6 +80,18 @@ def test_one_odd_image_changes_nothing():
     assert target.label == "neutral"
 
 
+def test_a_rival_that_falls_back_begins_anew():
+    target = smoother(threshold=0.3, smoothing_s=0.0, dwell_s=0.15)
+    ahead, behind = surely("sad", 0.5), surely("sad", 0.5)
+    ahead[LABELS.index("happy")], behind[LABELS.index("happy")] = 0.36, 0.49
+    ahead, behind = ahead / ahead.sum(), behind / behind.sum()
+    target.update(surely("happy"), 0.0)
+    for start in (1.0, 1.2, 1.4):
+        assert set(feed(target, ahead, 0.1, start)) == {"happy"}
+        assert set(feed(target, behind, 0.1, start + 0.1)) == {"happy"}
+    assert feed(target, ahead, 0.3, 2.0)[-1] == "sad"
+
+
 @given(st.lists(st.booleans(), min_size=60, max_size=60))
 def test_a_jittering_classifier_does_not_make_the_label_flicker(toss):
     """Two labels that take turns at random, near each other and near the threshold."""
