@@ -82,9 +82,9 @@ def test_one_odd_image_changes_nothing():
 
 def test_a_rival_that_falls_back_begins_anew():
     target = smoother(threshold=0.3, smoothing_s=0.0, dwell_s=0.15)
-    ahead, behind = surely("sad", 0.5), surely("sad", 0.5)
-    ahead[LABELS.index("happy")], behind[LABELS.index("happy")] = 0.36, 0.49
-    ahead, behind = ahead / ahead.sum(), behind / behind.sum()
+    ahead, behind = np.full(7, 0.02), np.full(7, 0.02)
+    both = [LABELS.index("happy"), LABELS.index("sad")]
+    ahead[both], behind[both] = (0.38, 0.52), (0.44, 0.46)
     target.update(surely("happy"), 0.0)
     for start in (1.0, 1.2, 1.4):
         assert set(feed(target, ahead, 0.1, start)) == {"happy"}
