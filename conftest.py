@@ -6,13 +6,14 @@ real DDS), ``training`` (PyTorch), ``long`` (fuzzing, films). ``--fast`` runs th
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import re
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -78,6 +79,20 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Leaves out what is not fast."""
     fast, file = config.getoption("fast"), collection_path
     return True if fast and file.name.startswith("test_") and marks_of(file) else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What there is when the tests have been collected stays: no look for garbage goes through it.
+
+    It takes a quarter of a second, and `spinning` looks each time.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
