@@ -71,7 +71,7 @@ PARTS = {
         "robot_behavior.robots.kept_stop",
         (
             str(BEHAVIOR / "nodes/test_stop_keeper.py"),
-            "-k=known or another or live_here or cleared or link or command or machine or no_file",
+            "-k=known or another or live_here or cleared or link or command or machine or no_file or begun",
         ),
     ),
 }

@@ -48,6 +48,7 @@ def test_probabilities_stay_probabilities_and_labels_are_earned(samples, thresho
 
 def test_the_first_image_decides_at_once():
     target = smoother()
+    assert target.label == UNKNOWN and np.allclose(target.probabilities, no_idea())
     target.update(surely("happy", 0.41), 100.0)
     assert target.label == "happy"
     assert target.confidence == pytest.approx(0.41)

@@ -147,17 +147,34 @@ def test_only_robots_that_live_here_are_stopped_from_here() -> None:
     assert stop_here(domain, "third") == []
     robot.close()
     other.close()
+    other.close()  # harmless
     assert stop_here(domain, "first") == []
 
 
 @pytest.mark.usefixtures("ros")
 def test_what_was_cleared_away_is_there_again(runtime_folder_of_the_tests: Path) -> None:
+    keeper().keep()
+    (file,) = (path for path in (runtime_folder_of_the_tests / "stops").rglob("*hold*"))
+    os.utime(file, (1e9, 1e9))  # it began long ago
     stop = keeper()
-    stop.keep()
-    since = stop.since
     shutil.rmtree(runtime_folder_of_the_tests / "stops")
     stop.refresh()
-    assert keeper().since == stop.since == pytest.approx(since, abs=0.01)
+    assert keeper().since == stop.since == 1e9
+    file.chmod(0o644)
+    stop.refresh()
+    assert file.stat().st_mode & 0o777 == 0o600, "as good as new"
+
+
+@pytest.mark.usefixtures("ros")
+def test_a_stop_that_another_program_has_begun_is_known_since_then(
+    runtime_folder_of_the_tests: Path,
+) -> None:
+    late = keeper()
+    keeper().keep()
+    (file,) = (path for path in (runtime_folder_of_the_tests / "stops").rglob("*hold*"))
+    os.utime(file, (1e9, 1e9))
+    late.keep()
+    assert late.since == keeper().since == 1e9
 
 
 @pytest.mark.usefixtures("ros")
@@ -203,8 +220,11 @@ def test_where_no_file_can_be_made_it_is_told_and_the_stop_is_kept_in_memory(
         assert stop.since is not None
         lost = "a new start will not know that the robot is stopped"
         assert lost in stop.text, "whoever asks for the stop reads it"
-        stop.keep()
         assert capfd.readouterr().err.count(lost) == 1
+        stop.keep()
+        assert capfd.readouterr().err.count(lost) == 0, "it is told once"
+        assert not stop.is_there()
         assert keeper().since is None
         stop.forget()
         assert stop.since is None
+        stop.close()
