@@ -67,13 +67,7 @@ PARTS = {
         (str(NODE / "perception/test_pipeline_smoother.py"),),
         "Smoother",
     ),
-    "stop": Part(
-        "robot_behavior.robots.kept_stop",
-        (
-            str(BEHAVIOR / "nodes/test_stop_keeper.py"),
-            "-k=known or another or live_here or cleared or link or command or machine or no_file or begun",
-        ),
-    ),
+    "stop": Part("robot_behavior.robots.kept_stop", (str(BEHAVIOR / "robots/test_kept_stop.py"),)),
 }
 
 # Changing.

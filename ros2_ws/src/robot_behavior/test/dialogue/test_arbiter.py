@@ -301,7 +301,9 @@ def test_a_goal_that_never_ends_is_cancelled_and_then_given_up(stage: Stage) -> 
     stage.new_commands()
     stage.update(20.1)
     assert stage.new_commands() == [cancel(MOTION, 1)]
-    stage.update(STOP_S + 0.1)
+    stage.update(STOP_S / 2)
+    assert stage.new_commands() == [], "it is asked once"
+    stage.update(STOP_S / 2 + 0.1)
     assert stage.last.problems == (
         Reason(TOO_LONG, "it took longer than 20 s"),
         Reason(UNSTOPPABLE, "play_motion did not stop 'happy_motion' within 1 s"),
