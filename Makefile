@@ -11,7 +11,7 @@ ROBOT := sim
 # Robots whose maker's simulator runs beside the demo: scripts/NAME.sh installs it.
 MAKERS = $(if $(filter reachy_mini,$(ROBOT)),python -m robot_behavior.robots.$(ROBOT).simulator run)
 
-.PHONY: help setup setup-dev demo run test test-fast bench bench-against lock docs fuzz soak doctor size sbom lint format clean
+.PHONY: help setup setup-dev demo run test test-fast bench bench-against lock docs fuzz coverage mutation soak doctor size sbom lint format clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -47,6 +47,12 @@ bench-against: setup-dev  ## make bench-against BASE=/path: compares this checko
 fuzz: setup-dev  ## hostile files and messages for every reader: make fuzz SECONDS=300; findings in fuzz_output/
 	@$(ENV) python -m tests.fuzz --seconds $(or $(SECONDS),300) $(ARGS)
 
+coverage: setup-dev  ## which lines the tests run, by package; also of the kernels and the firmware. ARGS="--lines": which not
+	@$(ENV) python -m tests.covered $(ARGS)
+
+mutation: setup-dev  ## does a test fail where arbiter, mover, smoother or stop are wrong? ARGS="--only arbiter": of one part
+	@$(ENV) python -m tests.mutants $(ARGS)
+
 soak: setup-dev  ## does anything grow? make soak HOURS=8, or MINUTES=10 SPEED=8; plot and verdict in soak_output/
 	@$(ENV) OMP_NUM_THREADS=1 python -m tests.soak --hours $(or $(HOURS),0) --minutes $(or $(MINUTES),0) --speed $(or $(SPEED),1) $(ARGS)
 
@@ -75,4 +81,4 @@ format: setup-dev  ## let ruff rewrite the sources
 	@$(ENV) ruff check --fix . && ruff format .
 
 clean:           ## remove everything that was installed, built or recorded here
-	rm -rf .venv .venv-reachy-mini .venv-sbom ros2_ws/build ros2_ws/install ros2_ws/log demo_output bench_output fuzz_output soak_output sbom_output
+	rm -rf .venv .venv-reachy-mini .venv-sbom ros2_ws/build ros2_ws/install ros2_ws/log demo_output bench_output fuzz_output soak_output sbom_output coverage_output

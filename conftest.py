@@ -6,12 +6,14 @@ real DDS), ``training`` (PyTorch), ``long`` (fuzzing, films). ``--fast`` runs th
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import re
 import shutil
 import signal
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -26,9 +28,15 @@ settings.load_profile("patient")
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """More than there are processors: most of the time, a test waits for a program or a node."""
-    return len(os.sched_getaffinity(0)) + 4
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Many more than processors: most of the time, a test waits for a program or a node.
+
+    The fast ones compute. ``PYTEST_XDIST_AUTO_NUM_WORKERS`` says it where memory is short: a
+    process takes 0.3 GB.
+    """
+    if named := os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
+        return int(named)
+    return len(os.sched_getaffinity(0)) + (1 if config.getoption("fast") else 10)
 
 
 MARKS = {
@@ -38,6 +46,9 @@ MARKS = {
     "training": r"\b(torch|ec_rfernet\.(training|networks|export|cli))\b|\btiny_bundle\b",
 }
 """What the source of a test's module has in it, by mark."""
+
+SECONDS = {"process": 2.5, "dds": 2.0, "training": 1.5, "long": 1.0}
+"""What a test with this mark lasts, roughly: the files that last longest begin first."""
 
 STARTERS = {"run", "robot", "observer", "fake_board", "launch_board", "board", "rig"}
 """Fixtures that start programs or nodes."""
@@ -70,22 +81,36 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if fast and file.name.startswith("test_") and marks_of(file) else None
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What there is when the tests have been collected stays: no look for garbage goes through it.
+
+    It takes a quarter of a second, and `spinning` looks each time.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks the tests, sorts and shuffles them.
 
-    What starts programs begins first: its files take longest, and one of them alone would keep
-    all others waiting in the end.
+    The file that lasts longest begins first: alone it would keep all others waiting in the end.
     """
     if config.getoption("fast"):
         items[:] = [item for item in items if not STARTERS & set(getattr(item, "fixturenames", ()))]
+    lasts: Counter[Path] = Counter()
     for item in items:
         marks = marks_of(item.path)
         if STARTERS & set(getattr(item, "fixturenames", ())):
             marks |= {"process"}
         for mark in marks:
             item.add_marker(mark)
-    slow = {item.path for item in items if item.get_closest_marker("process")}
-    items.sort(key=lambda item: item.path not in slow)
+        lasts[item.path] += max((SECONDS[mark] for mark in marks), default=0.02)
+    items.sort(key=lambda item: -lasts[item.path])
     if seed := config.getoption("shuffle"):
         chance = random.Random(seed)
         places = {path: chance.random() for path in dict.fromkeys(item.path for item in items)}

@@ -47,7 +47,7 @@ def test_a_video_is_watched_to_its_end_and_recorded(
 
     summary = json.loads((folder / "summary.json").read_text())
     assert 10 <= summary["frames"] <= 32  # a busy machine leaves frames out
-    assert 0 < summary["median_s"] <= summary["p99_s"] < 1
+    assert 0 < summary["median_s"] < 1 and summary["median_s"] <= summary["p99_s"]
     assert 0 < summary["rate"] < 20
     assert summary["seconds"]["happy"] > 1
     assert summary["emotions_answered"] == ["happy"]

@@ -31,7 +31,7 @@ def test_a_face_is_judged_without_avx(collins: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [QEMU, "-cpu", "Nehalem", PYTHON, "-c", PROGRAM, str(face)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(packages)},
-        capture_output=True, text=True, timeout=240, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("('portable',)\n")

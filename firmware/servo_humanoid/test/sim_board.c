@@ -6,6 +6,9 @@
 // standard output: the time, the period of the pulses, and the width of each channel's newest
 // pulse (0: none for 0.1 s), all in us, as measured on the pins. Simulated time does not run
 // ahead of real time. SIGUSR1 makes the firmware's main loop hang, as a defect would.
+//
+// Where SERVO_COVERAGE names a file, byte i of it becomes 1 when the instruction at address 2 i has
+// run. Several boards may share the file, and it is complete when they are killed.
 #include <errno.h>
 #include <fcntl.h>
 #include <pty.h>
@@ -13,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -157,6 +161,15 @@ static void hang(void) {
   avr->flash[where + 1] = 0xCF;
 }
 
+static unsigned char *open_coverage(const char *path) {
+  const size_t words = (avr->flashend + 1) / 2;
+  const int file = path ? open(path, O_RDWR | O_CREAT, 0644) : -1;
+  if (file >= 0 && ftruncate(file, words) < 0) return NULL;
+  const int flags = file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+  void *const run = mmap(NULL, words, PROT_READ | PROT_WRITE, flags, file, 0);
+  return run == MAP_FAILED ? NULL : run;
+}
+
 int main(int argc, char **argv) {
   if (argc != 3) {
     fprintf(stderr, "usage: sim_board FIRMWARE.elf LINK\n");
@@ -180,8 +193,14 @@ int main(int argc, char **argv) {
   connect_pins();
   avr_irq_t *input = connect_uart();
   signal(SIGUSR1, on_signal);
+  unsigned char *const run = open_coverage(getenv("SERVO_COVERAGE"));
+  if (!run) {
+    perror("SERVO_COVERAGE");
+    return 2;
+  }
   avr_cycle_count_t next_report = 0, next_serve = 0;
   for (;;) {
+    run[avr->pc / 2] = 1;
     const int state = avr_run(avr);
     if (state == cpu_Done || state == cpu_Crashed) return 1;
     hang();

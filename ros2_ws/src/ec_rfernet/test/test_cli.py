@@ -199,7 +199,7 @@ def with_command(tmp_path, place, *arguments):
     command = [sys.executable, "-m", "ec_rfernet.cli", *arguments]
     environment = {**os.environ, "PYTHONPATH": found}
     return subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
 
 

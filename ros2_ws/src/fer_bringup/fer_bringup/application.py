@@ -195,10 +195,7 @@ def _perform(options: RobotOptions, share: Path, lines: list[str]) -> None:
             show.line(f"{OPEN}: {reason}")
         if folder is not None:
             show.line(f"recording to {folder}: pictures of people, and what is said")
-            described = find_robot(settings.robot)
-            description = described.urdf or share / "urdf" / "humanoid.urdf"
-            painter = described.make_painter(PAINTED)
-            recorder = FilmRecorder(folder, description, view.journal, painter)
+            recorder = _recorder(settings.robot, folder, share, view.journal)
             aside.add(recorder)
             stack.callback(lambda: lines.append(_left(recorder.files)))  # when it is closed
             stack.enter_context(closing(recorder))
@@ -229,6 +226,12 @@ def _perform(options: RobotOptions, share: Path, lines: list[str]) -> None:
         lines += view.journal.summary().lines()
         profiled = seeing.named("fer_node") if options.profile else []
         lines += chain.from_iterable(["", *node.profile().splitlines()] for node in profiled)
+
+
+def _recorder(robot: str, folder: Path, share: Path, journal: Journal) -> FilmRecorder:
+    described = find_robot(robot)
+    description = described.urdf or share / "urdf" / "humanoid.urdf"
+    return FilmRecorder(folder, description, journal, described.make_painter(PAINTED))
 
 
 def _left(files: Sequence[Path]) -> str:

@@ -82,6 +82,8 @@ def test_each_goal_of_a_flood_is_answered() -> None:
             assert spin_until(executor, lambda: all(future.done() for future in ended))
             messages = {future.result().result.message for future in ended}
             assert messages == {"preempted by a goal of priority 128"}
+            last = handles[-1].get_result_async()
             server.action.finish(True)
+            assert spin_until(executor, last.done) and last.result().result.success
         finally:
             client.destroy()

@@ -24,7 +24,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from fer_common.door import LONGEST_TEXT, MOST, door_of, known_positions, refusal, seconds
 from fer_common.runner import add, fast_executor
-from fer_common.testing import spin_until, spinning
+from fer_common.testing import DEADLINE_S, spin_until, spinning
 
 # What makes no sense.
 
@@ -245,17 +245,17 @@ def test_callbacks_of_two_threads_take_turns_where_there_is_a_lock() -> None:
 
         def long() -> None:
             inside.set()
-            go_on.wait(20.0)
+            go_on.wait(DEADLINE_S)
             order.append("long")
 
         door.turn = RLock()
         first = Thread(target=door.guarded(long, "long"))
         second = Thread(target=door.guarded(lambda: order.append("short"), "short"))
         first.start()
-        assert inside.wait(20.0)
+        assert inside.wait(DEADLINE_S)
         second.start()
         assert order == []
         go_on.set()
         for thread in (first, second):
-            thread.join(20.0)
+            thread.join(DEADLINE_S)
         assert order == ["long", "short"]

@@ -454,7 +454,7 @@ class Slow:  # an import that takes its time
     def find_spec(self, name, path=None, target=None):
         if name == "slow_module":
             print("importing", flush=True)
-            threading.Event().wait(20)
+            threading.Event().wait(120)
 sys.meta_path.insert(0, Slow())
 sys.exit(execute("slow_module:Node"))
 """

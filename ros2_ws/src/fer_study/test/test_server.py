@@ -47,7 +47,7 @@ async def line(client: TestClient, origin: str) -> ClientWebSocketResponse:
 async def state(page: ClientWebSocketResponse, wanted: Callable[[dict[str, Any]], object]) -> Any:
     """The first state that is as wanted."""
     while True:
-        message = await page.receive(timeout=30)
+        message = await page.receive(timeout=120)
         assert message.type in (WSMsgType.TEXT, WSMsgType.BINARY), message
         found = json.loads(message.data) if message.type is WSMsgType.TEXT else {"lists": None}
         if "lists" not in found and wanted(found):
@@ -174,10 +174,10 @@ def test_no_picture_is_shown_before_the_participant_agrees(
         await page.send_json({"order": "mark", "value": 1})  # is refused, and told
         seen = []
         while "not before" not in str(seen[-1:]):
-            seen.append((await page.receive(timeout=30)).data)
+            seen.append((await page.receive(timeout=120)).data)
         assert b"a jpeg" not in seen
         await page.send_json({"order": "agree"})
-        while (message := await page.receive(timeout=30)).type is not WSMsgType.BINARY:
+        while (message := await page.receive(timeout=120)).type is not WSMsgType.BINARY:
             pass
         assert message.data == b"a jpeg"
         await page.close()

@@ -86,7 +86,7 @@ def test_a_module_that_kills_the_process_is_named(tmp_path):
     (tmp_path / "deadly.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGILL)")
     environ = {**os.environ, "PYTHONPATH": f"{PACKAGE}:{tmp_path}"}
     host = Host(None, environ, Children().run, environ)
-    errors = host.ask("imports", "deadly", limit_s=20.0)["errors"]
+    errors = host.ask("imports", "deadly", limit_s=120.0)["errors"]
     assert "killed the process" in errors["deadly"]
 
 
@@ -97,7 +97,7 @@ def test_packages_of_others_that_register_something(tmp_path):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[robot_behavior.robots]\nmine = no_such_module:R\n")
     environ = {**os.environ, "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
-    found = Host(None, environ, Children().run, environ).ask("registries", limit_s=20.0)
+    found = Host(None, environ, Children().run, environ).ask("registries", limit_s=120.0)
     assert found["foreign"] == ["robot mine"] and "no_such_module" in found["errors"][0]
 
 
@@ -133,5 +133,5 @@ def test_ros_starts_without_a_home(tmp_path):
     for name in ("ROS_LOG_DIR", "ROS_HOME"):
         environ.pop(name, None)
     host = Host(None, environ, Children().run, robot_environ=environ)
-    assert host.ask("ros", limit_s=20.0)["rmw"]
+    assert host.ask("ros", limit_s=120.0)["rmw"]
     assert list(tmp_path.glob("fer-*/ros_log"))

@@ -69,7 +69,7 @@ class Reader:
 
 def get(url: str, path: str, **headers: str) -> http.client.HTTPResponse:
     port = int(url.rstrip("/").rsplit(":", 1)[1])
-    connection = http.client.HTTPConnection(HOST, port, timeout=10)
+    connection = http.client.HTTPConnection(HOST, port, timeout=120)
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request("GET", path, headers={"Host": "localhost", **names})
     return connection.getresponse()
@@ -169,7 +169,7 @@ def test_a_real_browser_shows_it_and_waits_for_a_robot_that_is_away() -> None:
                 robot_blue = np.abs(tab.screenshot().astype(int) - (255, 128, 0)).max(axis=2) < 30
                 return bool(robot_blue.mean() > 0.02)
 
-            assert spin_until(executor, shines, 60.0)
+            assert spin_until(executor, shines)
         assert says(tab, "The robot is away")
         with spinning(lambda: page(port)):
             assert says(tab, "")
@@ -182,4 +182,4 @@ def says(tab: Any, begin: str) -> bool:
         text = tab.run("document.getElementById('message').textContent")
         return bool(text.startswith(begin)) if begin else text == ""
 
-    return until(shown, 20.0)
+    return until(shown)

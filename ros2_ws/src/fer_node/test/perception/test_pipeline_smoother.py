@@ -48,6 +48,7 @@ def test_probabilities_stay_probabilities_and_labels_are_earned(samples, thresho
 
 def test_the_first_image_decides_at_once():
     target = smoother()
+    assert target.label == UNKNOWN and np.allclose(target.probabilities, no_idea())
     target.update(surely("happy", 0.41), 100.0)
     assert target.label == "happy"
     assert target.confidence == pytest.approx(0.41)
@@ -78,6 +79,18 @@ def test_one_odd_image_changes_nothing():
     feed(target, surely("neutral"), 1, 0.0)
     target.update(surely("angry", 0.99), 1.0)
     assert target.label == "neutral"
+
+
+def test_a_rival_that_falls_back_begins_anew():
+    target = smoother(threshold=0.3, smoothing_s=0.0, dwell_s=0.15)
+    ahead, behind = np.full(7, 0.02), np.full(7, 0.02)
+    both = [LABELS.index("happy"), LABELS.index("sad")]
+    ahead[both], behind[both] = (0.38, 0.52), (0.44, 0.46)
+    target.update(surely("happy"), 0.0)
+    for start in (1.0, 1.2, 1.4):
+        assert set(feed(target, ahead, 0.1, start)) == {"happy"}
+        assert set(feed(target, behind, 0.1, start + 0.1)) == {"happy"}
+    assert feed(target, ahead, 0.3, 2.0)[-1] == "sad"
 
 
 @given(st.lists(st.booleans(), min_size=60, max_size=60))

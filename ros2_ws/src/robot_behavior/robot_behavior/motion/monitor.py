@@ -119,7 +119,8 @@ class JointMonitor:
     def state(self, now: float) -> CourseState:
         """Where the joints are by now, if they have gone on as they moved when last seen."""
         age = np.clip(now - self._seen, 0.0, HISTORY_S)
-        ahead = self._positions + self._velocities * age
+        with np.errstate(over="ignore"):  # a robot may tell any speed: it is cut off below
+            ahead = self._positions + self._velocities * age
         return CourseState(np.clip(ahead, self._lower, self._upper), self._velocities.copy())
 
     def at(self, when: float) -> np.ndarray:

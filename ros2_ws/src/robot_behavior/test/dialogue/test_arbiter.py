@@ -242,6 +242,7 @@ def test_without_one_server_the_other_half_is_done(stage: Stage) -> None:
     stage.update()
     waits = Reason(SERVER_MAY_COME, "waits a moment for say to become available")
     assert stage.arbiter.refusal(120) == waits
+    assert not stage.arbiter.can_speak
     stage.update(PATIENCE_S)
     assert stage.arbiter.refusal(120) is None
     stage.arbiter.start(response())
@@ -263,6 +264,16 @@ def test_without_servers_nothing_starts(stage: Stage) -> None:
     stage.actions[MOTION].available = True
     stage.update()
     assert stage.arbiter.refusal(0) is None
+
+
+def test_who_was_never_there_is_waited_for_first() -> None:
+    stage = Stage()
+    arbiter = Arbiter(lambda: stage.now, *stage.actions.values())
+    assert not arbiter.absent and not arbiter.can_speak
+    stage.now += PATIENCE_S
+    assert arbiter.absent == (MOTION, SPEECH)
+    arbiter.update()
+    assert not arbiter.absent and arbiter.can_speak
 
 
 def test_rest_without_a_server_ends_at_once(stage: Stage) -> None:
@@ -290,7 +301,9 @@ def test_a_goal_that_never_ends_is_cancelled_and_then_given_up(stage: Stage) -> 
     stage.new_commands()
     stage.update(20.1)
     assert stage.new_commands() == [cancel(MOTION, 1)]
-    stage.update(STOP_S + 0.1)
+    stage.update(STOP_S / 2)
+    assert stage.new_commands() == [], "it is asked once"
+    stage.update(STOP_S / 2 + 0.1)
     assert stage.last.problems == (
         Reason(TOO_LONG, "it took longer than 20 s"),
         Reason(UNSTOPPABLE, "play_motion did not stop 'happy_motion' within 1 s"),

@@ -507,7 +507,9 @@ def test_the_motion_player_plays_its_gestures_through_the_bridge(robot: str) -> 
             done = sent.result().get_result_async()
             assert spin_until(executor, done.done)
             assert done.result().result.success, done.result().result.message
-            assert any(outside.ask("ALMemory", "getListData", LIGHTS)), "its eyes shine"
+            # Its eyes shine; at one moment they may be shut, because it blinks.
+            shine = lambda: any(outside.ask("ALMemory", "getListData", LIGHTS))  # noqa: E731
+            assert spin_until(executor, shine)
             assert outside.ask("ALAutonomousLife", "getState") == "disabled"
             asker.client.destroy()
         pitches = [pose["head_pitch_joint"] for _, pose in asker.poses]

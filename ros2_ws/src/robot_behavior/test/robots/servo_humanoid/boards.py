@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from fer_common.testing import DEADLINE_S
+
 FIRMWARE = Path(__file__).resolve().parents[6] / "firmware" / "servo_humanoid"
 NEEDED = {
     "gcc-avr": lambda: shutil.which("avr-g++"),
@@ -51,7 +53,7 @@ class Board:
         self.process.kill()
         self.process.wait()
 
-    def wait(self, timeout_s: float = 20.0) -> bool:
+    def wait(self, timeout_s: float = DEADLINE_S) -> bool:
         """Waits for the next row, which comes every 20 ms of the board's time."""
         with self._news:
             count = len(self.rows)

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from fer_common.testing import until
 from robot_behavior.body.robot_model import JointLimits
 from robot_behavior.robots.servo_humanoid.driver import Servo, ServoBoard
 from robot_behavior.robots.servo_humanoid.fake_servo_board import FakeServoBoard
@@ -244,10 +245,8 @@ def test_a_port_that_disappears_comes_back(board: Board) -> None:
     rig = Rig(board).connect()
     rig.go()
     board.kill()
-    deadline = time.monotonic() + 5.0
-    while "disappeared" not in str(rig.driver.problem) and time.monotonic() < deadline:
-        rig.move()
-    assert f"{board.link} disappeared" in str(rig.driver.problem)
+    gone = f"{board.link} disappeared"
+    assert until(lambda: gone in str(rig.driver.problem), step=rig.move), rig.driver.problem
     assert rig.positions is None
     rig.move()  # harmless
     board.start()

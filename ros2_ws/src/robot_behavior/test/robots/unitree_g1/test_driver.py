@@ -107,9 +107,7 @@ def code(made: G1Driver) -> str | None:
 def play(stream: JointStream, condition: Callable[[], object], pace: float = PACE) -> bool:
     """Lets time pass, ``pace`` times as fast as it does."""
     pause = threading.Event()
-    return until(
-        condition, step=lambda: (stream.step(pace * PERIOD_S), pause.wait(PERIOD_S)), timeout_s=60.0
-    )
+    return until(condition, step=lambda: (stream.step(pace * PERIOD_S), pause.wait(PERIOD_S)))
 
 
 def ready(made: G1Driver, pace: float = PACE) -> JointStream:
@@ -515,7 +513,7 @@ def test_the_nodes_play_its_gestures_and_its_own_actions(robot: FakeG1) -> None:
             sent = client.send_goal_async(PlayMotion.Goal(motion=motion))
             assert spin_until(executor, sent.done) and sent.result().accepted
             done = sent.result().get_result_async()
-            assert spin_until(executor, done.done, timeout_s=30.0)
+            assert spin_until(executor, done.done)
             return done.result().result
 
         assert spin_until(executor, lambda: player.problem is None), player.problem
