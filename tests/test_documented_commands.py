@@ -60,10 +60,7 @@ RUN_BY = {
     "fer-doctor": "fer_monitor/test/doctor/test_program.py",
     **{
         f"fer-study {command}": "fer_study/test/test_store.py"
-        for command in ("delete", "export", "list")
-    },
-    **{
-        f"fer-study {command}": "fer_study/test/test_page_browser.py" for command in ("new", "run")
+        for command in ("delete", "export", "list", "new", "run")
     },
     "fer-study summary": "fer_study/test/test_summary.py",
     "fake_naoqi": "robot_behavior/test/robots/nao/test_naoqi.py",
