@@ -282,7 +282,8 @@ def parsers(program: str) -> Iterator[tuple[str, argparse.ArgumentParser]]:
 
 
 def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    found = (action.choices for action in parser._actions if isinstance(action.choices, dict))
+    kind = argparse._SubParsersAction
+    found = (action.choices for action in parser._actions if isinstance(action, kind))
     return dict(next(found, {}))
 
 
@@ -330,6 +331,7 @@ def _make_targets() -> list[str]:
 
 # The messages.
 
+_SAME = "as above"
 _FIELD = re.compile(r"(?P<type>[\w/]+(?:\[[\w<=]*\])?) +(?P<name>\w+)(?:(?P<is>=)| +)?(?P<value>.*)")
 
 
@@ -352,7 +354,8 @@ def _fields(text: str) -> tuple[str, list[tuple[str, str, str]]]:
     """What a part of an interface says of itself; name, type and meaning of its fields."""
     about, rows = "", []
     for number, block in enumerate(re.split(r"\n\s*\n", text.strip())):
-        told = " ".join(line.lstrip("# ") for line in block.splitlines() if line[:1] == "#")
+        notes = (line.lstrip("# ") for line in block.splitlines() if line[:1] == "#")
+        told = " ".join(note for note in notes if note)
         fields = [line for line in block.splitlines() if line.strip() and line[:1] != "#"]
         if not fields:
             about = f"{about} {told}".strip()
@@ -362,7 +365,7 @@ def _fields(text: str) -> tuple[str, list[tuple[str, str, str]]]:
         else:
             if number == 0 and told:
                 about, told = told, ""
-            rows += [_row(field, told) for field in fields]
+            rows += [_row(fields[0], told), *(_row(field, _SAME) for field in fields[1:])]
     return about, rows
 
 
@@ -373,7 +376,7 @@ def _row(line: str, told: str) -> tuple[str, str, str]:
     value = field["value"].strip()
     if field["is"]:
         return f"`{field['name']}`", f"{field['type']} constant", f"`{value}`"
-    return f"`{field['name']}`", field["type"], f"{told} Default: {value}." if value else told
+    return f"`{field['name']}`", field["type"], f"{told} Default: {value}.".strip() if value else told
 
 
 # The figures.

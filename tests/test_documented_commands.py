@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import os
 import re
 import shlex
 import subprocess
@@ -31,7 +32,7 @@ import yaml
 from markdown_it import MarkdownIt
 
 from ec_rfernet.errors import InputError
-from fer_bringup.arguments import ARGUMENTS, COMMANDS
+from fer_bringup.arguments import ARGUMENTS, COMMANDS, Argument
 
 ROOT = Path(__file__).resolve().parents[1]
 PATTERNS = ("*.md", "docs/**/*.md", "models/*/*.md", "ros2_ws/src/**/*.md", "firmware/**/*.md")
@@ -43,6 +44,12 @@ OTHERS = {
     "source", "speaker-test", "sudo", "torchrun", "uv", "v4l2-ctl",
 }  # fmt: skip
 """First words of what is a command, beside our programs."""
+
+SHARED = ROOT / "ros2_ws/src/ec_rfernet/ec_rfernet/commands/options.py"
+"""Declares options for several programs."""
+
+REGISTERED = ("my_arm", "beeps")
+"""Names that the package of ``docs/extending.md`` registers; `test_extending` runs them."""
 
 HARMLESS = {"cat", "cd", "cp", "echo", "export", "ls", "mkdir"}
 RUN_BY = {
@@ -103,7 +110,8 @@ def shown(text: str) -> Iterator[Shown]:
         if token.type in ("fence", "code_block") and _is_shell(token.info, token.content):
             yield Shown((token.map or [0])[0] + 1, token.content, mark)
         for child in token.children or ():
-            if child.type == "code_inline" and _first(child.content) in {*own(), "make", "ros2"}:
+            name, _, rest = child.content.partition(" ")
+            if child.type == "code_inline" and rest and name in {*own(), "make", "python", "ros2"}:
                 yield Shown((token.map or [0])[0] + 1, child.content, is_block=False)
         mark = ""
 
@@ -123,14 +131,15 @@ def own() -> set[str]:
 
 
 def _is_known(word: str) -> bool:
-    return word in own() | OTHERS or (ROOT / word).is_file()
+    return word in own() | OTHERS or (len(word) > 1 and os.access(ROOT / word, os.X_OK))
 
 
 def statements(text: str) -> Iterator[list[str]]:
     """The words of each command, as a shell would split them."""
     text = text.replace("\\\n", " ")
     text = re.sub(r"<[a-z][a-z ]*>", "PLACEHOLDER", text)
-    text = re.sub(r"\[(-[^\]\n]*)\]", r"\1", text)  # what may be left out
+    text = re.sub(r"(?<= )\[(-[^\]\n]*)\]", r"\1", text)  # what may be left out
+    text = re.sub(r"(?<= )\[[a-zA-Z|]+\]", "", text)
     text = re.sub(r"\$\([^)]*\)", "1", text)
     text = text.replace("$HOME", "/home/me").replace("$PWD", str(ROOT))
     text = re.sub(r"\$\{?\w+\}?", "1", text)
@@ -199,7 +208,7 @@ def accepted(words: list[str], folder: Path, whole: bool) -> bool:
             raise Wrong(f"there is no {rest[0]}")
         return True
     if name == "make":
-        return make(tuple(rest))
+        return make(tuple(rest), whole)
     if name in ("python", "python3", ".venv/bin/python"):
         return python(rest, folder, whole)
     if name in ("pip", ".venv/bin/pip"):
@@ -229,24 +238,34 @@ def parse(name: str, arguments: list[str], whole: bool) -> None:
             values = vars(parser.parse_args(given))
             if program == "robot":
                 for argument in ARGUMENTS:
-                    argument.checked(str(values[argument.name]))
+                    check(argument, str(values[argument.name]))
     except InputError as error:
         raise Wrong(f"{name}: {error}") from error
     except SystemExit as end:
-        lacks = "required" in told.getvalue() or "expected " in told.getvalue()
+        lacks = re.search(r"required|expected (one|at least)|choice: '[A-Z]+'", told.getvalue())
         if end.code and (whole or not lacks):
             raise Wrong(told.getvalue().strip()) from end
 
 
+def check(argument: Argument, value: str) -> None:
+    """Looks at the value of an argument of the robot, unless it is a placeholder."""
+    if not value.isupper() and value not in REGISTERED:
+        try:
+            argument.checked(value)
+        except InputError as error:
+            raise Wrong(str(error)) from error
+
+
 @cache
-def make(arguments: tuple[str, ...]) -> bool:
+def make(arguments: tuple[str, ...], whole: bool) -> bool:
     """Lets make say what it would do, and looks at the programs that it would start."""
     if any("..." in word for word in arguments):
         return True
     done = subprocess.run(
         ["make", "-n", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    if done.returncode:
+    lacks = re.search(r"Makefile:\d+: \*\*\*", done.stderr)  # a variable that it insists on
+    if done.returncode and (whole or not lacks):
         raise Wrong(done.stderr.strip())
     for line in done.stdout.replace("\\\n", " ").splitlines():
         for words in statements(line) if "lib/fer_bringup/robot" in line else ():
@@ -278,8 +297,9 @@ def python(words: list[str], folder: Path, whole: bool) -> bool:
         path = folder / words[0]
         if not path.is_file():
             raise Wrong(f"there is no {words[0]}")
-    source = path.read_text("utf-8")
-    unknown = [word for word in words if word.startswith("--") and f'"{word}"' not in source]
+    source = path.read_text("utf-8") + SHARED.read_text("utf-8")
+    options = [word for word in words if word.startswith("--")]
+    unknown = [word for word in options if not re.search(f'"(--)?{word[2:]}"', source)]
     if unknown:
         raise Wrong(f"{path.name} does not know {unknown}")
     return True
@@ -304,8 +324,8 @@ def ros2(words: list[str], whole: bool) -> bool:
             name, sign, value = word.partition(":=")
             if not sign or name not in {*known, "rviz"}:
                 raise Wrong(f"{rest[1]} has no argument {word}")
-            if name in known and value != "NAME":
-                _accepts(known[name].checked, value)
+            if name in known:
+                check(known[name], value)
         return (ROOT / "ros2_ws/src/fer_bringup/launch" / rest[1]).is_file()
     if kind == "run" and len(rest) > 1:
         scripts = entry_points(group="console_scripts", name=rest[1])
@@ -322,13 +342,6 @@ def ros2(words: list[str], whole: bool) -> bool:
     if kind == "param" and len(rest) > 2:
         _parameters(rest[1].rpartition("/")[2], ["-p", f"{rest[2]}:=1"])
     return kind in ("topic", "service", "action", "param", "lifecycle", "node", "launch", "run")
-
-
-def _accepts(check: object, value: str) -> None:
-    try:
-        check(value)  # type: ignore[operator]
-    except InputError as error:
-        raise Wrong(str(error)) from error
 
 
 def _parameters(node: str, words: list[str]) -> None:
