@@ -26,6 +26,9 @@ API = {
 }
 """The packages that others import, each with what it holds; ``mkdocs.yml`` says where they are."""
 
+PRIVATE = ("ec_rfernet.benchmark", "ec_rfernet.commands", "fer_node.show", "robot_behavior.simulator")
+"""Rooms that serve one program."""
+
 _LANGUAGES = {".py": "python", ".yaml": "yaml", ".toml": "toml", ".sh": "bash", ".js": "javascript"}
 _LANGUAGES |= {".xml": "xml", ".urdf": "xml", ".json": "json", ".cpp": "cpp", ".hpp": "cpp"}
 _PICTURES = (".jpg", ".png", ".svg", ".gif", ".mp4")
@@ -102,13 +105,15 @@ def rooms() -> dict[str, list[str]]:
                 continue
             parts = path.relative_to(folder).with_suffix("").parts
             room = ".".join(parts[:2] if len(parts) > 2 else parts[:1])
-            found.setdefault(room, []).append(".".join(parts).removesuffix(".__init__"))
-    return found
+            if room not in PRIVATE:
+                found.setdefault(room, []).append(".".join(parts).removesuffix(".__init__"))
+    return dict(sorted(found.items()))
 
 
 def api_page(room: str, modules: list[str]) -> str:
     """The page of a room, for mkdocstrings."""
-    blocks = [f"---\ntitle: {room}\n---\n\n# `{room}`\n", f"{API.get(room, '')}\n"]
+    head = f"---\ntitle: {room}\nsearch:\n  boost: 0.3\n---\n\n# `{room}`\n"
+    blocks = [head, f"{API.get(room, '')}\n"]
     return "\n".join(blocks + [f"::: {module}\n" for module in modules])
 
 

@@ -389,7 +389,8 @@ def _bundle(name: str) -> dict[str, Any]:
 
 
 @cache
-def _measured(name: str) -> dict[str, Any]:
+def measured(name: str) -> dict[str, Any]:
+    """One of the files in ``docs/figures``."""
     found: dict[str, Any] = json.loads((FIGURES / f"{name}.json").read_text(encoding="utf-8"))
     return found
 
@@ -427,19 +428,19 @@ def figures() -> dict[str, str]:
         found[f"accuracy of {name}"] = _percent(accuracy(name) or 0)
         found[f"accuracy of {name}, ten-crop"] = _percent(accuracy(name, crops="ten_crop") or 0)
         found[f"accuracy of {name}, int8"] = _percent(accuracy(name, "int8") or 0)
-    for row in _measured("networks")["networks"]:
+    for row in measured("networks")["networks"]:
         name = f"of {row['network']}, {row['runtime']} {row['precision']}"
         found[f"milliseconds {name}"] = f"{row['median_ms']:.2f}"
         if row["times_faster_than_eager"]:
             found[f"speedup {name}"] = f"{row['times_faster_than_eager']:.1f}"
         found[f"ceiling {name}"] = _percent(row["share_of_ceiling"], 0)
-    for case, row in _measured("pipeline")["cases"].items():
+    for case, row in measured("pipeline")["cases"].items():
         found[f"milliseconds of {case}"] = f"{row['median_ms']:.1f}"
         found[f"slowest milliseconds of {case}"] = f"{row['p99_ms']:.1f}"
         found[f"images a second of {case}"] = f"{row['rate']:.0f}"
         found[f"cores of {case}"] = f"{row['cores']:.2f}"
-    found["memory of perception, MB"] = f"{_measured('pipeline')['resident_mb']:.0f}"
-    found["start of perception, s"] = f"{_measured('pipeline')['start_s'][0]:.2f}"
+    found["memory of perception, MB"] = f"{measured('pipeline')['resident_mb']:.0f}"
+    found["start of perception, s"] = f"{measured('pipeline')['start_s'][0]:.2f}"
     return found
 
 
@@ -468,7 +469,7 @@ def _networks() -> list[str]:
     head = ["network", "runtime, precision", "median, ms", "99 %, ms"]
     head += ["times faster than eager PyTorch", "ceiling", "16 : 1", "start, s", "peak, MB"]
     rows = []
-    for row in sorted(_measured("networks")["networks"], key=lambda row: row["median_ms"]):
+    for row in sorted(measured("networks")["networks"], key=lambda row: row["median_ms"]):
         right = accuracy(row["network"], row["precision"])
         first = row["network"] == _shipped()[0]
         rows.append(
@@ -491,9 +492,9 @@ def _networks() -> list[str]:
 def _pipeline() -> list[str]:
     told = (("median_ms", ".1f"), ("p99_ms", ".1f"), ("cpu_s_per_1000", ".1f"))
     told += (("rate", ".0f"), ("cores", ".2f"))
-    before = _measured("pipeline")["before"]
+    before = measured("pipeline")["before"]
     rows = []
-    for name, row in _measured("pipeline")["cases"].items():
+    for name, row in measured("pipeline")["cases"].items():
         old = before.get(name, {})
         pairs = ((f"{old[key]:{form}} → " if old else "") + f"{row[key]:{form}}" for key, form in told)
         rows.append((name, *pairs))
@@ -502,7 +503,7 @@ def _pipeline() -> list[str]:
 
 
 def _source(name: str) -> list[str]:
-    found = _measured(name)
+    found = measured(name)
     return [f"*Measured on {found['measured']}, by `{found['command']}`, on {found['machine']}.*"]
 
 
@@ -512,7 +513,7 @@ _PEER = "#9d9d9d"
 
 def networks_chart() -> str:
     """``networks.svg``: a bar for each network, on a logarithmic scale, quickest first."""
-    found = sorted(_measured("networks")["networks"], key=lambda row: row["median_ms"])
+    found = sorted(measured("networks")["networks"], key=lambda row: row["median_ms"])
     left, right, height = 250, 900, 18
     shortest, longest = found[0]["median_ms"] / 1.5, max(row["p99_ms"] for row in found) * 1.1
 
@@ -550,7 +551,7 @@ def networks_chart() -> str:
             f'<path d="M{median:.1f} {y + 7}H{slow:.1f}" stroke="#000"/>',
             f'<text x="{slow + 6:.1f}" y="{y + 11}">{told}</text>',
         ]
-    machine = f"Measured on {_measured('networks')['measured']}, {_measured('networks')['machine']}"
+    machine = f"Measured on {measured('networks')['measured']}, {measured('networks')['machine']}"
     lines += [f'<text x="20" y="{bottom + 36}" fill="#555">{machine}</text>', "</svg>"]
     return "\n".join(lines) + "\n"
 
@@ -574,7 +575,7 @@ def take_over(folder: Path) -> None:
             "start_s": [median(start), max(start)],
             "resident_mb": next(iter(cases.values()))["resident_mb"],
             "peak_mb": max(row["peak_mb"] for row in cases.values()),
-            "before": _measured("pipeline")["before"],
+            "before": measured("pipeline")["before"],
             "cases": {name: _rounded(row) for name, row in cases.items()},
         }
     except OSError as error:
@@ -584,6 +585,8 @@ def take_over(folder: Path) -> None:
     for name, found in (("networks", {"networks": networks}), ("pipeline", pipeline)):
         text = json.dumps(head | found, indent=1, ensure_ascii=False)
         (FIGURES / f"{name}.json").write_text(f"{text}\n", encoding="utf-8")
+    measured.cache_clear()
+    figures.cache_clear()
 
 
 def _network(subject: dict[str, Any]) -> dict[str, Any]:
@@ -609,7 +612,8 @@ def table(topic: str) -> list[str]:
         InputError: there is none about that.
     """
     made = {
-        "models": _models, "networks": _networks, "pipeline": _pipeline, "make": _make_targets,
+        "models": _models, "make": _make_targets,
+        "speed of networks": _networks, "speed of the pipeline": _pipeline,
     }  # fmt: skip
     if topic in made:
         return made[topic]()
@@ -711,7 +715,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 # The files.
 
-_TABLE = re.compile(r"(<!-- made by make docs: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+_TABLE = re.compile(r"(?<!```text\n)(<!-- made by make docs: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 _FIGURE = re.compile(r"(<!-- figure: (.+?) -->).*?(<!-- / -->)")
