@@ -32,7 +32,9 @@ import yaml
 from markdown_it import MarkdownIt
 
 from ec_rfernet.errors import InputError
+from ec_rfernet.training.config import read_preset
 from fer_bringup.arguments import ARGUMENTS, COMMANDS, Argument
+from robot_behavior.simulator.command import main as behavior_sim
 
 ROOT = Path(__file__).resolve().parents[1]
 PATTERNS = ("*.md", "docs/**/*.md", "models/*/*.md", "ros2_ws/src/**/*.md", "firmware/**/*.md")
@@ -236,6 +238,8 @@ def parse(name: str, arguments: list[str], whole: bool) -> None:
         with contextlib.redirect_stderr(told), contextlib.redirect_stdout(told):
             parser = make_parser(*given[:1]) if name == "ec-rfernet" else make_parser()
             values = vars(parser.parse_args(given))
+            if preset := values.get("preset"):
+                read_preset(preset)
             if program == "robot":
                 for argument in ARGUMENTS:
                     check(argument, str(values[argument.name]))
@@ -409,6 +413,7 @@ def test_each_command_works_or_is_marked(page: Path) -> None:
         ("robot --view loud", "loud"),
         ("ec-rfernet train --out runs/x --root y --no-such", "--no-such"),
         ("ec-rfernet train --preset fer2013_nano", "required"),
+        ("ec-rfernet train --root x --out y --preset no_preset", "no_preset"),
         ("behavior-sim --sed 1 x y", "x y|y"),
         ("fer-study run greeting", "--participant"),
         ("python -m tests.soak --hour 8", "--hour"),
@@ -451,3 +456,20 @@ def test_each_program_is_run_by_a_test() -> None:
         source = (ROOT / "ros2_ws" / "src" / file).read_text("utf-8")
         command = name.partition(" ")[2]
         assert re.search(rf"\b{command}\b" if command else r"\bmain\(|\brun\(", source), name
+
+
+def test_the_first_tutorial_works(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its responses are taken over as it says, and the robot says what they tell it."""
+    page = (ROOT / "docs" / "tutorials" / "first_response.md").read_text("utf-8")
+    block = re.search(r"```yaml my_behaviors.yaml\n(.*?)```", page, re.DOTALL)
+    assert block
+    installed = ROOT / "ros2_ws/src/robot_behavior/config/behaviors.yaml"
+    behaviors = yaml.safe_load(installed.read_text("utf-8"))
+    own_ones = yaml.safe_load(block[1])["emotions"]
+    behaviors["emotions"] |= own_ones
+    file = tmp_path / "my_behaviors.yaml"
+    file.write_text(yaml.safe_dump(behaviors))
+    assert behavior_sim(["--behaviors", str(file), "--seed", "1"]) == 0
+    told = capsys.readouterr().out
+    said = [sentence for variant in own_ones["happy"]["variants"] for sentence in variant["say"]]
+    assert said and [sentence for sentence in said if sentence not in told] == []
