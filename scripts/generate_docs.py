@@ -438,7 +438,7 @@ def figures() -> dict[str, str]:
         found[f"milliseconds of {case}"] = f"{row['median_ms']:.1f}"
         found[f"slowest milliseconds of {case}"] = f"{row['p99_ms']:.1f}"
         found[f"images a second of {case}"] = f"{row['rate']:.0f}"
-        found[f"cores of {case}"] = f"{row['cores']:.2f}"
+        found[f"share of a core of {case}"] = _percent(row["cores"], 0)
     found["memory of perception, MB"] = f"{measured('pipeline')['resident_mb']:.0f}"
     found["start of perception, s"] = f"{measured('pipeline')['start_s'][0]:.2f}"
     return found

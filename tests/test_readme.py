@@ -1,36 +1,78 @@
-"""The README names what there is, and what it points to exists."""
+"""The README and the pages of `docs` name what there is, and what they point to exists."""
 
 import json
 import re
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fer_bringup.arguments import ARGUMENTS, read
 from fer_bringup.assembly import parts
+from robot_behavior.robots import ROBOTS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
     ROOT / "README.md",
-    *sorted(ROOT.glob("docs/*.md")),
+    *sorted(ROOT.glob("docs/**/*.md")),
     *sorted(ROOT.glob("models/*/MODEL_CARD.md")),
+    *sorted(ROOT.glob("ros2_ws/src/**/README.md")),
 ]
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives to the headings of a page."""
+    text = re.sub(r"^ *```.*?^ *```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    seen = Counter[str]()
+    found = set()
+    for heading in re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE):
+        shown = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
+        name = re.sub(r"[^\w\- ]", "", shown).replace(" ", "-")
+        found.add(f"{name}-{seen[name]}" if seen[name] else name)
+        seen[name] += 1
+    return found
+
+
+def broken(page: Path) -> Iterator[str]:
+    """The links of a page that lead to no file or to no heading."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        file = page.parent / path if path else page
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            yield target
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    targets = re.findall(r"\]\(([^)#]+)\)", page.read_text())
-    local = [target for target in targets if "://" not in target]
-    assert [target for target in local if not (page.parent / target).exists()] == []
+    assert list(broken(page)) == []
+
+
+def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
+    page, other = tmp_path / "page.md", tmp_path / "other.md"
+    other.write_text("# Two words, `code` [and a link](page.md)\n\n## Twice\n\n## Twice\n")
+    page.write_text(
+        "# One\n[a](other.md) [b](#one) [c](other.md#two-words-code-and-a-link) "
+        "[d](other.md#twice-1) [e](https://example.org/#x) ![f](gone.png) "
+        "[g](other.md#gone) [h](#two)"
+    )
+    assert list(broken(page)) == ["gone.png", "other.md#gone", "#two"]
 
 
 def test_every_launch_argument_is_explained() -> None:
+    text = (ROOT / "docs/running.md").read_text()
+    assert [a.name for a in ARGUMENTS if f"| `{a.name}` |" not in text] == []
+
+
+def test_every_robot_is_named() -> None:
     text = (ROOT / "README.md").read_text()
-    assert [a.name for a in ARGUMENTS if f"`{a.name}`" not in text] == []
+    assert [name for name in ROBOTS.built_in if f"| `{name}` |" not in text] == []
 
 
 def test_every_node_is_listed() -> None:
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "docs/nodes.md").read_text()
     settings = read([], ROOT / "README.md").settings
     names = [part.executable for part in parts(settings, Path("clip.mp4"))]
     assert len(names) == 7
@@ -48,11 +90,11 @@ def test_the_figures_of_a_model_are_those_of_its_bundle(path: Path) -> None:
         (path.parent / name).stat().st_size / 1e6 for name in ("model.onnx", "model.int8.onnx")
     )
     cells = [
-        f"[`{values['name']}`](models/{values['name']}/MODEL_CARD.md)",
+        f"[`{values['name']}`](../models/{values['name']}/MODEL_CARD.md)",
         f"{network['parameters']:,}",
         f"{network['macs'] / 1e6:.1f} M",
         "{:.2f}, {:.2f} MB".format(*sizes),
         *(f"{report['accuracy']:.1%}".replace("%", " %") for report in reports),
         f"{-100 * figures['corruption_mean_drop'][1]:.1f}",
     ]
-    assert f"| {' | '.join(cells)} |" in (ROOT / "README.md").read_text()
+    assert f"| {' | '.join(cells)} |" in (ROOT / "docs/models.md").read_text()

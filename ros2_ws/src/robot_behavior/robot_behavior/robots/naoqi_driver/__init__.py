@@ -1,4 +1,4 @@
-"""NAO behind naoqi_driver2, for whom has that already."""
+"""NAO behind naoqi_driver2, if you have that already."""
 
 from __future__ import annotations
 
