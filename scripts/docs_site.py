@@ -41,9 +41,23 @@ _stands_for: dict[str, Path] = {}
 
 
 def on_config(config: Any) -> None:
-    """Adds the pages of the API to the navigation."""
+    """Adds the pages of the API to the navigation, and those of folders: ``robots/``."""
+    config.nav = _expanded(config.nav)
     (reference,) = (entry["Reference"] for entry in config.nav if "Reference" in entry)
     reference.append({"Python API": [f"reference/api/{room}.md" for room in rooms()]})
+
+
+def _expanded(entries: list[Any]) -> list[Any]:
+    found = []
+    for entry in entries:
+        for title, value in entry.items() if isinstance(entry, dict) else [(None, entry)]:
+            if isinstance(value, list):
+                found.append({title: _expanded(value)})
+            elif not value.endswith("/"):
+                found.append(entry)
+            elif pages := sorted(path.relative_to(DOCS) for path in (DOCS / value).glob("*.md")):
+                found.append({title: [page.as_posix() for page in pages]})
+    return found
 
 
 def on_files(files: Files, config: Any) -> Files:
