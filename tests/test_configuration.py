@@ -12,6 +12,7 @@ import pytest
 import yaml
 from ament_index_python.packages import get_package_share_directory
 
+from ec_rfernet import bundle
 from ec_rfernet.errors import InputError
 from fer_common.testing import spinning
 from fer_node.nodes.fer_node import FerNode
@@ -79,8 +80,8 @@ def test_a_table_that_there_is_not_is_named_with_those_that_there_are(docs: Modu
 
 
 def test_a_figure_is_that_of_the_bundle(docs: ModuleType) -> None:
-    bundle = json.loads((ROOT / "models" / "ec_rfernet" / "bundle.json").read_text())
-    right = bundle["metrics"]["public"]["single_crop"]["accuracy"]
+    values = json.loads((ROOT / "models" / "ec_rfernet" / "bundle.json").read_text())
+    right = values["metrics"]["public"]["single_crop"]["accuracy"]
     text = "right in <!-- figure: accuracy of ec_rfernet -->1 %<!-- / --> of them"
     assert docs.page(text) == text.replace(">1 %<", f">{100 * right:.1f} %<")
     with pytest.raises(InputError, match="there is no figure 'taste'"):
@@ -148,3 +149,11 @@ def test_the_last_benchmark_is_taken_over(
     (tmp_path / "benchmark.json").write_text("{}")
     with pytest.raises(InputError, match="not what `make bench` writes"):
         docs.take_over(tmp_path)
+
+
+def test_no_picture_shows_a_model_of_before() -> None:
+    """Which model a picture shows is noted beside it; another one ships: take it anew."""
+    shown = json.loads((ROOT / "docs" / "figures" / "pictures.json").read_text())
+    now = bundle.load(ROOT / "models" / "ec_rfernet").short_hash
+    assert {name: model for name, model in shown.items() if model != now} == {}
+    assert [name for name in shown if not (ROOT / "docs" / name).is_file()] == []
