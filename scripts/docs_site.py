@@ -1,4 +1,4 @@
-"""What MkDocs must know of this project, see ``mkdocs.yml``: links out of ``docs/``, the API, lists.
+"""What ``mkdocs.yml`` needs for this project: links out of ``docs/``, the Python API, lists.
 
 - A link that leads out of ``docs/`` leads to a page that shows that file.
 - A page for each room of a public package holds what its docstrings tell; mkdocstrings fills it.
@@ -26,7 +26,12 @@ API = {
 }
 """The packages that others import, each with what it holds; ``mkdocs.yml`` says where they are."""
 
-PRIVATE = ("ec_rfernet.benchmark", "ec_rfernet.commands", "fer_node.show", "robot_behavior.simulator")
+PRIVATE = (
+    "ec_rfernet.benchmark",
+    "ec_rfernet.commands",
+    "fer_node.show",
+    "robot_behavior.simulator",
+)
 """Rooms that serve one program."""
 
 _LANGUAGES = {".py": "python", ".yaml": "yaml", ".toml": "toml", ".sh": "bash", ".js": "javascript"}
@@ -100,7 +105,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         path = target(uri, found[2])
         if not path or (path.is_relative_to(DOCS) and uri not in _stands_for):
             return found[0]
-        to = os.path.relpath(place(path), os.path.dirname(uri) or ".")
+        to = os.path.relpath(place(path), Path(uri).parent)
         return f"{found[1]}{to}{found[3] or ''}{found[4]}"
 
     return indented(_FENCE.sub(r'\1\2\3 title="\4"', _LINK.sub(link, markdown)))

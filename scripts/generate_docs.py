@@ -25,7 +25,7 @@ import math
 import re
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -332,20 +332,23 @@ def _make_targets() -> list[str]:
 # The messages.
 
 _SAME = "as above"
-_FIELD = re.compile(r"(?P<type>[\w/]+(?:\[[\w<=]*\])?) +(?P<name>\w+)(?:(?P<is>=)| +)?(?P<value>.*)")
+_FIELD = re.compile(
+    r"(?P<type>[\w/]+(?:\[[\w<=]*\])?) +(?P<name>\w+)(?:(?P<is>=)| +)?(?P<value>.*)"
+)
 
 
 def _messages(suffix: str) -> list[str]:
     """A section for each interface of a kind: ``msg``, ``srv`` or ``action``."""
     names = {"msg": ("",), "srv": ("request", "response"), "action": ("goal", "result", "feedback")}
     lines: list[str] = []
+    kinds = names[suffix]
     for path in sorted(INTERFACES.glob(f"{suffix}/*.{suffix}")):
         lines += ["", f"### {path.stem}", "", f"`fer_interfaces/{suffix}/{path.stem}`", ""]
         parts = re.split(r"^---$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-        for part, name in zip(parts, names[suffix], strict=True):
+        for part, name in zip(parts, kinds, strict=True):
             about, rows = _fields(part)
             lines += [about, ""] if about else []
-            lines += _table((name or "field", "type", "meaning"), rows) + [""]
+            lines += [*_table((name or "field", "type", "meaning"), rows), ""]
         lines.pop()
     return lines[1:]
 
@@ -376,7 +379,11 @@ def _row(line: str, told: str) -> tuple[str, str, str]:
     value = field["value"].strip()
     if field["is"]:
         return f"`{field['name']}`", f"{field['type']} constant", f"`{value}`"
-    return f"`{field['name']}`", field["type"], f"{told} Default: {value}.".strip() if value else told
+    return (
+        f"`{field['name']}`",
+        field["type"],
+        f"{told} Default: {value}.".strip() if value else told,
+    )
 
 
 # The figures.
@@ -496,7 +503,9 @@ def _pipeline() -> list[str]:
     rows = []
     for name, row in measured("pipeline")["cases"].items():
         old = before.get(name, {})
-        pairs = ((f"{old[key]:{form}} → " if old else "") + f"{row[key]:{form}}" for key, form in told)
+        pairs = (
+            (f"{old[key]:{form}} → " if old else "") + f"{row[key]:{form}}" for key, form in told
+        )
         rows.append((name, *pairs))
     head = ("case", "median, ms", "99 %, ms", "CPU s per 1,000 images", "images/s")
     return _table((*head, "share of a core"), rows)
@@ -611,53 +620,48 @@ def table(topic: str) -> list[str]:
     Raises:
         InputError: there is none about that.
     """
-    made = {
-        "models": _models, "make": _make_targets,
-        "speed of networks": _networks, "speed of the pipeline": _pipeline,
-    }  # fmt: skip
-    if topic in made:
-        return made[topic]()
-    if topic.startswith("source of "):
-        return _source(topic.removeprefix("source of "))
-    if topic.startswith("interfaces "):
-        return _messages(topic.removeprefix("interfaces "))
-    if topic.removeprefix("program ") in PROGRAMS:
-        return _reference(topic.removeprefix("program "))
-    if topic == "arguments":
-        told = [(_code(a.name), _code(a.default), a.description) for a in ARGUMENTS]
-        return _table(("argument", "default", "meaning"), told)
-    if topic == "thresholds":
-        return _thresholds()
-    if topic.startswith("modules of "):
-        return _modules(topic.removeprefix("modules of "))
-    if topic in REGISTRIES:
-        targets = registry(topic).built_in
-        return _table(
-            ("name", "what it is"), [(_code(name), described(targets[name])) for name in targets]
-        )
-    node, _, robot = topic.removeprefix("parameters of ").partition(" for ")
-    if node in nodes():
-        rows = [
-            (
-                _code(p.name),
-                _code(p.default.strip('"')),
-                p.allowed or "",
-                "yes" if p.is_live else "",
-                p.field.metadata["description"] if robot else p.meaning,
-            )
-            for p in nodes()[node]
-            if robot in ("", *(p.robot or "").split(", "))
-        ]
-        head = ["parameter", "default", "allowed", "live", "meaning"]
-        if not any(p.is_live for p in nodes()[node]):
-            head.remove("live")
-            rows = [(*row[:3], row[4]) for row in rows]
-        return _table(head, rows)
+    for start, make in _TABLES.items():
+        if topic.startswith(start) and (topic == start or start.endswith(" ")):
+            try:
+                return make(topic.removeprefix(start))
+            except KeyError:
+                break
     raise InputError(
-        f"there is no table about '{topic}', expected arguments, thresholds, "
-        "modules of a package, "
-        f"{', '.join(REGISTRIES)}, or parameters of one of {', '.join(nodes())}"
+        f"there is no table about '{topic}', expected {', '.join(_TABLES)}; "
+        f"parameters of one of {', '.join(nodes())}"
     )
+
+
+def _arguments() -> list[str]:
+    told = [(_code(a.name), _code(a.default), a.description) for a in ARGUMENTS]
+    return _table(("argument", "default", "meaning"), told)
+
+
+def _registered(what: str) -> list[str]:
+    targets = registry(what).built_in
+    return _table(
+        ("name", "what it is"), [(_code(name), described(targets[name])) for name in targets]
+    )
+
+
+def _parameters_of(topic: str) -> list[str]:
+    node, _, robot = topic.partition(" for ")
+    rows = [
+        (
+            _code(p.name),
+            _code(p.default.strip('"')),
+            p.allowed or "",
+            "yes" if p.is_live else "",
+            p.field.metadata["description"] if robot else p.meaning,
+        )
+        for p in nodes()[node]
+        if robot in ("", *(p.robot or "").split(", "))
+    ]
+    head = ["parameter", "default", "allowed", "live", "meaning"]
+    if not any(p.is_live for p in nodes()[node]):
+        head.remove("live")
+        rows = [(*row[:3], row[4]) for row in rows]
+    return _table(head, rows)
 
 
 def _thresholds() -> list[str]:
@@ -713,9 +717,28 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(head)} |", "|" + "---|" * len(head), *lines]
 
 
+_TABLES: dict[str, Callable[[str], list[str]]] = {
+    "arguments": lambda _: _arguments(),
+    "thresholds": lambda _: _thresholds(),
+    "make": lambda _: _make_targets(),
+    "models": lambda _: _models(),
+    "speed of networks": lambda _: _networks(),
+    "speed of the pipeline": lambda _: _pipeline(),
+    **{what: lambda _, what=what: _registered(what) for what in REGISTRIES},  # type: ignore[misc]
+    "modules of ": _modules,
+    "source of ": _source,
+    "interfaces ": _messages,
+    "program ": _reference,
+    "parameters of ": _parameters_of,
+}
+"""What makes a table about a topic; one that ends with a space is followed by a name."""
+
+
 # The files.
 
-_TABLE = re.compile(r"(?<!```text\n)(<!-- made by make docs: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+_TABLE = re.compile(
+    r"(?<!```text\n)(<!-- made by make docs: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL
+)
 
 
 _FIGURE = re.compile(r"(<!-- figure: (.+?) -->).*?(<!-- / -->)")

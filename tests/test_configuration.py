@@ -139,7 +139,9 @@ def test_the_last_benchmark_is_taken_over(
         assert docs.table("speed of networks")[2].startswith(
             "| **ec_rfernet** | native int8 | 2.00 | 3.00 | 9.0 | 50 % | 10.0 | 0.40 | 60 |"
         )
-        assert docs.table("speed of the pipeline")[2] == "| one face | 6.0 | 9.0 | 5.0 | 30 | 0.16 |"
+        assert (
+            docs.table("speed of the pipeline")[2] == "| one face | 6.0 | 9.0 | 5.0 | 30 | 0.16 |"
+        )
         assert docs.table("source of networks") == [
             "*Measured on 2030-01-02, by `make bench`, on Z80, 1 cores.*"
         ]

@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 pytest.importorskip("mkdocs", reason="needs `make setup DOCS=1`")
-from mkdocs.config import load_config
 
 ROOT = Path(__file__).resolve().parents[1]
 LOADED = {
@@ -47,14 +46,12 @@ def elsewhere(addresses: list[str]) -> list[str]:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site without the pages of the API, which take most of the time."""
     folder = tmp_path_factory.mktemp("site")
-    plugins = ["search", "offline"]
     text = (ROOT / "mkdocs.yml").read_text()
     text = text[: text.index("  - mkdocstrings:")] + text[text.index("\nmarkdown_extensions:") :]
     config = folder / "mkdocs.yml"
     text = text.replace("docs_dir: docs", f"docs_dir: {ROOT / 'docs'}")
     text = text.replace("[scripts/docs_site.py]", f"[{ROOT / 'scripts' / 'docs_site.py'}]")
     config.write_text(text)
-    assert list(load_config(str(config)).plugins) == plugins
     build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-f", str(config)]
     done = subprocess.run(
         [*build, "-d", str(folder / "site")], capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""Every command that a page shows is one that works, or is marked with the reason why it is not tried.
+"""Every command that a page shows works, or is marked with the reason why it is not tried.
 
 What takes long, or changes the machine, is not done again for each page. The programs have tests
 of their own, see `RUN_BY`. Here each line is held against what the programs accept: an argument
@@ -24,6 +24,7 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -311,7 +312,7 @@ def python(words: list[str], folder: Path, whole: bool) -> bool:
 
 def pip(words: list[str], folder: Path) -> bool:
     """Whether only files and folders of ours are installed."""
-    files = [after for before, after in zip(words, words[1:], strict=False) if before == "-r"]
+    files = [after for before, after in pairwise(words) if before == "-r"]
     places = [word for word in words[1:] if word.startswith(("./", "requirements/"))]
     for name in {*files, *(re.sub(r"\[.*", "", place) for place in places)}:
         if not (folder / name).exists():
@@ -353,7 +354,7 @@ def _parameters(node: str, words: list[str]) -> None:
     if node not in nodes:
         return
     known = {parameter.name for parameter in nodes[node]} | {*docs().set_by_bringup()[node]}
-    for before, after in zip(words, words[1:], strict=False):
+    for before, after in pairwise(words):
         if before == "-p" and after.partition(":=")[0] not in known:
             raise Wrong(f"{node} has no parameter {after.partition(':=')[0]}")
 
@@ -438,15 +439,15 @@ def test_a_mistake_is_found(text: str, complaint: str) -> None:
 
 
 def test_what_is_none_of_ours_needs_a_mark() -> None:
-    text = "<!-- not run: it needs a network -->\n\n    git clone x && make help\n\n    git pull\n"
+    text = "<!-- not run: it needs a network -->\n\n    git clone x && make help\n\nThen\n\n    git pull\n"
     marked, bare = shown(text)
     assert (marked.mark, bare.mark) == ("it needs a network", "")
     assert try_all(marked) == ["git clone x"] and try_all(bare) == ["git pull"]
 
 
 def test_what_is_no_command_is_left_alone() -> None:
-    text = "    time  seen\n    0.0   nobody\n\n```python\nmake = 1\n```\n\nA `robot` and `goals done`\n"
-    assert [each.text for each in shown(text)] == ["robot"]
+    text = "    time  seen\n    0.0   nobody\n\n```python\nmake = 1\n```\n\n`goals done`, `robot list`\n"
+    assert [each.text for each in shown(text)] == ["robot list"]
 
 
 def test_each_program_is_run_by_a_test() -> None:
@@ -455,7 +456,7 @@ def test_each_program_is_run_by_a_test() -> None:
     for name, file in RUN_BY.items():
         source = (ROOT / "ros2_ws" / "src" / file).read_text("utf-8")
         command = name.partition(" ")[2]
-        assert re.search(rf"\b{command}\b" if command else r"\bmain\(|\brun\(", source), name
+        assert re.search(rf"\b{command}\b" if command else r"\b(main|robot)\(", source), name
 
 
 def test_the_first_tutorial_works(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
