@@ -10,7 +10,6 @@ file against the folder. What is none of ours is marked, before the block:
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import os
@@ -173,7 +172,7 @@ def _stripped(words: list[str]) -> Iterator[list[str]]:
 # What is accepted.
 
 
-class Wrong(Exception):
+class WrongError(Exception):
     """A command does not work as it is written."""
 
 
@@ -181,7 +180,7 @@ def try_all(given: Shown) -> list[str]:
     """The commands that are none of ours.
 
     Raises:
-        Wrong: one of ours would be refused.
+        WrongError: one of ours would be refused.
     """
     folder, left = ROOT, []
     for words in statements(given.text):
@@ -196,35 +195,29 @@ def _folder(folder: Path, name: str) -> Path:
     if name == "PLACEHOLDER":
         return ROOT
     if not (folder / name).is_dir():
-        raise Wrong(f"there is no folder {name}")
+        raise WrongError(f"there is no folder {name}")
     return folder / name
 
 
 def accepted(words: list[str], folder: Path, whole: bool) -> bool:
-    """Whether it is a command of ours, and thus was tried."""
+    """Whether it is a command of ours, and thus was tried.
+
+    Raises:
+        WrongError: it would be refused.
+    """
     name, rest = words[0], words[1:]
     if name in own():
         parse(name, rest, whole)
         return True
     if name in HARMLESS:
         if name == "cp" and rest[0].startswith("ros2_ws") and not (ROOT / rest[0]).exists():
-            raise Wrong(f"there is no {rest[0]}")
+            raise WrongError(f"there is no {rest[0]}")
         return True
-    if name == "make":
-        return make(tuple(rest), whole)
-    if name in ("python", "python3", ".venv/bin/python"):
-        return python(rest, folder, whole)
-    if name in ("pip", ".venv/bin/pip"):
-        return pip(rest, folder)
-    if name == "ros2":
-        return ros2(rest, whole)
-    if name in (".", "source"):
-        return (folder / rest[0]).is_file() and rest[0].startswith(("scripts/", "install/"))
-    if (ROOT / name).is_file():
-        if name == "scripts/setup.sh" and {*rest} - {"robot", "viewer", "dev"}:
-            raise Wrong(f"scripts/setup.sh does not know {rest}")
-        return True
-    return False
+    if name in LOOKS:
+        return LOOKS[name](rest, folder, whole)
+    if name == "scripts/setup.sh" and {*rest} - {"robot", "viewer", "dev"}:
+        raise WrongError(f"{name} does not know {rest}")
+    return (ROOT / name).is_file()
 
 
 def parse(name: str, arguments: list[str], whole: bool) -> None:
@@ -245,11 +238,11 @@ def parse(name: str, arguments: list[str], whole: bool) -> None:
                 for argument in ARGUMENTS:
                     check(argument, str(values[argument.name]))
     except InputError as error:
-        raise Wrong(f"{name}: {error}") from error
+        raise WrongError(f"{name}: {error}") from error
     except SystemExit as end:
         lacks = re.search(r"required|expected (one|at least)|choice: '[A-Z]+'", told.getvalue())
         if end.code and (whole or not lacks):
-            raise Wrong(told.getvalue().strip()) from end
+            raise WrongError(told.getvalue().strip()) from end
 
 
 def check(argument: Argument, value: str) -> None:
@@ -258,20 +251,17 @@ def check(argument: Argument, value: str) -> None:
         try:
             argument.checked(value)
         except InputError as error:
-            raise Wrong(str(error)) from error
+            raise WrongError(str(error)) from error
 
 
-@cache
-def make(arguments: tuple[str, ...], whole: bool) -> bool:
+def make(words: list[str], _folder: Path, whole: bool) -> bool:
     """Lets make say what it would do, and looks at the programs that it would start."""
-    if any("..." in word for word in arguments):
+    if any("..." in word for word in words):
         return True
-    done = subprocess.run(
-        ["make", "-n", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = dry_run(*words)
     lacks = re.search(r"Makefile:\d+: \*\*\*", done.stderr)  # a variable that it insists on
     if done.returncode and (whole or not lacks):
-        raise Wrong(done.stderr.strip())
+        raise WrongError(done.stderr.strip())
     for line in done.stdout.replace("\\\n", " ").splitlines():
         for words in statements(line) if "lib/fer_bringup/robot" in line else ():
             if Path(words[0]).name == "robot":
@@ -279,12 +269,19 @@ def make(arguments: tuple[str, ...], whole: bool) -> bool:
     return True
 
 
+@cache
+def dry_run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """What make would do."""
+    command = ["make", "-n", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
 def python(words: list[str], folder: Path, whole: bool) -> bool:
     """A module or a script of ours, with options that stand in its source."""
     if words[0] == "-m" and words[1] == "pytest":
         for word in words[2:]:
             if "/" in word and not (folder / word).exists():
-                raise Wrong(f"there is no {word}")
+                raise WrongError(f"there is no {word}")
         return True
     if words[0] == "-m":
         if words[1] not in sys.builtin_module_names and not words[1].startswith(("tests.", "ec_r")):
@@ -296,31 +293,31 @@ def python(words: list[str], folder: Path, whole: bool) -> bool:
         if spec is not None and spec.submodule_search_locations:
             spec = find_spec(f"{words[1]}.__main__")
         if spec is None or spec.origin is None:
-            raise Wrong(f"there is no module {words[1]}")
+            raise WrongError(f"there is no module {words[1]}")
         path = Path(spec.origin)
     else:
         path = folder / words[0]
         if not path.is_file():
-            raise Wrong(f"there is no {words[0]}")
+            raise WrongError(f"there is no {words[0]}")
     source = path.read_text("utf-8") + SHARED.read_text("utf-8")
     options = [word for word in words if word.startswith("--")]
     unknown = [word for word in options if not re.search(f'"(--)?{word[2:]}"', source)]
     if unknown:
-        raise Wrong(f"{path.name} does not know {unknown}")
+        raise WrongError(f"{path.name} does not know {unknown}")
     return True
 
 
-def pip(words: list[str], folder: Path) -> bool:
+def pip(words: list[str], folder: Path, _whole: bool) -> bool:
     """Whether only files and folders of ours are installed."""
     files = [after for before, after in pairwise(words) if before == "-r"]
     places = [word for word in words[1:] if word.startswith(("./", "requirements/"))]
     for name in {*files, *(re.sub(r"\[.*", "", place) for place in places)}:
         if not (folder / name).exists():
-            raise Wrong(f"there is no {name}")
+            raise WrongError(f"there is no {name}")
     return bool(files or places) or words == ["install", "."] or words[-1] == "."
 
 
-def ros2(words: list[str], whole: bool) -> bool:
+def ros2(words: list[str], _folder: Path, whole: bool) -> bool:
     """Launch files, executables, messages and parameters of ours."""
     kind, rest = words[0], words[1:]
     if kind == "launch" and rest[:1] == ["fer_bringup"]:
@@ -328,7 +325,7 @@ def ros2(words: list[str], whole: bool) -> bool:
         for word in rest[2:]:
             name, sign, value = word.partition(":=")
             if not sign or name not in {*known, "rviz"}:
-                raise Wrong(f"{rest[1]} has no argument {word}")
+                raise WrongError(f"{rest[1]} has no argument {word}")
             if name in known:
                 check(known[name], value)
         return (ROOT / "ros2_ws/src/fer_bringup/launch" / rest[1]).is_file()
@@ -336,7 +333,7 @@ def ros2(words: list[str], whole: bool) -> bool:
         scripts = entry_points(group="console_scripts", name=rest[1])
         if not any(entry.value.startswith(f"{rest[0]}.") for entry in scripts):
             if (ROOT / "ros2_ws/src" / rest[0]).is_dir():
-                raise Wrong(f"{rest[0]} has no executable {rest[1]}")
+                raise WrongError(f"{rest[0]} has no executable {rest[1]}")
             return False
         if rest[1] == "robot":
             parse("robot", rest[2:], whole)
@@ -349,6 +346,18 @@ def ros2(words: list[str], whole: bool) -> bool:
     return kind in ("topic", "service", "action", "param", "lifecycle", "node", "launch", "run")
 
 
+def sourced(words: list[str], folder: Path, _whole: bool) -> bool:
+    """Whether it is a script of ours."""
+    return words[0].startswith(("scripts/", "install/")) and (folder / words[0]).is_file()
+
+
+LOOKS = {
+    ".": sourced, ".venv/bin/pip": pip, ".venv/bin/python": python, "make": make, "pip": pip,
+    "python": python, "python3": python, "ros2": ros2, "source": sourced,
+}  # fmt: skip
+"""What looks at the arguments of programs that are not ours."""
+
+
 def _parameters(node: str, words: list[str]) -> None:
     nodes = docs().nodes()
     if node not in nodes:
@@ -356,7 +365,7 @@ def _parameters(node: str, words: list[str]) -> None:
     known = {parameter.name for parameter in nodes[node]} | {*docs().set_by_bringup()[node]}
     for before, after in pairwise(words):
         if before == "-p" and after.partition(":=")[0] not in known:
-            raise Wrong(f"{node} has no parameter {after.partition(':=')[0]}")
+            raise WrongError(f"{node} has no parameter {after.partition(':=')[0]}")
 
 
 def _message(kind: str, words: list[str]) -> bool:
@@ -372,7 +381,7 @@ def _message(kind: str, words: list[str]) -> bool:
         if len(words) > at + 1 and words[at + 1][0] == "{":
             _fill(message, yaml.safe_load(words[at + 1]))
     except (AttributeError, ModuleNotFoundError, TypeError, ValueError) as error:
-        raise Wrong(f"{words[at]}: {error}") from error
+        raise WrongError(f"{words[at]}: {error}") from error
     return True
 
 
@@ -394,7 +403,7 @@ def test_each_command_works_or_is_marked(page: Path) -> None:
     for each in shown(page.read_text("utf-8")):
         try:
             left = try_all(each)
-        except Wrong as error:
+        except WrongError as error:
             wrong.append(f"line {each.line}: {error}")
             continue
         if each.is_block and left and not each.mark:
@@ -434,19 +443,19 @@ def test_each_command_works_or_is_marked(page: Path) -> None:
     ],
 )
 def test_a_mistake_is_found(text: str, complaint: str) -> None:
-    with pytest.raises(Wrong, match=complaint):
+    with pytest.raises(WrongError, match=complaint):
         try_all(Shown(1, text))
 
 
 def test_what_is_none_of_ours_needs_a_mark() -> None:
-    text = "<!-- not run: it needs a network -->\n\n    git clone x && make help\n\nThen\n\n    git pull\n"
+    text = "<!-- not run: a reason -->\n\n    git clone x && make help\n\nThen\n\n    git pull\n"
     marked, bare = shown(text)
-    assert (marked.mark, bare.mark) == ("it needs a network", "")
+    assert (marked.mark, bare.mark) == ("a reason", "")
     assert try_all(marked) == ["git clone x"] and try_all(bare) == ["git pull"]
 
 
 def test_what_is_no_command_is_left_alone() -> None:
-    text = "    time  seen\n    0.0   nobody\n\n```python\nmake = 1\n```\n\n`goals done`, `robot list`\n"
+    text = "    time  seen\n    0.0   nobody\n\n```python\nmake = 1\n```\n\n`two words`, `robot list`\n"
     assert [each.text for each in shown(text)] == ["robot list"]
 
 
