@@ -69,8 +69,9 @@ RUN_BY = {
     "fer-doctor": "fer_monitor/test/doctor/test_program.py",
     **{
         f"fer-study {command}": "fer_study/test/test_store.py"
-        for command in ("delete", "export", "list", "new", "run")
+        for command in ("delete", "export", "list", "new")
     },
+    "fer-study run": "../../tests/test_documented_commands.py",  # and its parts in fer_study/test
     "fer-study summary": "fer_study/test/test_summary.py",
     "fake_naoqi": "robot_behavior/test/robots/nao/test_naoqi.py",
     "naoqi-animation": "robot_behavior/test/robots/nao/test_naoqi.py",
@@ -263,9 +264,9 @@ def make(words: list[str], _folder: Path, whole: bool) -> bool:
     if done.returncode and (whole or not lacks):
         raise WrongError(done.stderr.strip())
     for line in done.stdout.replace("\\\n", " ").splitlines():
-        for words in statements(line) if "lib/fer_bringup/robot" in line else ():
-            if Path(words[0]).name == "robot":
-                parse("robot", words[1:], True)
+        for started in statements(line) if "lib/fer_bringup/robot" in line else ():
+            if Path(started[0]).name == "robot":
+                parse("robot", started[1:], True)
     return True
 
 
@@ -455,7 +456,7 @@ def test_what_is_none_of_ours_needs_a_mark() -> None:
 
 
 def test_what_is_no_command_is_left_alone() -> None:
-    text = "    time  seen\n    0.0   nobody\n\n```python\nmake = 1\n```\n\n`two words`, `robot list`\n"
+    text = "    time  seen\n    0.0   nobody\n\n```python\nmake = 1\n```\n\n`a b`, `robot list`\n"
     assert [each.text for each in shown(text)] == ["robot list"]
 
 
@@ -483,3 +484,11 @@ def test_the_first_tutorial_works(tmp_path: Path, capsys: pytest.CaptureFixture[
     told = capsys.readouterr().out
     said = [sentence for variant in own_ones["happy"]["variants"] for sentence in variant["say"]]
     assert said and [sentence for sentence in said if sentence not in told] == []
+
+
+def test_a_session_needs_a_study(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "fer_study.program", "run", str(tmp_path)]
+    done = subprocess.run(
+        [*command, "--participant", "01"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2 and str(tmp_path) in done.stderr and "Traceback" not in done.stderr
