@@ -424,7 +424,9 @@ class PolicySettings:
         live=True,
     )
     notice: bool = setting(True, "Tell the first face about the camera.", live=True)
-    greet: bool = setting(True, "Greet people who come near, and say goodbye to people who leave.", live=True)
+    greet: bool = setting(
+        True, "Greet people who come near, and say goodbye to people who leave.", live=True
+    )
     in_person: bool = setting(
         True,
         "Whether people are there, and not in a picture or a video only: nobody is told about the "
