@@ -497,14 +497,15 @@ def _networks() -> list[str]:
 
 
 def _pipeline() -> list[str]:
-    told = (("median_ms", ".1f"), ("p99_ms", ".1f"), ("cpu_s_per_1000", ".1f"))
-    told += (("rate", ".0f"), ("cores", ".2f"))
+    told = {"median_ms": ".1f", "p99_ms": ".1f", "cpu_s_per_1000": ".1f", "rate": ".0f"}
+    told["cores"] = ".2f"
     before = measured("pipeline")["before"]
     rows = []
     for name, row in measured("pipeline")["cases"].items():
         old = before.get(name, {})
         pairs = (
-            (f"{old[key]:{form}} → " if old else "") + f"{row[key]:{form}}" for key, form in told
+            (f"{old[key]:{form}} → " if old else "") + f"{row[key]:{form}}"
+            for key, form in told.items()
         )
         rows.append((name, *pairs))
     head = ("case", "median, ms", "99 %, ms", "CPU s per 1,000 images", "images/s")
@@ -518,18 +519,18 @@ def _source(name: str) -> list[str]:
 
 _COLOURS = {"fp32": "#4e79a7", "bf16": "#59a14f", "int8": "#e15759"}
 _PEER = "#9d9d9d"
+_LEFT, _RIGHT, _TOP, _ROW = 250.0, 900.0, 36, 18  # of the bars, pixels
 
 
 def networks_chart() -> str:
     """``networks.svg``: a bar for each network, on a logarithmic scale, quickest first."""
     found = sorted(measured("networks")["networks"], key=lambda row: row["median_ms"])
-    left, right, height = 250, 900, 18
     shortest, longest = found[0]["median_ms"] / 1.5, max(row["p99_ms"] for row in found) * 1.1
 
     def across(ms: float) -> float:
-        return left + (right - left) * math.log(ms / shortest) / math.log(longest / shortest)
+        return _LEFT + (_RIGHT - _LEFT) * math.log(ms / shortest) / math.log(longest / shortest)
 
-    bottom = 40 + height * len(found)
+    bottom = _TOP + 4 + _ROW * len(found)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1060 {bottom + 46}" '
         'font-family="sans-serif" font-size="12">',
@@ -538,31 +539,33 @@ def networks_chart() -> str:
         "99th percentile (line)</text>",
     ]
     for index, (precision, colour) in enumerate({**_COLOURS, "network of others": _PEER}.items()):
-        x = 560 + 90 * index
-        lines.append(f'<rect x="{x}" y="10" width="12" height="12" fill="{colour}"/>')
-        lines.append(f'<text x="{x + 16}" y="20">{precision}</text>')
+        key = 560 + 90 * index
+        lines.append(f'<rect x="{key}" y="10" width="12" height="12" fill="{colour}"/>')
+        lines.append(f'<text x="{key + 16}" y="20">{precision}</text>')
     for ms in (0.5, 1, 2, 5, 10, 20, 50):
         if shortest < ms < longest:
             x = across(ms)
             lines.append(f'<path d="M{x:.1f} 32V{bottom}" stroke="#ddd"/>')
             lines.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{ms:g}</text>')
     for index, row in enumerate(found):
-        y = 36 + height * index
-        own = row["network"] in _shipped()
-        colour = _COLOURS[row["precision"]] if own else _PEER
-        median, slow = across(row["median_ms"]), across(row["p99_ms"])
-        name = f"{row['network']}, {row['runtime']} {row['precision']}"
-        share = accuracy(row["network"], row["precision"])
-        told = f"{row['median_ms']:.2f} ms" + (f", {_percent(share)} right" if share else "")
-        lines += [
-            f'<text x="{left - 8}" y="{y + 11}" text-anchor="end">{name}</text>',
-            f'<rect x="{left}" y="{y}" width="{median - left:.1f}" height="14" fill="{colour}"/>',
-            f'<path d="M{median:.1f} {y + 7}H{slow:.1f}" stroke="#000"/>',
-            f'<text x="{slow + 6:.1f}" y="{y + 11}">{told}</text>',
-        ]
+        lines += _bar(row, across, _TOP + _ROW * index)
     machine = f"Measured on {measured('networks')['measured']}, {measured('networks')['machine']}"
     lines += [f'<text x="20" y="{bottom + 36}" fill="#555">{machine}</text>', "</svg>"]
     return "\n".join(lines) + "\n"
+
+
+def _bar(row: dict[str, Any], across: Callable[[float], float], y: int) -> list[str]:
+    colour = _COLOURS[row["precision"]] if row["network"] in _shipped() else _PEER
+    usual, slow = across(row["median_ms"]), across(row["p99_ms"])
+    share = accuracy(row["network"], row["precision"])
+    told = f"{row['median_ms']:.2f} ms" + (f", {_percent(share)} right" if share else "")
+    return [
+        f'<text x="{_LEFT - 8:.0f}" y="{y + 11}" text-anchor="end">'
+        f"{row['network']}, {row['runtime']} {row['precision']}</text>",
+        f'<rect x="{_LEFT:.0f}" y="{y}" width="{usual - _LEFT:.1f}" height="14" fill="{colour}"/>',
+        f'<path d="M{usual:.1f} {y + 7}H{slow:.1f}" stroke="#000"/>',
+        f'<text x="{slow + 6:.1f}" y="{y + 11}">{told}</text>',
+    ]
 
 
 def take_over(folder: Path) -> None:
@@ -660,7 +663,7 @@ def _parameters_of(topic: str) -> list[str]:
     head = ["parameter", "default", "allowed", "live", "meaning"]
     if not any(p.is_live for p in nodes()[node]):
         head.remove("live")
-        rows = [(*row[:3], row[4]) for row in rows]
+        return _table(head, [(*row[:3], row[4]) for row in rows])
     return _table(head, rows)
 
 
