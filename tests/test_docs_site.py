@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fer_common.testing import until
+from fer_monitor.testing.headless_browser import CHROMIUM, browser
+
 pytest.importorskip("mkdocs", reason="needs `make setup DOCS=1`")
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,7 +46,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = folder / "mkdocs.yml"
     text = text.replace("docs_dir: docs", f"docs_dir: {ROOT / 'docs'}")
     text = text.replace("[scripts/docs_site.py]", f"[{ROOT / 'scripts' / 'docs_site.py'}]")
-    config.write_text(text)
+    config.write_text(text.replace("use_pygments: true", "use_pygments: false"))
     build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-f", str(config)]
     done = subprocess.run(
         [*build, "-d", str(folder / "site")], capture_output=True, text=True, check=False
@@ -78,6 +81,16 @@ def test_the_search_finds_words(site: Path) -> None:
     index = (site / "search" / "search_index.js").read_text()
     assert index.startswith("var __index = {") and "smoothing_s" in index
     assert re.search(r'"location":"source/[^"]+\.(py|yaml)\.html', index) is None
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs apt install chromium")
+def test_the_search_needs_no_server_and_no_network(site: Path, tmp_path: Path) -> None:
+    with browser(tmp_path) as tab:
+        tab.open(f"{(site / 'index.html').as_uri()}?q=smoothing_s")
+        until(lambda: tab.run("document.querySelectorAll('.md-search-result__item').length"))
+        first = tab.run("document.querySelector('.md-search-result__item').textContent")
+        assert "smoothing_s" in first
+        assert elsewhere([url for url in tab.requested if not url.startswith("file:")]) == []
 
 
 def test_an_address_elsewhere_is_found() -> None:
