@@ -87,7 +87,8 @@ def test_the_search_finds_words(site: Path) -> None:
 def test_the_search_needs_no_server_and_no_network(site: Path, tmp_path: Path) -> None:
     with browser(tmp_path) as tab:
         tab.open(f"{(site / 'index.html').as_uri()}?q=smoothing_s")
-        until(lambda: tab.run("document.querySelectorAll('.md-search-result__item').length"))
+        found = "document.querySelectorAll('.md-search-result__item').length"
+        assert until(lambda: tab.run(found))
         first = tab.run("document.querySelector('.md-search-result__item').textContent")
         assert "smoothing_s" in first
         assert elsewhere([url for url in tab.requested if not url.startswith("file:")]) == []
