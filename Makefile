@@ -11,12 +11,12 @@ ROBOT := sim
 # Robots whose maker's simulator runs beside the demo: scripts/NAME.sh installs it.
 MAKERS = $(if $(filter reachy_mini,$(ROBOT)),python -m robot_behavior.robots.$(ROBOT).simulator run)
 
-.PHONY: help setup setup-dev demo run test test-fast bench bench-against lock docs fuzz coverage mutation soak doctor size sbom lint format clean
+.PHONY: help setup setup-dev demo run test test-fast bench bench-against lock docs docs-site fuzz coverage mutation soak doctor size sbom lint format clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
 
-setup:           ## install ROS and what the robot needs, build the workspace. ROS=kilted: that distribution from now on; VOICE=piper: a neural voice; STUDY=1: what fer-study needs; VIDEO=1: what writes videos
+setup:           ## install ROS and what the robot needs, build the workspace. ROS=kilted: that distribution from now on; VOICE=piper: a neural voice; STUDY=1: what fer-study needs; VIDEO=1: what writes videos; DOCS=1: what builds the site
 	@scripts/setup.sh robot
 
 setup-dev:       ## the same, and what viewer, training, tests and benchmarks need
@@ -67,8 +67,12 @@ size:            ## what the robot has installed, how large it is, and why
 lock: setup      ## requirements/lock/ anew: the newest versions within the ranges
 	@$(ENV) python -m pip install --quiet uv && scripts/lock.sh
 
-docs: setup-dev  ## write anew what is generated: robot.yaml, tables of parameters, arguments, registries
-	@$(ENV) python scripts/generate_docs.py
+docs: setup-dev  ## write anew what is generated: robot.yaml, tables of parameters, arguments, commands, messages; ARGS="--figures bench_output": with the figures of the last make bench
+	@$(ENV) python scripts/generate_docs.py $(ARGS)
+
+docs-site:       ## the documentation as a site, in site/: open site/index.html. A broken link is an error
+	@DOCS=1 scripts/setup.sh robot
+	@$(ENV) NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet $(ARGS)
 
 sbom: setup      ## what the robot installs here, as a CycloneDX bill of materials: sbom_output/robot.cdx.json; ARGS="--with video piper"
 	@$(ENV) python -m venv .venv-sbom && .venv-sbom/bin/python -m pip install --quiet -r requirements/sbom.txt && \
@@ -81,4 +85,4 @@ format: setup-dev  ## let ruff rewrite the sources
 	@$(ENV) ruff check --fix . && ruff format .
 
 clean:           ## remove everything that was installed, built or recorded here
-	rm -rf .venv .venv-reachy-mini .venv-sbom ros2_ws/build ros2_ws/install ros2_ws/log demo_output bench_output fuzz_output soak_output sbom_output coverage_output
+	rm -rf .venv .venv-reachy-mini .venv-sbom ros2_ws/build ros2_ws/install ros2_ws/log demo_output bench_output fuzz_output soak_output sbom_output coverage_output site

@@ -17,7 +17,7 @@ lock() {
 mkdir -p lock
 lock robot "What the robot needs beside ROS" --generate-hashes build.txt runtime.txt
 # PyTorch for processors alone is another file than that on PyPI: no hashes here.
-lock dev "What viewer, training, tests and benchmarks need" -c lock/robot.txt cmake.txt viewer.txt study.txt train.txt dev.txt bench.txt
+lock dev "What viewer, documentation, training, tests and benchmarks need" -c lock/robot.txt cmake.txt viewer.txt study.txt docs.txt train.txt dev.txt bench.txt
 lock piper "A neural voice" --generate-hashes -c lock/robot.txt -c lock/dev.txt piper.txt
 lock video "Videos in H.264" --generate-hashes -c lock/robot.txt -c lock/dev.txt video.txt
 for file in ros-*.txt; do

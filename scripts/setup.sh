@@ -7,7 +7,7 @@
 #
 # ROS=kilted takes another distribution from PyPI, PYTHON=/path another Python; both are remembered.
 # VOICE=piper also installs a neural voice, STUDY=1 what the operator's page of a study needs,
-# VIDEO=1 what writes videos.
+# VIDEO=1 what writes videos, DOCS=1 what builds the documentation as a site.
 # Doing it again takes seconds: every step notes what it was done for.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -73,7 +73,7 @@ check_machine() {
         fail "${missing:-could not look for what is missing, see above}"
 }
 
-# Whether STUDY=1 or VIDEO=1 was asked for.
+# Whether STUDY=1, VIDEO=1 or DOCS=1 was asked for.
 is_on() { [[ ! "$1" =~ ^(|0|no|false)$ ]]; }
 
 # Runs a step unless it was done for the same inputs before: once NAME KEY COMMAND...
@@ -166,6 +166,11 @@ install_video() {
     install --require-hashes -r requirements/lock/video.txt
 }
 
+install_docs() {
+    say "Documentation as a site (MkDocs)"
+    install -c requirements/lock/dev.txt -r requirements/docs.txt
+}
+
 install_viewer() {
     say "Viewer in the browser (Rerun)"
     install -c requirements/lock/dev.txt -r requirements/viewer.txt
@@ -220,6 +225,7 @@ once robot "$(hash_of requirements/{lock/robot,faces}.txt)" install_robot
 [ "${VOICE:-espeak}" != piper ] || once piper "$(hash_of requirements/lock/piper.txt)" install_piper
 [ "$WHAT" != dev ] && ! is_on "${STUDY:-}" || once study "$(hash_of requirements/{lock/dev,study}.txt)" install_study
 [ "$WHAT" != dev ] && ! is_on "${VIDEO:-}" || once video "$(hash_of requirements/lock/video.txt)" install_video
+[ "$WHAT" != dev ] && ! is_on "${DOCS:-}" || once docs "$(hash_of requirements/{lock/dev,docs}.txt)" install_docs
 [ "$WHAT" = robot ] || once viewer "$(hash_of requirements/{lock/dev,viewer,viewer-widget}.txt)" install_viewer
 [ "$WHAT" != dev ] || once dev "$(hash_of requirements/{lock/dev,train,dev,bench,mediapipe}.txt)" install_dev
 [ -x ros2_ws/install/fer_bringup/lib/fer_bringup/robot ] || rm -f "$VENV/.done-build" # as after rm -rf build install

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import yaml
 from ament_index_python.packages import get_package_share_directory
 
+from ec_rfernet import bundle
 from ec_rfernet.errors import InputError
 from fer_common.testing import spinning
 from fer_node.nodes.fer_node import FerNode
@@ -75,3 +77,85 @@ def test_a_table_that_there_is_not_is_named_with_those_that_there_are(docs: Modu
     page = "<!-- made by make docs: parameters of dog -->\n<!-- end -->"
     with pytest.raises(InputError, match=r"about 'parameters of dog', expected .* of camera_node"):
         docs.page(page)
+
+
+def test_a_figure_is_that_of_the_bundle(docs: ModuleType) -> None:
+    values = json.loads((ROOT / "models" / "ec_rfernet" / "bundle.json").read_text())
+    right = values["metrics"]["public"]["single_crop"]["accuracy"]
+    text = "right in <!-- figure: accuracy of ec_rfernet -->1 %<!-- / --> of them"
+    assert docs.page(text) == text.replace(">1 %<", f">{100 * right:.1f} %<")
+    with pytest.raises(InputError, match="there is no figure 'taste'"):
+        docs.page("<!-- figure: taste -->1<!-- / -->")
+
+
+def test_one_model_has_one_accuracy(docs: ModuleType) -> None:
+    """In the table of the models, that of their speed, the chart and the sentences."""
+    told = docs.figures()["accuracy of ec_rfernet"]
+    (model,) = (line for line in docs.table("models") if "`ec_rfernet`" in line)
+    speeds = [line for line in docs.table("speed of networks") if "**ec_rfernet**" in line]
+    assert model.split(" | ")[4] == told
+    assert {line.split(" | ")[-1] for line in speeds if " fp32 |" in line} == {f"{told} |"}
+    assert f"ms, {told} right" in docs.networks_chart()
+
+
+def test_every_field_and_every_option_is_told(docs: ModuleType) -> None:
+    text = "\n".join(docs.table("interfaces msg") + docs.table("interfaces action"))
+    for path in (ROOT / "ros2_ws" / "src" / "fer_interfaces").glob("*/*.[ma][sc][gt]*"):
+        assert f"/{path.stem}`" in text
+        for line in path.read_text().splitlines():
+            words = line.replace("=", " ").split()
+            if words and words[0] not in ("---", "#"):
+                assert f"| `{words[1]}` | {words[0]}" in text
+    assert "| `priority` | uint8 | 0..255, 128 unless set." in text and "Default: 128." in text
+    commands = "\n".join(line for name in docs.PROGRAMS for line in docs.table(f"program {name}"))
+    assert "| `--participant CODE` | such as 07 or P12: never a name (required) |" in commands
+    assert "| `--priority N` |" in commands and "### ec-rfernet analyze" in commands
+    assert "==SUPPRESS==" not in commands
+
+
+def test_the_last_benchmark_is_taken_over(
+    docs: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docs, "FIGURES", tmp_path / "figures")
+    docs.FIGURES.mkdir()
+    (docs.FIGURES / "pipeline.json").write_text('{"before": {}}')
+    docs.measured.cache_clear()
+    with pytest.raises(InputError, match=r"benchmark.json: No such file .* run `make bench` first"):
+        docs.take_over(tmp_path)
+    timing = {"threads": 1, "p99_ms": 3.0, "share_of_ceiling": 0.5, "times_faster_than_eager": 9.0}
+    timings = [timing | {"batch": 1, "median_ms": 2.0}, timing | {"batch": 16, "median_ms": 20.0}]
+    subject = {"network": "ec_rfernet", "runtime": "native", "precision": "int8", "peak_mb": 60}
+    machine = {"processor": "Z80", "cores": 1, "date": "2030-01-02"}
+    speed = {"machine": machine, "subjects": [subject | {"start_s": 0.4, "timings": timings}]}
+    (tmp_path / "benchmark.json").write_text(json.dumps(speed))
+    row = {"median_ms": 6.0, "p99_ms": 9.0, "cpu_s_per_1000": 5.0, "rate": 30.0, "cores": 0.16}
+    case = {"figures": row | {"resident_mb": 120.0, "peak_mb": 130.0}}
+    nodes = {"cases": {"one face": case}, "start_s": [1.0, 1.5, 1.2]}
+    (tmp_path / "pipeline.json").write_text(json.dumps(nodes))
+    docs.take_over(tmp_path)
+    try:
+        assert docs.figures()["milliseconds of ec_rfernet, native int8"] == "2.00"
+        assert docs.figures()["start of perception, s"] == "1.20"
+        assert docs.table("speed of networks")[2].startswith(
+            "| **ec_rfernet** | native int8 | 2.00 | 3.00 | 9.0 | 50 % | 10.0 | 0.40 | 60 |"
+        )
+        assert (
+            docs.table("speed of the pipeline")[2] == "| one face | 6.0 | 9.0 | 5.0 | 30 | 0.16 |"
+        )
+        assert docs.table("source of networks") == [
+            "*Measured on 2030-01-02, by `make bench`, on Z80, 1 cores.*"
+        ]
+    finally:
+        docs.measured.cache_clear()
+        docs.figures.cache_clear()
+    (tmp_path / "benchmark.json").write_text("{}")
+    with pytest.raises(InputError, match="not what `make bench` writes"):
+        docs.take_over(tmp_path)
+
+
+def test_no_picture_shows_a_model_of_before() -> None:
+    """Which model a picture shows is noted beside it; another one ships: take it anew."""
+    shown = json.loads((ROOT / "docs" / "figures" / "pictures.json").read_text())
+    now = bundle.load(ROOT / "models" / "ec_rfernet").short_hash
+    assert {name: model for name, model in shown.items() if model != now} == {}
+    assert [name for name in shown if not (ROOT / "docs" / name).is_file()] == []

@@ -16,7 +16,7 @@ ASKED = {
     "robot": ("build", "runtime"),
     "piper": ("piper",),
     "video": ("video",),
-    "dev": ("cmake", "viewer", "study", "train", "dev", "bench"),
+    "dev": ("cmake", "viewer", "study", "docs", "train", "dev", "bench"),
     **{f"ros-{distro}": (f"ros-{distro}",) for distro in DISTROS},
 }
 

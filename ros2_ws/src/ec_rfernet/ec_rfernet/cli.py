@@ -424,11 +424,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: list[str]) -> None:
+    options = make_parser(given[0] if given else "").parse_args(given)
+    options.run(options)
+
+
+def make_parser(asked: str = "") -> Parser:
+    """The parser of the command line.
+
+    Args:
+        asked: the command that has its options; the module of no other one is imported.
+
+    Raises:
+        InputError: what the command needs is not installed.
+    """
     parser = Parser(prog="ec-rfernet", description="Facial expression recognition.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)
-        if given[:1] == [name]:  # imports torch only for the command that needs it
+        if name == asked:  # imports torch only for the command that needs it
             try:
                 module = import_module(f"ec_rfernet.commands.{name}")
             except ModuleNotFoundError as error:
@@ -437,25 +450,24 @@ def _run(given: list[str]) -> None:
                 ) from error
             module.add_arguments(command)
             command.set_defaults(run=module.run)
-    if given[:1] and given[0] not in COMMANDS:
-        _add_others(commands, given)
-    options = parser.parse_args(given)
-    options.run(options)
+    if asked and asked not in COMMANDS:
+        _add_others(commands, asked)
+    return parser
 
 
-def _add_others(commands: Any, given: list[str]) -> None:
+def _add_others(commands: Any, asked: str) -> None:
     """Adds the commands of other packages; one that is broken is told where it was asked for."""
     for name in OTHERS:
         try:
             module = OTHERS.get(name)
         except InputError as error:
-            if given[0] == name:
+            if name == asked:
                 raise
             commands.add_parser(name, help=str(error))
             continue
         text = (module.__doc__ or name).partition("\n")[0].rstrip(".")
         command = commands.add_parser(name, help=text, description=text)
-        if given[0] == name:
+        if name == asked:
             module.add_arguments(command)
             command.set_defaults(run=module.run)
 

@@ -100,7 +100,8 @@ class InvertedResidual(nn.Module):
     """Widen, convolve each channel, narrow (Sandler et al., CVPR 2018).
 
     Args:
-        inputs, outputs: channels; with equal ones and stride 1 the input is added.
+        inputs: channels; with as many outputs and stride 1 the input is added.
+        outputs: channels.
         hidden: channels in between; equal to ``inputs``, nothing is widened.
         kernel: of the depthwise convolution.
         stride: of the depthwise convolution.

@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     children = Children()
     _quit_on_signal(children)
-    options = _options(arguments)
+    options = make_parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):  # its encoding may have fewer letters
         sys.stdout.reconfigure(errors="replace")
     start = time.monotonic()
@@ -94,7 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(_has_failed(findings))
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
     names = [check.name for check in CHECKS]
     only = f"only these: {', '.join(names)}"
     setup = "only what stops `scripts/setup.sh` of that name, in one line; it asks this itself"
@@ -104,7 +105,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--only", nargs="+", choices=names, default=names, metavar="CHECK", help=only
     )
     parser.add_argument("--before-setup", choices=software.SETUP_MB, help=setup)
-    return parser.parse_args(arguments)
+    return parser
 
 
 def _quit_on_signal(children: Children) -> None:

@@ -30,6 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0, also for a damaged bag of which a part can be read; 2 after one clear line.
     """
+    given = make_parser().parse_args(arguments)
+    return exit_code(NAME, partial(_report, given.bag, given.out, given.csv))
+
+
+def make_parser() -> Parser:
+    """The parser of the command line."""
     parser = Parser(
         prog=NAME,
         description="Turns a recording of the robot into one HTML page. Needs no running ROS.",
@@ -41,8 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--csv", type=Path, metavar="FILE", help="also write the emotions: a row per face and image"
     )
-    given = parser.parse_args(arguments)
-    return exit_code(NAME, partial(_report, given.bag, given.out, given.csv))
+    return parser
 
 
 def _report(path: Path, out: Path | None, table: Path | None) -> None:

@@ -267,12 +267,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 if the robot can play every motion, 1 if it cannot, 2 after one line on bad input,
         130 on Ctrl-C.
     """
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     mistakes = (ConfigError, UrdfError, PhysicsError)
     return exit_code("motion-check", lambda: _check(options), mistakes)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
     parser = Parser(
         prog="motion-check",
         description="Plays every motion of a file on the robot. Checked are position, speed and "

@@ -36,11 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0; 2 after one clear line when something cannot be used; 130 on Ctrl-C.
     """
-    given = _parser().parse_args(arguments)
+    given = make_parser().parse_args(arguments)
     return exit_code("behavior-sim", lambda: _play(given), (ConfigError, UrdfError))
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
     parser = Parser(
         prog="behavior-sim",
         description="Plays emotions, out of a script or a recording, through the robot's "

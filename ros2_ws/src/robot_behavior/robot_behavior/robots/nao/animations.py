@@ -179,15 +179,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0, 2 after one line on bad input, 130 on Ctrl-C.
     """
+    options = make_parser().parse_args(arguments)
+    mistakes = (NaoqiError, ConfigError)
+    return exit_code("naoqi-animation", lambda: _record(options), mistakes)
+
+
+def make_parser() -> Parser:
+    """The parser of the command line."""
     parser = Parser(prog="naoqi-animation", description="Makes a gesture of a robot's animation.")
     parser.add_argument("animation", help="its name, such as animations/Stand/Gestures/Hey_1")
     parser.add_argument("--host", default="127.0.0.1", help="name or address of the robot")
     parser.add_argument("--port", type=int, default=9559, help="of its NAOqi (default: 9559)")
     parser.add_argument("--robot", default="nao", help="nao or pepper (default: nao)")
     parser.add_argument("--usage", default="greet", help="what it expresses (default: greet)")
-    options = parser.parse_args(arguments)
-    mistakes = (NaoqiError, ConfigError)
-    return exit_code("naoqi-animation", lambda: _record(options), mistakes)
+    return parser
 
 
 if __name__ == "__main__":

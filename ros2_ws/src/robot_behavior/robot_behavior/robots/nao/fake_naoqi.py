@@ -348,10 +348,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         2 after one line on bad input, 130 on Ctrl-C.
     """
-    parser = Parser(prog="fake_naoqi", description="Stands in for NAO or Pepper.")
-    parser.add_argument("robot", nargs="?", default="nao", choices=("nao", "pepper"))
-    parser.add_argument("port", nargs="?", default=9559, type=int, help="0: any (default: 9559)")
-    options = parser.parse_args(arguments)
+    options = make_parser().parse_args(arguments)
 
     def stand_in() -> None:
         with FakeNaoqi(options.robot, options.port) as naoqi:
@@ -359,6 +356,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             threading.Event().wait()
 
     return exit_code("fake_naoqi", stand_in)
+
+
+def make_parser() -> Parser:
+    """The parser of the command line."""
+    parser = Parser(prog="fake_naoqi", description="Stands in for NAO or Pepper.")
+    parser.add_argument(
+        "robot", nargs="?", default="nao", choices=("nao", "pepper"), help="which (default: nao)"
+    )
+    parser.add_argument("port", nargs="?", default=9559, type=int, help="0: any (default: 9559)")
+    return parser
 
 
 if __name__ == "__main__":
