@@ -337,14 +337,16 @@ def sound(parameters: str | None = None) -> dict[str, Any]:
     names = VoiceSettings.__dataclass_fields__.keys() & given.keys()
     settings = VoiceSettings(**{name: given[name] for name in names})
     device = str(given.get("audio_device") or "default")
-    if settings.piper_voice or given.get("backend") == "piper" or any(installed_voices()):
+    chosen = bool(settings.piper_voice) or given.get("backend") == "piper"
+    if chosen or any(installed_voices()):
         told["piper_voice"] = settings.piper_voice or "the installed voice"
 
     def speak_like_people() -> None:
         voice = VOICES.get("piper")(settings)
         language = voice.language(locale)
         told["piper_voice"] = voice.described(language)
-        voice.synthesise("Hello there.", language, Prosody(), lambda: False)
+        if chosen:  # to open its network takes seconds
+            voice.synthesise("Hello there.", language, Prosody(), lambda: False)
         for remark in voice.remarks:
             raise SpeechError(remark)
 
