@@ -67,6 +67,7 @@ _QUALITY = 75  # of JPEG
 _STARTS_S = 90.0
 _ANSWERS_S = 5.0
 _LEAVES_S = 2.0
+_SETTLES_S = 2.0
 _FILE = "behaviors_file"
 _KEPT = QoSProfile(
     depth=1000, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
@@ -361,6 +362,8 @@ class StudyStation(ClosingNode):
         process = self._process
         assert process is not None
         over = _wait(lambda: self._behaviour.state or process.has_ended(), _STARTS_S, stopped)
+        if over:  # one whose camera is not there, for instance, ends a moment later
+            _wait(process.has_ended, _SETTLES_S, stopped)
         if not stopped() and (process.has_ended() or not over):
             raise StartError("the robot could not start, see its message above")
 

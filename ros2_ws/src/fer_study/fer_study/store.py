@@ -199,26 +199,25 @@ class StudyFolder:
         last = max((int(path.name.rpartition("-")[2]) for path in former), default=0)
         return self.sessions / f"{participant.code}-{last + 1}"
 
-    def delete(self, participant: Participant) -> list[str]:
+    def delete(self, participant: Participant) -> Iterator[str]:
         """Removes all there is of a participant, and the summaries, which tell of everybody.
 
-        Returns:
-            What was removed, one line each.
+        Yields:
+            What was removed, one line each, as soon as it is.
 
         Raises:
             InputError: there is nothing of them.
             OSError: it cannot be removed; what is left is still listed.
         """
-        removed = []
-        for folder in self.known(participant):
-            count, size = contents(folder)
-            shutil.rmtree(folder)
-            removed.append(f"{folder}: {count} files, {size / 1e6:.1f} MB")
+        folders = self.known(participant)
         for name in (SUMMARY_CSV, SUMMARY_HTML):
             if (self.folder / name).exists():
                 (self.folder / name).unlink()
-                removed.append(f"{self.folder / name}: fer-study summary makes it anew")
-        return removed
+                yield f"{self.folder / name}: fer-study summary makes it anew"
+        for folder in folders:
+            count, size = contents(folder)
+            shutil.rmtree(folder)
+            yield f"{folder}: {count} files, {size / 1e6:.1f} MB"
 
     def export(self, participant: Participant, out: Path) -> int:
         """Puts all there is of a participant into one ZIP file, whole or not at all.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import zipfile
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -157,3 +158,27 @@ def test_files_of_a_machine_whose_clock_was_never_set_are_exported(
 ) -> None:
     os.utime(finished("01").folder / "events.csv", (5.0, 5.0))
     assert StudyFolder(study).export(Participant.read("01"), tmp_path / "a.zip") == 5
+
+
+def test_a_deletion_that_fails_has_told_what_is_gone(
+    study: Path,
+    finished: Callable[..., Desk],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    finished("01"), finished("01", again=True)
+    (study / "summary.csv").write_text("of everybody")
+    remove = shutil.rmtree
+
+    def fail(path: Path) -> None:
+        if path.name == "01-2":
+            raise PermissionError(13, "Permission denied", str(path))
+        remove(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", fail)
+        assert main(["delete", str(study), "--participant", "01", "--yes"]) == 2
+    told = capsys.readouterr()
+    assert "summary.csv" in told.out and "01-1: 5 files" in told.out
+    assert "01-2: Permission denied" in told.err
+    assert [path.name for path in StudyFolder(study).all()] == ["01-2"]
