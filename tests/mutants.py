@@ -228,6 +228,8 @@ def survivors(part: Part, share: float, jobs: int) -> tuple[list[str], int]:
         if code == 0:
             lived.append(what)
             print(f"  survives {what}", flush=True)
+        if (tried := len(chosen) - len(waiting) - len(running)) % 10 == 0:
+            print(f"  {tried} of {len(chosen)} tried", flush=True)
     return lived, len(chosen)
 
 

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_behavior.motion.library import IdleMoves
-from robot_behavior.motion.mover import BLINK_S, GLANCE_PITCH, GLANCE_S, GLANCE_YAW, Idle
+from robot_behavior.motion.mover import (
+    BLINK_S,
+    BREATH_S,
+    GLANCE_PITCH,
+    GLANCE_S,
+    GLANCE_YAW,
+    SWAY_S,
+    SWAY_STEP_S,
+    Idle,
+)
 
 JOINTS = ("torso_pitch_joint", "head_yaw_joint", "head_pitch_joint", "left_shoulder_roll_joint")
 times = st.floats(0.0, 1e6)
@@ -64,6 +73,16 @@ def test_a_robot_idles_as_its_file_says() -> None:
     moments = np.arange(0.0, 60.0, 0.02)
     breath = np.array([ANTENNAS.breath(now).positions for now in moments])
     assert np.ptp(breath[:, 0]) == 0.0 and 0.003 < np.ptp(breath[:, 1]) < 0.006
+
+
+def test_it_breathes_and_sways_in_its_own_time() -> None:
+    moves = IdleMoves({"chest": 0.01}, {"hip": 0.01, "knee": 0.01}, {})
+    quiet = Idle(("chest", "hip", "knee"), "head_yaw_joint", "head_pitch_joint", moves=moves)
+    minutes = 20
+    places = np.array([quiet.breath(now).positions for now in np.arange(0.0, 60.0 * minutes, 0.1)])
+    risings = np.count_nonzero((places[1:] > 0.0) & (places[:-1] <= 0.0), axis=0)
+    for count, period in zip(risings, (BREATH_S, SWAY_S, SWAY_S + SWAY_STEP_S), strict=True):
+        assert count == pytest.approx(60.0 * minutes / period, abs=2)
 
 
 def test_antennas_blink_now_and_then_and_come_back() -> None:

@@ -57,14 +57,14 @@ def test_a_robot_that_hears_trajectories_itself_is_stopped_and_stays_so() -> Non
         robot.move()
         wait(lambda: robot.heard == [1])
         robot.stop.call_async(Trigger.Request())
-        wait(lambda: robot.heard == [1, 0])
-        wait(lambda: robot.told[-1] == HoldState.HELD)
+        # A stop overtakes the trajectory where its node is slow: then it halts that one, too.
+        wait(lambda: robot.heard[:2] == [1, 0] and robot.told[-1] == HoldState.HELD)
         robot.move()
-        wait(lambda: robot.heard == [1, 0, 1, 0])
+        wait(lambda: robot.heard.count(1) == 2 and robot.heard[-1] == 0)
         robot.release.call_async(Trigger.Request())
         wait(lambda: robot.told[-1] == HoldState.RELEASED)
         robot.move()
-        wait(lambda: robot.heard == [1, 0, 1, 0, 1])
+        wait(lambda: robot.heard.count(1) == 3 and robot.heard[-1] == 1)
 
 
 def test_the_braking_is_let_end() -> None:
