@@ -33,6 +33,8 @@ def test_every_argument_is_an_option(argument, config: Path) -> None:  # type: i
     value = argument.choices[-1] if argument.choices else str(config)
     if argument.name in ("namespace", "image_topic"):
         value = "/lab/name"
+    if argument.name == "locale":
+        value = "de-AT"
     settings = arguments.read([f"--{argument.name}", value], config).settings
     expected = {"true": True, "false": False}.get(value, value)
     assert str(getattr(settings, argument.name)) == str(expected)
