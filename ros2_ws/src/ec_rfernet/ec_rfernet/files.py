@@ -416,8 +416,8 @@ def _refuse_all_but_files(path: Path) -> None:
         raise IsADirectoryError(errno.EISDIR, "is a folder, expected a file", str(path))
     # /dev/stdout would be replaced, if root asks for it; it may lead to a file.
     place = Path(os.path.realpath(path.parent))
-    is_system = place == Path("/dev") or Path("/proc") in (place, *place.parents)
-    if is_system or (path.exists() and not path.is_file()):
+    is_open_file = place == Path("/dev") or place.match("/proc/*/fd")
+    if is_open_file or (path.exists() and not path.is_file()):
         raise OSError(errno.EINVAL, "is a device or a pipe, expected a file", str(path))
 
 
