@@ -236,8 +236,8 @@ def test_another_program_that_moves_the_robot_is_waited_for() -> None:
         told = len(naoqi.targets)
         assert play(stream, lambda: code(made) is None)
         assert len(naoqi.targets) == told, "nothing is told meanwhile"
+        found = naoqi.where()  # before it goes on to what it was told last
         naoqi.seized.clear()
-        found = naoqi.where()
         stream = follow(made, {"head_yaw_joint": -0.8})
         assert play(stream, lambda: abs(naoqi.where()["HeadYaw"] + 0.8) < 0.02)
         assert largest_step(naoqi.targets[told:], found) < NO_JUMP
