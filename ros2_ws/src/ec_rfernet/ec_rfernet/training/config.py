@@ -55,7 +55,7 @@ class TrainConfig:
         False, "grey levels, framing and normalisation layers stay as those of init"
     )
     interpolate: bool = _other(
-        False, "end between init and what was learned, where the held-out images are likeliest"
+        False, "end between init and what was learned, no further than the held-out images tell"
     )
     soft_labels: Path | None = field(
         default=None, metadata={"help": "FER+ votes: fer2013new.csv, or an npz with 'votes'"}
