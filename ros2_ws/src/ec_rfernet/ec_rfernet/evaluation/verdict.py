@@ -15,7 +15,7 @@ _NORMAL = 1.96  # standard deviations, for 95 %
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TrainingVerdict:
     """The outcome of a training.
 
     Attributes:
@@ -51,7 +51,7 @@ def judge(
     answers: np.ndarray,
     labels: tuple[str, ...],
     before: np.ndarray | None = None,
-) -> Verdict:
+) -> TrainingVerdict:
     """Says what pictures that were held out tell.
 
     Args:
@@ -91,7 +91,7 @@ def judge(
     sentences.append(_by_class(truth, right, labels, before))
     if reason:
         sentences.append(f"The model is unfit for use: {reason}.")
-    return Verdict(reason, change, tuple(sentences))
+    return TrainingVerdict(reason, change, tuple(sentences))
 
 
 def _reason(truth: np.ndarray, answers: np.ndarray, labels: tuple[str, ...]) -> str:

@@ -55,15 +55,15 @@ KINDS: Mapping[str, Callable[[np.ndarray], np.ndarray] | None] = {
 
 
 @dataclass(frozen=True)
-class Pictures:
+class LabelledImages:
     """Images uint8 [N, 48, 48] and labels int64 [N]."""
 
     images: np.ndarray
     labels: np.ndarray
 
-    def take(self, rows: np.ndarray | slice) -> Pictures:
+    def take(self, rows: np.ndarray | slice) -> LabelledImages:
         """Some of them."""
-        return Pictures(self.images[rows], self.labels[rows])
+        return LabelledImages(self.images[rows], self.labels[rows])
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,15 @@ class Own:
         old: as they were, with their old labels.
     """
 
-    train: Pictures
-    validation: Pictures
-    test: Pictures
-    old: Pictures
+    train: LabelledImages
+    validation: LabelledImages
+    test: LabelledImages
+    old: LabelledImages
 
 
-def draw(public: Pictures, voted: np.ndarray, kind: str, amount: int, seed: int, half: int) -> Own:
+def draw(
+    public: LabelledImages, voted: np.ndarray, kind: str, amount: int, seed: int, half: int
+) -> Own:
     """Draws pictures from one half of PublicTest.
 
     Args:
@@ -100,14 +102,14 @@ def draw(public: Pictures, voted: np.ndarray, kind: str, amount: int, seed: int,
     order = order[labels[order] >= 0]
     own, rest = order[:amount], order[amount : amount + 600]
 
-    def changed(rows: np.ndarray) -> Pictures:
+    def changed(rows: np.ndarray) -> LabelledImages:
         if change is None:
-            return Pictures(public.images[rows], labels[rows])
+            return LabelledImages(public.images[rows], labels[rows])
         images = [
             change(image.astype(np.float32)) + rng.normal(0, _NOISE, image.shape)
             for image in public.images[rows]
         ]
-        return Pictures(np.clip(images, 0, 255).astype(np.uint8), labels[rows])
+        return LabelledImages(np.clip(images, 0, 255).astype(np.uint8), labels[rows])
 
     mine, test = changed(own), changed(rest)
     old = rng.permutation(np.setdiff1d(pool, own))[:700]
@@ -115,7 +117,7 @@ def draw(public: Pictures, voted: np.ndarray, kind: str, amount: int, seed: int,
     return Own(mine.take(slice(held, None)), mine.take(slice(held)), test, public.take(old))
 
 
-def _accuracy(trainer: Trainer, pictures: Pictures) -> float:
+def _accuracy(trainer: Trainer, pictures: LabelledImages) -> float:
     """Of the averaged weights, 0..1."""
     kept = trainer.data
     trainer.data = dataclasses.replace(
@@ -212,7 +214,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 def _measure(options: argparse.Namespace) -> None:
     split = data.without_blank(datasets.read("fer2013", options.root, "public"))
-    public = Pictures(split.images, split.labels)
+    public = LabelledImages(split.images, split.labels)
     voted = _voted(data.votes(split, options.soft_labels, "fer2013"))
     init = bundles.find(options.init, bundles.places())
     fixed = {"root": options.root, "init": init, "model": bundles.load(init).architecture}

@@ -5,13 +5,13 @@ import pytest
 
 from ec_rfernet.testing import tiny_bundle
 from ec_rfernet.training import forgetting
-from ec_rfernet.training.forgetting import KINDS, Pictures, draw
+from ec_rfernet.training.forgetting import KINDS, LabelledImages, draw
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_learned_from_is_in_no_other_part_and_halves_share_nothing(kind):
     rng = np.random.default_rng(0)
-    public = Pictures(rng.integers(0, 256, (60, 48, 48), np.uint8), np.arange(60))
+    public = LabelledImages(rng.integers(0, 256, (60, 48, 48), np.uint8), np.arange(60))
     voted = np.where(np.arange(60) < 50, np.arange(60), -1)
     halves = [draw(public, voted, kind, 15, 3, half) for half in (0, 1)]
     for own in halves:
