@@ -102,9 +102,13 @@ def play(stream: JointStream, condition: Callable[[], object]) -> bool:
 
 
 def largest_step(targets: list[tuple[float, dict[str, float]]], start: dict[str, float]) -> float:
+    """Of one joint, rad; a longer time since the last target, up to 0.3 s, excuses more."""
+    moments = [targets[0][0], *(moment for moment, _ in targets)]
     poses = [start, *(pose for _, pose in targets)]
+    periods = (max(1.0, min((two - one) / (5 * PERIOD_S), 3.0)) for one, two in pairwise(moments))
     return max(
-        abs(two.get(name, one[name]) - one[name]) for one, two in pairwise(poses) for name in one
+        abs(two.get(name, one[name]) - one[name]) / longer
+        for longer, (one, two) in zip(periods, pairwise(poses), strict=True) for name in one
         if name in two
     )  # fmt: skip
 
@@ -485,7 +489,8 @@ class Asker(Node):
 
     def _on_states(self, message: JointState) -> None:
         pose = dict(zip(message.name, message.position, strict=True))
-        self.poses.append((time.monotonic(), pose))
+        stamp = message.header.stamp
+        self.poses.append((stamp.sec + 1e-9 * stamp.nanosec, pose))
 
 
 LIGHTS = [f"Device/SubDeviceList/Face/Led/{c}/Left/0Deg/Actuator/Value" for c in EYES]
