@@ -73,6 +73,7 @@ docs: setup-dev  ## write anew what is generated: robot.yaml, tables of paramete
 docs-site:       ## the documentation as a site, in site/: open site/index.html. A broken link is an error
 	@DOCS=1 scripts/setup.sh robot
 	@$(ENV) NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet $(ARGS)
+	@echo "open site/index.html"
 
 sbom: setup      ## what the robot installs here, as a CycloneDX bill of materials: sbom_output/robot.cdx.json; ARGS="--with video piper"
 	@$(ENV) python -m venv .venv-sbom && .venv-sbom/bin/python -m pip install --quiet -r requirements/sbom.txt && \

@@ -29,14 +29,14 @@ settings.load_profile("patient")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Many more than processors: most of the time, a test waits for a program or a node.
+    """More than processors: part of the time, a test waits for a program or a node.
 
     The fast ones compute. ``PYTEST_XDIST_AUTO_NUM_WORKERS`` says it where memory is short: a
     process takes 0.3 GB.
     """
     if named := os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
         return int(named)
-    return len(os.sched_getaffinity(0)) + (1 if config.getoption("fast") else 10)
+    return len(os.sched_getaffinity(0)) + (1 if config.getoption("fast") else 4)
 
 
 MARKS = {

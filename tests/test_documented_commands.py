@@ -475,11 +475,15 @@ def test_the_first_tutorial_works(tmp_path: Path, capsys: pytest.CaptureFixture[
     block = re.search(r"```yaml my_behaviors.yaml\n(.*?)```", page, re.DOTALL)
     assert block
     installed = ROOT / "ros2_ws/src/robot_behavior/config/behaviors.yaml"
-    behaviors = yaml.safe_load(installed.read_text("utf-8"))
-    own_ones = yaml.safe_load(block[1])["emotions"]
-    behaviors["emotions"] |= own_ones
+    before, lines, after = re.split(
+        r"(^  happy:\n.*?)(?=^  # Comfort)",
+        installed.read_text("utf-8"),
+        flags=re.DOTALL | re.MULTILINE,
+    )
+    assert "say: happy" in lines and "emotions:\n" in before
     file = tmp_path / "my_behaviors.yaml"
-    file.write_text(yaml.safe_dump(behaviors))
+    file.write_text(before + block[1] + "\n" + after)
+    own_ones = yaml.safe_load(block[1])
     assert behavior_sim(["--behaviors", str(file), "--seed", "1"]) == 0
     told = capsys.readouterr().out
     said = [sentence for variant in own_ones["happy"]["variants"] for sentence in variant["say"]]

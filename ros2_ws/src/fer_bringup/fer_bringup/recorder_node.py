@@ -68,6 +68,7 @@ class FilmRecorder(Node):
     ) -> None:
         super().__init__("robot_recorder", **options)
         self._folder, self._journal, self._painter = folder, journal, painter
+        self._earlier = self._times()
         self._poses: list[dict[str, float]] = []  # of every frame, for the painter
         self._model = urdf.load(description)
         self._video = VideoFile(folder / VIDEO, RATE, (WIDTH, HEIGHT), private=True)
@@ -107,9 +108,13 @@ class FilmRecorder(Node):
 
     @property
     def files(self) -> list[Path]:
-        """What there is of the recording by now."""
+        """What there is of the recording by now; files of an earlier one do not count."""
+        return [path for path, at in self._times().items() if at != self._earlier.get(path)]
+
+    def _times(self) -> dict[Path, int]:
+        """When each file was written last, ns."""
         paths = (self._folder / name for name in (VIDEO, STILL, VOICE, SUMMARY))
-        return [path for path in paths if path.is_file()]
+        return {path: path.stat().st_mtime_ns for path in paths if path.is_file()}
 
     def _complete(self, video: VideoFile) -> None:
         try:

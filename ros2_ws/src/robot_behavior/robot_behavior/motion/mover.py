@@ -480,7 +480,7 @@ class Mover:
 
     def refusal(self, now: float) -> Reason | None:
         """Why the robot cannot be moved; None if it can."""
-        held = Reason("held", "stopped until ~/release is called") if self.held else None
+        held = Reason("held", "stopped until it is released (robot release)") if self.held else None
         return self._lost(now) or held
 
     def see(self, bearing: Direction, taken: float, now: float) -> None:

@@ -338,7 +338,7 @@ class MotionPlayer(ClosingNode):
         trajectory = self._stop_now()
         response.success = True
         response.message = (
-            f"stands still in {trajectory.duration:.2f} s, until ~/release is called"
+            f"stands still in {trajectory.duration:.2f} s, until it is released (robot release)"
             if trajectory
             else f"commands nothing: {self._mover.refusal(self._monotonic())}"
         )

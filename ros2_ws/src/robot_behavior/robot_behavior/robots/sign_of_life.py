@@ -374,7 +374,7 @@ class StopNode(ClosingNode):
     def _on_trajectory(self, message: JointTrajectory) -> None:
         if message.points and self._held and self._monotonic() >= self._from:
             self._halt()
-            text = "halted a trajectory: the robot is stopped until ~/release is called"
+            text = "halted a trajectory: the robot is stopped until it is released (robot release)"
             self.get_logger().error(text, throttle_duration_sec=2.0)
 
     def _halt(self) -> None:

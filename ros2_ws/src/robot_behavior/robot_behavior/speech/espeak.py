@@ -98,9 +98,9 @@ class EspeakVoice(Voice):
     def better(self, language: str) -> str | None:
         """See `Voice.better`: neural voices, of which one of English can be installed."""
         if language.split("-")[0] == "en":
-            return "more natural: speech:=piper, which make setup VOICE=piper installs"
+            return "more natural: --speech piper, which make setup VOICE=piper installs"
         return (
-            f"more natural: speech:=piper with a piper voice for '{language}' as piper_voice, see "
+            f"more natural: --speech piper with a piper voice for '{language}' as piper_voice, see "
             "docs/behavior.md"
         )
 

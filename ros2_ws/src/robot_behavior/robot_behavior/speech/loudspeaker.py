@@ -129,7 +129,9 @@ def load_alsa() -> ctypes.CDLL:
     try:
         alsa = ctypes.CDLL("libasound.so.2")
     except OSError as error:
-        raise SpeechError("libasound.so.2 is not installed") from error
+        raise SpeechError(
+            "libasound.so.2 is not installed: apt install libasound2, or libasound2t64"
+        ) from error
     alsa.snd_strerror.restype = ctypes.c_char_p
     alsa.snd_pcm_writei.restype = ctypes.c_long
     alsa.snd_pcm_writei.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_ulong)

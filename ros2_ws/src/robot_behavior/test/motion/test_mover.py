@@ -201,7 +201,7 @@ def test_a_stop_brakes_at_once_and_as_hard_as_the_limits_allow(moment: float) ->
     held = robot.poses[-1]
     robot.go_on(2.0, (-0.5, 0.0))
     np.testing.assert_array_equal(robot.poses[-1], held)
-    assert "~/release" in str(robot.mover.refusal(robot.now))
+    assert "robot release" in str(robot.mover.refusal(robot.now))
     robot.mover.release()
     assert not robot.mover.refusal(robot.now)
     robot.go_on(4.0, (0.5, 0.0))

@@ -129,7 +129,7 @@ def test_espeak_tells_the_file_of_its_voice_and_where_a_better_one_is(
     assert engine.startswith("eSpeak NG 1.") and Path(file).is_file()
     better = espeak.better(language)
     if locale.startswith("en"):
-        assert better == "more natural: speech:=piper, which make setup VOICE=piper installs"
+        assert better == "more natural: --speech piper, which make setup VOICE=piper installs"
     else:
         assert better and f"a piper voice for '{language}' as piper_voice" in better
 

@@ -578,7 +578,7 @@ class NaoqiDriver(JointDriver):
         """See `RobotDriver`."""
         link = self._link
         if self._stopped:
-            return Reason(STOPPED, "the robot is stopped until ~/release is called")
+            return Reason(STOPPED, "the robot is stopped until it is released (robot release)")
         if link.problem is not None:
             return link.problem
         if link.positions is None:

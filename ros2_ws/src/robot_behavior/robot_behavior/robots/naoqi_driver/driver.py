@@ -128,7 +128,7 @@ class NaoDriver(JointDriver):
     def problem(self) -> Reason | None:
         """See `RobotDriver`."""
         if self._stopped:
-            return Reason(STOPPED, "NAO is stopped until ~/release is called")
+            return Reason(STOPPED, "NAO is stopped until it is released (robot release)")
         missing = [j.name for name, j in self._joints.items() if name not in self._positions]
         if missing:
             names = ", ".join(missing[:3])

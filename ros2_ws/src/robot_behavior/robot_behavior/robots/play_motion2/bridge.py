@@ -117,7 +117,7 @@ class PlayMotion2Bridge(ClosingNode):
         if self._stopping:
             return Reason(STOPPING, "the bridge to play_motion2 stops")
         if self._held:
-            return Reason(STOPPED, "the robot is stopped until ~/release is called")
+            return Reason(STOPPED, "the robot is stopped until it is released (robot release)")
         if not self._goal.available:
             return Reason(NO_SERVER, f"nobody serves {self._params.action}")
         return None

@@ -337,7 +337,7 @@ class ReachyMiniDriver(JointDriver):
         """See `RobotDriver`."""
         link = self._link
         if self._stopped:
-            return Reason(STOPPED, "Reachy Mini is stopped until ~/release is called")
+            return Reason(STOPPED, "Reachy Mini is stopped until it is released (robot release)")
         if link.problem is not None:
             return link.problem
         silence = self._clock() - link.heard

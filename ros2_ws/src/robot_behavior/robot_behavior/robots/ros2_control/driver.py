@@ -46,7 +46,7 @@ class ControllerDriver(TrajectoryDriver):
     def problem(self) -> Reason | None:
         """See `RobotDriver`."""
         if self._stopped:
-            return Reason(STOPPED, "the robot is stopped until ~/release is called")
+            return Reason(STOPPED, "the robot is stopped until it is released (robot release)")
         if not self._goal.available:
             return Reason("no_server", f"nobody serves {self._name}")
         return None

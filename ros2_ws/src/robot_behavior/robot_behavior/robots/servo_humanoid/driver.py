@@ -206,7 +206,7 @@ class ServoBoard(JointDriver):
             return self._because("setup", "is being set up")
         stopped = self.status is not None and self.status.state is BoardState.STOPPED
         if stopped or self._stopped:
-            return self._because(STOPPED, "is stopped until ~/release is called")
+            return self._because(STOPPED, "is stopped until it is released (robot release)")
         return None
 
     @property

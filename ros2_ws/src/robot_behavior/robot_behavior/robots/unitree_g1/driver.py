@@ -163,7 +163,7 @@ class G1Driver(JointDriver):
     def problem(self) -> Reason | None:
         """See `RobotDriver`."""
         if self._stopped:
-            return Reason(STOPPED, "Unitree G1 is stopped until ~/release is called")
+            return Reason(STOPPED, "Unitree G1 is stopped until it is released (robot release)")
         return self._absence() or self._use() or self._trouble or self._ramp()
 
     def _absence(self) -> Reason | None:

@@ -84,7 +84,7 @@ def test_a_stopped_nao_holds_where_it_is() -> None:
     held = rig.nao.angles["HeadYaw"]
     rig.run(1.0)
     assert rig.nao.angles["HeadYaw"] == pytest.approx(held, abs=0.02)
-    assert "~/release" in str(rig.stream.problem)
+    assert "robot release" in str(rig.stream.problem)
 
 
 def test_numbers_that_are_none_are_ignored() -> None:

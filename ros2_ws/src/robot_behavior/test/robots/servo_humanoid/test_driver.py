@@ -201,7 +201,7 @@ def test_the_stop_holds_until_it_is_released(board: Board) -> None:
     assert board.wait_until(lambda: rig.state is BoardState.STOPPED, lambda: rig.move(far))
     held, seen = board.wait() and board.widths, len(board.rows)
     assert held[0] < 1900.0
-    assert "stopped until ~/release" in str(rig.driver.problem)
+    assert "stopped until it is released" in str(rig.driver.problem)
     rig.send(encode(SerialFrame(Type.POSE, 1, (3800,) * 18)))
     assert board.wait_until(lambda: len(board.rows) > seen + 60, lambda: rig.move(far))
     assert all(row.widths == pytest.approx(held, rel=0.004) for row in board.rows[seen:])
