@@ -7,8 +7,10 @@
 A change that no test notices *survives*: it is printed, and it is either without effect, or
 something that the tests do not know. Changed are comparisons, ``and`` and ``or``, ``not``, signs,
 operators, numbers, ``min`` and ``max``, and each call or assignment of an attribute is left out
-once. A changed module runs in a child process, whose processor time is limited, not its duration: a
-busy machine changes no verdict. What is drawn by chance is drawn alike in each run.
+once. pytest collects the tests once. Each change has a child process, which runs the tests that
+come to the changed statement, the quickest first. Its processor time is limited, not its duration:
+a busy machine changes no verdict. What is drawn by chance is drawn alike in each run. What a test's
+module makes while it is imported is made by the code as it is.
 """
 
 from __future__ import annotations
@@ -16,20 +18,20 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
-import importlib.util
+import json
 import os
-import resource
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib import import_module
 from pathlib import Path
-from types import CodeType
+from types import FunctionType, ModuleType
 from typing import Any
 
-import numpy as np  # noqa: F401  (each child has it already)
 import pytest
+from hypothesis import Phase, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 BEHAVIOR, NODE = Path("ros2_ws/src/robot_behavior/test"), Path("ros2_ws/src/fer_node/test")
@@ -117,120 +119,236 @@ class _Exchange(ast.NodeTransformer):
         return self._new if node is self._old else super().visit(node)
 
 
-def _inside(tree: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a function that do something: neither annotations nor documentation."""
+def _inside(tree: ast.AST, line: int) -> Iterator[tuple[ast.AST, int]]:
+    """What of a function does something, not what annotates; and the line of its statement."""
     for name, value in ast.iter_fields(tree):
         if name in ("annotation", "returns", "decorator_list"):
             continue
         for node in value if isinstance(value, list) else [value]:
             if isinstance(node, ast.AST):
-                yield node
-                yield from _inside(node)
+                at = node.lineno if isinstance(node, ast.stmt) else line
+                yield node, at
+                yield from _inside(node, at)
 
 
-def changes(source: str, within: str = "") -> list[tuple[str, ast.Module]]:
-    """Each changed module, and what is changed in it, in the order of the source."""
+@dataclass(frozen=True)
+class Change:
+    """One thing that may be wrong.
 
-    def spots(tree: ast.Module) -> list[ast.AST]:
-        scopes = [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and n.name == within]
-        functions = [
-            found
-            for scope in (scopes if within else [tree])
-            for found in ast.walk(scope)
-            if isinstance(found, ast.FunctionDef)
-        ]
-        unique = {id(node): node for function in functions for node in _inside(function)}
-        return list(unique.values())
+    Attributes:
+        what: in words.
+        line: of the statement; a test that does not come to it cannot notice.
+        old: node of the module.
+        new: what is in its place.
+    """
 
-    tree = ast.parse(source)
+    what: str
+    line: int
+    old: ast.AST
+    new: ast.AST
+
+
+def changes(tree: ast.Module, within: str = "") -> list[Change]:
+    """Of a module, or of one of its classes, in the order of the source."""
+    scopes = [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and n.name == within]
+    spots = {
+        id(node): (node, line)
+        for scope in (scopes if within else [tree])
+        for function in ast.walk(scope)
+        if isinstance(function, ast.FunctionDef)
+        for node, line in _inside(function, function.body[0].lineno)
+    }
     found = []
-    for number, node in enumerate(spots(tree)):
-        if (new := _changed(node)) is not None:
-            other = copy.deepcopy(tree)
-            changed = ast.copy_location(new, node)
-            module = _Exchange(spots(other)[number], changed).visit(other)
-            line = getattr(node, "lineno", 0)
-            before, after = (ast.unparse(each).splitlines()[0] for each in (node, new))
-            found.append((f"{line}: {before} -> {after}", ast.fix_missing_locations(module)))
-    return sorted(found, key=lambda each: int(each[0].partition(":")[0]))
+    for old, line in spots.values():
+        if (new := _changed(old)) is not None:
+            before, after = (ast.unparse(each).splitlines()[0] for each in (old, new))
+            number = getattr(old, "lineno", line)
+            new = ast.copy_location(new, old)
+            found.append((number, Change(f"{number}: {before} -> {after}", line, old, new)))
+    return [change for _, change in sorted(found, key=lambda each: each[0])]
 
 
 # Trying.
 
-
-class _Changed(SourceFileLoader):
-    """Loads a changed module in the place of the one that is in its file."""
-
-    tree: ast.Module
-
-    def get_code(self, fullname: str) -> CodeType:
-        return compile(self.tree, self.path, "exec")
+_MARK = "_comes_to"
 
 
-class _Finder(PathFinder):
-    def __init__(self, name: str, tree: ast.Module) -> None:
-        self._name, self._tree = name, tree
+def _marked(tree: ast.Module) -> ast.Module:
+    """The module, each statement of whose functions first tells its line."""
+    marked = copy.deepcopy(tree)
+    functions = [node for node in ast.walk(marked) if isinstance(node, ast.FunctionDef)]
+    for node in {node for function in functions for node in ast.walk(function)}:
+        for name in ("body", "orelse", "finalbody"):
+            if isinstance(statements := getattr(node, name, None), list):
+                told = [(ast.parse(f"{_MARK}({each.lineno})").body[0], each) for each in statements]
+                setattr(node, name, [each for both in told for each in both])
+    return marked
 
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # type: ignore[override]
-        spec = PathFinder.find_spec(fullname, path, target) if fullname == self._name else None
-        if spec is None or spec.origin is None:
-            return None
-        loader = _Changed(fullname, spec.origin)
-        loader.tree = self._tree
-        return importlib.util.spec_from_file_location(fullname, spec.origin, loader=loader)
+
+def _functions(
+    space: Mapping[str, Any], file: str
+) -> Iterator[tuple[tuple[str, int], FunctionType]]:
+    """By name and line, those of a module or class, whatever is wrapped around them."""
+    for value in space.values():
+        around = ("fget", "fset", "func", "__func__", "__wrapped__")
+        for each in (value, *(getattr(value, name, None) for name in around)):
+            if isinstance(each, FunctionType) and each.__code__.co_filename == file:
+                yield (each.__qualname__, each.__code__.co_firstlineno), each
+        if isinstance(value, type) and value.__module__ == space.get("__name__"):
+            yield from _functions({**vars(value), "__name__": value.__module__}, file)
 
 
-def start(part: Part, tree: ast.Module, limit_s: float) -> int:
-    """Begins to run the tests with a changed module; the child's number."""
-    child = os.fork()
-    if child:
+def _put(tree: ast.Module, module: ModuleType) -> None:
+    """Lets the functions of a module, whoever has imported them, do what a changed one says."""
+    file = str(module.__file__)
+    space = {"__name__": module.__name__, "__file__": file}
+    exec(compile(ast.fix_missing_locations(tree), file, "exec"), space)
+    changed = dict(_functions(space, file))
+    for key, function in _functions(vars(module), file):
+        function.__code__ = changed[key].__code__
+        function.__defaults__ = tuple(
+            new if isinstance(new, bool | int | float) else old
+            for old, new in zip(
+                function.__defaults__ or (), changed[key].__defaults__ or (), strict=True
+            )
+        )
+
+
+@dataclass(frozen=True)
+class _Test:
+    """One test, the processor time that it takes, and the lines to which it comes."""
+
+    item: pytest.Item
+    seconds: float
+    lines: frozenset[int]
+
+
+class Trial:
+    """Tries the changes of a part in the place of pytest's own loop.
+
+    Args:
+        part: see `PARTS`.
+        share: of the changes, 0..1.
+        jobs: children at a time.
+
+    Attributes:
+        lived: the changes that no test notices.
+        tried: how many changes.
+    """
+
+    def __init__(self, part: Part, share: float, jobs: int) -> None:
+        self._part, self._share, self._jobs = part, share, jobs
+        self._has_failed = False
+        self.lived: list[str] = []
+        self.tried = 0
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Takes in what became of a test."""
+        self._has_failed |= report.failed
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Tries all of them.
+
+        Raises:
+            RuntimeError: the tests fail without any change, or a change cannot be made.
+        """
+        module = import_module(self._part.module)
+        tree = ast.parse(Path(str(module.__file__)).read_text())
+        tests = self._measured(session.items, module, tree)
+        every = changes(tree, self._part.within)
+        waiting = every[:: max(round(1.0 / self._share), 1)]
+        self.tried, running = len(waiting), dict[int, str]()
+        while waiting or running:
+            while waiting and len(running) < self._jobs:
+                change = waiting.pop(0)
+                running[self._begin(change, tests, module, tree)] = change.what
+            child, status = os.wait()
+            what, code = running.pop(child), os.waitstatus_to_exitcode(status)
+            if code == _NOT_MADE:
+                raise RuntimeError(f"cannot be changed: {what}")
+            if code == 0:
+                self.lived.append(what)
+                print(f"  survives {what}", flush=True)
+            if (tried := self.tried - len(waiting) - len(running)) % 50 == 0:
+                print(f"  {tried} of {self.tried} tried", flush=True)
+        return True
+
+    def _measured(
+        self, items: list[pytest.Item], module: ModuleType, tree: ast.Module
+    ) -> list[_Test]:
+        """The tests with what they take, the quickest first."""
+        reader, writer = os.pipe()
+        if not (child := _fork()):
+            lines: set[int] = set()
+            setattr(module, _MARK, lines.add)
+            _put(_marked(tree), module)
+            with os.fdopen(writer, "w") as told:
+                for item in items:
+                    lines.clear()
+                    begun = time.process_time()
+                    self._run(item, items)
+                    told.write(json.dumps([time.process_time() - begun, sorted(lines)]) + "\n")
+            os._exit(int(self._has_failed))
+        os.close(writer)
+        with os.fdopen(reader) as told:
+            rows = [json.loads(row) for row in told]
+        if os.waitpid(child, 0)[1]:
+            raise RuntimeError(f"the tests fail as it is: pytest {' '.join(self._part.tests)}")
+        found = zip(items, rows, strict=True)
+        tests = [_Test(item, seconds, frozenset(lines)) for item, (seconds, lines) in found]
+        return sorted(tests, key=lambda test: test.seconds)
+
+    def _begin(
+        self, change: Change, tests: list[_Test], module: ModuleType, tree: ast.Module
+    ) -> int:
+        """Runs the tests that come to a change; the child's number."""
+        if child := _fork():
+            return child
+        try:
+            _put(_Exchange(change.old, change.new).visit(tree), module)
+        except Exception:
+            os._exit(_NOT_MADE)
+        chosen = [test for test in tests if change.line in test.lines]
+        items = [test.item for test in chosen]
+        for test in chosen:
+            signal.setitimer(signal.ITIMER_PROF, 10.0 * test.seconds + 3.0)
+            self._run(test.item, items)
+            if self._has_failed:
+                break
+        os._exit(int(self._has_failed))
+
+    def _run(self, item: pytest.Item, items: list[pytest.Item]) -> None:
+        after = items[items.index(item) + 1 :]
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=next(iter(after), None))
+
+
+_NOT_MADE = 3
+
+
+def _fork() -> int:
+    """A child that prints nothing and is ended by its clock; 0 in it."""
+    sys.stdout.flush()
+    if child := os.fork():
         return child
     os.setsid()
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (1, 2):
         os.dup2(nothing, stream)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(limit_s) + 1, int(limit_s) + 5))
-    sys.meta_path.insert(0, _Finder(part.module, tree))
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-profile=ci"]
-    os._exit(0 if pytest.main([*options, *part.tests]) == 0 else 1)
+    return 0
 
 
-def ended() -> tuple[int, int, float]:
-    """Waits for a child: which, its exit code, and its processor time in seconds."""
-    child, status, used = os.wait3(0)
-    return child, os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
-
-
-def survivors(part: Part, share: float, jobs: int) -> tuple[list[str], int]:
-    """The changes that no test notices, and how many were tried.
-
-    Raises:
-        RuntimeError: the tests fail without any change.
-    """
-    spec = importlib.util.find_spec(part.module.partition(".")[0])
-    assert spec is not None and spec.origin is not None
-    inside = part.module.split(".")[1:]
-    source = Path(spec.origin).parent.joinpath(*inside).with_suffix(".py").read_text()
-    start(part, ast.parse(source), 3600.0)
-    _, code, used_s = ended()
-    if code:
-        raise RuntimeError(f"the tests of {part.module} fail as it is: pytest {part.tests}")
-    every = changes(source, part.within)
-    chosen = every[:: max(round(1.0 / share), 1)]
-    running: dict[int, str] = {}
-    lived, waiting = [], list(chosen)
-    while waiting or running:
-        while waiting and len(running) < jobs:
-            what, tree = waiting.pop(0)
-            running[start(part, tree, 10.0 * used_s + 20.0)] = what
-        child, code, _ = ended()
-        what = running.pop(child)
-        if code == 0:
-            lived.append(what)
-            print(f"  survives {what}", flush=True)
-        if (tried := len(chosen) - len(waiting) - len(running)) % 10 == 0:
-            print(f"  {tried} of {len(chosen)} tried", flush=True)
-    return lived, len(chosen)
+_OPTIONS = [
+    "-qq",
+    "-s",
+    "--no-summary",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:xdist",
+    "--hypothesis-profile=mutants",
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -242,10 +360,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     os.chdir(ROOT)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # The first example that fails is enough, and need not become a small one.
+    settings.register_profile(
+        "mutants",
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=(Phase.explicit, Phase.generate),
+        report_multiple_bugs=False,
+    )
     for name in options.only:
         print(f"{name}: {PARTS[name].module}", flush=True)
-        lived, tried = survivors(PARTS[name], options.share, options.jobs)
-        print(f"{name}: {tried - len(lived)} of {tried} changes are noticed")
+        trial = Trial(PARTS[name], options.share, options.jobs)
+        command = [*_OPTIONS, *PARTS[name].tests]
+        if code := pytest.main(command, plugins=[trial]):
+            return int(code)
+        print(f"{name}: {trial.tried - len(trial.lived)} of {trial.tried} changes are noticed")
     return 0
 
 
