@@ -104,6 +104,26 @@ def test_a_stop_that_another_program_has_begun_is_known_since_then(
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
+@pytest.fixture
+def noon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """It is between twelve and one o'clock here."""
+    monkeypatch.setenv("TZ", f"HERE{time.gmtime().tm_hour - 12:+d}")  # hours west of Greenwich
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("ros", "noon")
+def test_a_stop_of_today_is_told_without_its_date() -> None:
+    stop = keeper()
+    stop.keep()
+    assert stop.since is not None
+    stop.since -= 3600.0
+    begun = time.strftime("%H:%M:%S", time.localtime(stop.since))
+    assert stop.text.startswith(f"stopped since {begun}, until")
+
+
 @pytest.mark.usefixtures("ros")
 def test_a_link_at_its_place_is_a_stop_and_is_not_followed(
     runtime_folder_of_the_tests: Path,
