@@ -150,7 +150,8 @@ def test_another_person_gets_one_sooner_but_not_at_once() -> None:
     room.look(anna, 1.0)
     assert room.look(ben, 1.0) is None  # too soon, and not later either
     assert room.look(anna, 1.0) is None
-    assert room.look(ben, 1.0) == 0.0
+    assert room.look(ben, 0.5) == 0.0
+    assert room.look(Person("cleo"), 1.0) is None  # too soon after ben's
     assert APART_S < AGAIN_S
 
 

@@ -14,6 +14,7 @@ from robot_behavior.motion.mover import (
     GLANCE_PITCH,
     GLANCE_S,
     GLANCE_YAW,
+    RHYTHM_S,
     SWAY_S,
     SWAY_STEP_S,
     Idle,
@@ -78,11 +79,18 @@ def test_a_robot_idles_as_its_file_says() -> None:
 def test_it_breathes_and_sways_in_its_own_time() -> None:
     moves = IdleMoves({"chest": 0.01}, {"hip": 0.01, "knee": 0.01}, {})
     quiet = Idle(("chest", "hip", "knee"), "head_yaw_joint", "head_pitch_joint", moves=moves)
-    minutes = 20
-    places = np.array([quiet.breath(now).positions for now in np.arange(0.0, 60.0 * minutes, 0.1)])
-    risings = np.count_nonzero((places[1:] > 0.0) & (places[:-1] <= 0.0), axis=0)
-    for count, period in zip(risings, (BREATH_S, SWAY_S, SWAY_S + SWAY_STEP_S), strict=True):
-        assert count == pytest.approx(60.0 * minutes / period, abs=2)
+    seconds = 20 * RHYTHM_S
+    moments = np.arange(0.0, seconds, 0.1)
+    places = np.array([quiet.breath(now).positions for now in moments])
+    risings = (places[1:] > 0.0) & (places[:-1] <= 0.0)
+    periods = BREATH_S, SWAY_S, SWAY_S + SWAY_STEP_S
+    for count, period in zip(np.count_nonzero(risings, axis=0), periods, strict=True):
+        assert count == pytest.approx(seconds / period, abs=2)
+    chest, before = places[:, 0], np.flatnonzero(risings[:, 0])
+    begins = moments[before] + 0.1 * chest[before] / (chest[before] - chest[before + 1])
+    longer = np.diff(begins) > BREATH_S  # breaths are slow for a while, then quick for a while
+    assert np.count_nonzero(longer[1:] & ~longer[:-1]) == pytest.approx(20, abs=1)
+    assert 1.1 < np.diff(begins).max() / np.diff(begins).min() < 1.3
 
 
 def test_antennas_blink_now_and_then_and_come_back() -> None:
