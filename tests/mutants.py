@@ -3,6 +3,7 @@
     python -m tests.mutants                       # arbiter, mover, smoother and stop
     python -m tests.mutants --only arbiter stop
     python -m tests.mutants --only mover --share 0.2    # every fifth change
+    python -m tests.mutants --only mover --lines 179 259    # only changes of these lines
 
 A change that no test notices *survives*: it is printed, and it is either without effect, or
 something that the tests do not know. Changed are comparisons, ``and`` and ``or``, ``not``, signs,
@@ -137,12 +138,14 @@ class Change:
 
     Attributes:
         what: in words.
-        line: of the statement; a test that does not come to it cannot notice.
+        number: of its line.
+        line: where its statement begins; a test that does not come to it cannot notice.
         old: node of the module.
         new: what is in its place.
     """
 
     what: str
+    number: int
     line: int
     old: ast.AST
     new: ast.AST
@@ -164,8 +167,8 @@ def changes(tree: ast.Module, within: str = "") -> list[Change]:
             before, after = (ast.unparse(each).splitlines()[0] for each in (old, new))
             number = getattr(old, "lineno", line)
             new = ast.copy_location(new, old)
-            found.append((number, Change(f"{number}: {before} -> {after}", line, old, new)))
-    return [change for _, change in sorted(found, key=lambda each: each[0])]
+            found.append(Change(f"{number}: {before} -> {after}", number, line, old, new))
+    return sorted(found, key=lambda change: change.number)
 
 
 # Trying.
@@ -230,14 +233,15 @@ class Trial:
         part: see `PARTS`.
         share: of the changes, 0..1.
         jobs: children at a time.
+        lines: in which something is changed; none: all.
 
     Attributes:
         lived: the changes that no test notices.
         tried: how many changes.
     """
 
-    def __init__(self, part: Part, share: float, jobs: int) -> None:
-        self._part, self._share, self._jobs = part, share, jobs
+    def __init__(self, part: Part, share: float, jobs: int, lines: Sequence[int] = ()) -> None:
+        self._part, self._share, self._jobs, self._lines = part, share, jobs, lines
         self._has_failed = False
         self.lived: list[str] = []
         self.tried = 0
@@ -257,6 +261,7 @@ class Trial:
         tree = ast.parse(Path(str(module.__file__)).read_text())
         tests = self._measured(session.items, module, tree)
         every = changes(tree, self._part.within)
+        every = [each for each in every if not self._lines or each.number in self._lines]
         waiting = every[:: max(round(1.0 / self._share), 1)]
         self.tried, running = len(waiting), dict[int, str]()
         while waiting or running:
@@ -356,6 +361,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tests.mutants", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--share", type=float, default=1.0, help="of the changes, 0..1")
+    parser.add_argument("--lines", type=int, nargs="+", default=[], help="only changes of these")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args(arguments)
     os.chdir(ROOT)
@@ -371,7 +377,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     for name in options.only:
         print(f"{name}: {PARTS[name].module}", flush=True)
-        trial = Trial(PARTS[name], options.share, options.jobs)
+        trial = Trial(PARTS[name], options.share, options.jobs, options.lines)
         command = [*_OPTIONS, *PARTS[name].tests]
         if code := pytest.main(command, plugins=[trial]):
             return int(code)

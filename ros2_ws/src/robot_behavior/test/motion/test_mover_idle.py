@@ -20,7 +20,13 @@ from robot_behavior.motion.mover import (
     Idle,
 )
 
-JOINTS = ("torso_pitch_joint", "head_yaw_joint", "head_pitch_joint", "left_shoulder_roll_joint")
+JOINTS = (
+    "torso_pitch_joint",
+    "head_yaw_joint",
+    "head_pitch_joint",
+    "left_shoulder_roll_joint",
+    "torso_yaw_joint",
+)
 times = st.floats(0.0, 1e6)
 
 
@@ -45,7 +51,7 @@ def test_breathing_is_small_slow_and_tells_its_speed(now: float) -> None:
 def test_glances_are_small_and_only_of_the_head(now: float, seed: int) -> None:
     glance = idle(seed).glance(now).positions
     assert abs(glance[1]) <= GLANCE_YAW and abs(glance[2]) <= GLANCE_PITCH
-    assert glance[0] == glance[3] == 0.0
+    assert glance[0] == glance[3] == glance[4] == 0.0
     np.testing.assert_array_equal(glance, idle(seed).glance(now).positions)
 
 
