@@ -3,8 +3,9 @@
 
 A parameter stands in the settings of its node, an argument in `fer_bringup.arguments`, a robot or
 a voice in its registry, an option in the parser of its program, and nowhere else. Accuracy and size
-of a model stand in its bundle; speed is that of the last benchmark, in ``docs/figures``, which
-``--figures bench_output`` takes over. A table stands between two lines of a page, a figure in one:
+of a model stand in its bundle; what was measured is that of the last benchmark, in
+``docs/figures``, which ``--figures bench_output`` takes over. A table stands between two lines of a
+page, a figure in one:
 
     <!-- made by make docs: parameters of fer_node -->
     <!-- end -->
@@ -448,6 +449,9 @@ def figures() -> dict[str, str]:
         found[f"share of a core of {case}"] = _percent(row["cores"], 0)
     found["memory of perception, MB"] = f"{measured('pipeline')['resident_mb']:.0f}"
     found["start of perception, s"] = f"{measured('pipeline')['start_s'][0]:.2f}"
+    usual, longest = measured("first_sound")["behaviour_ms"]["goal to the first sound"]
+    found["first sound, ms"] = f"{usual:.0f}"
+    found["first sound at most, ms"] = f"{longest:.0f}"
     return found
 
 
@@ -512,6 +516,23 @@ def _pipeline() -> list[str]:
     return _table((*head, "share of a core"), rows)
 
 
+def _first_sign() -> list[str]:
+    rows: dict[str, list[str]] = {}
+    for name, (usual, slowest, _number) in measured("contact")["contact_ms"].items():
+        robot = name.partition(", ")[0]
+        told = (f"{ms:.1f}" if ms < 20 else f"{ms:.0f}" for ms in (usual, slowest))
+        rows.setdefault(_code(robot), []).append(", ".join(told))
+    head = ("robot", "is noticed: median, slowest, ms", "smiles: median, slowest, ms")
+    return _table(head, [(robot, *cells) for robot, cells in rows.items()])
+
+
+def _recall() -> list[str]:
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    lines: Callable[..., list[str]] = loaded("tests.benchmarks.recall:lines")
+    return lines(measured("recall")["rows"])
+
+
 def _source(name: str) -> list[str]:
     found = measured(name)
     return [f"*Measured on {found['measured']}, by `{found['command']}`, on {found['machine']}.*"]
@@ -568,37 +589,60 @@ def _bar(row: dict[str, Any], across: Callable[[float], float], y: int) -> list[
     ]
 
 
+FURTHER = {
+    "contact": ("python -m tests.benchmarks --only contact", ("contact_ms",)),
+    "recall": ("python -m tests.benchmarks.recall --scenes 16", ("rows",)),
+    "first_sound": ("python -m tests.benchmarks.behaviour --voice piper", ("behaviour_ms",)),
+}
+"""Benchmarks that ``make bench`` leaves out: by file, command without ``--json``, and keys."""
+
+
 def take_over(folder: Path) -> None:
-    """Writes ``docs/figures`` from what ``make bench`` has left.
+    """Writes ``docs/figures`` from what ``make bench`` has left, or one of `FURTHER`.
 
     Raises:
         InputError: the folder lacks a file, or one is not what a benchmark writes.
     """
+    further = [name for name in FURTHER if (folder / f"{name}.json").exists()]
+    written: dict[str, dict[str, Any]] = {}
     try:
-        speed = json.loads((folder / "benchmark.json").read_text(encoding="utf-8"))
-        nodes_ = json.loads((folder / "pipeline.json").read_text(encoding="utf-8"))
-        networks = [_network(subject) for subject in speed["subjects"]]
-        cases = {name: case["figures"] for name, case in nodes_["cases"].items()}
-        machine = speed["machine"]
-        told = f"{machine['processor']}, {machine['cores']} cores"
-        head = {"measured": machine["date"], "command": "make bench", "machine": told}
-        start = nodes_["start_s"]
-        pipeline = {
-            "start_s": [median(start), max(start)],
-            "resident_mb": next(iter(cases.values()))["resident_mb"],
-            "peak_mb": max(row["peak_mb"] for row in cases.values()),
-            "before": measured("pipeline")["before"],
-            "cases": {name: _rounded(row) for name, row in cases.items()},
-        }
+        if not further or (folder / "benchmark.json").exists():
+            written |= _of_make_bench(folder)
+        for name in further:
+            found = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+            command, keys = FURTHER[name]
+            written[name] = _head(found["machine"], command) | {key: found[key] for key in keys}
     except OSError as error:
         raise InputError(f"{error.filename}: {error.strerror}; run `make bench` first") from error
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder}: not what `make bench` writes ({error})") from error
-    for name, found in (("networks", {"networks": networks}), ("pipeline", pipeline)):
-        text = json.dumps(head | found, indent=1, ensure_ascii=False)
+    for name, found in written.items():
+        text = json.dumps(found, indent=1, ensure_ascii=False)
         (FIGURES / f"{name}.json").write_text(f"{text}\n", encoding="utf-8")
     measured.cache_clear()
     figures.cache_clear()
+
+
+def _head(machine: dict[str, Any], command: str) -> dict[str, Any]:
+    told = f"{machine['processor']}, {machine['cores']} cores"
+    return {"measured": machine["date"], "command": command, "machine": told}
+
+
+def _of_make_bench(folder: Path) -> dict[str, dict[str, Any]]:
+    speed = json.loads((folder / "benchmark.json").read_text(encoding="utf-8"))
+    nodes_ = json.loads((folder / "pipeline.json").read_text(encoding="utf-8"))
+    head = _head(speed["machine"], "make bench")
+    cases = {name: case["figures"] for name, case in nodes_["cases"].items()}
+    start = nodes_["start_s"]
+    pipeline = {
+        "start_s": [median(start), max(start)],
+        "resident_mb": next(iter(cases.values()))["resident_mb"],
+        "peak_mb": max(row["peak_mb"] for row in cases.values()),
+        "before": measured("pipeline")["before"],
+        "cases": {name: _rounded(row) for name, row in cases.items()},
+    }
+    networks = [_network(subject) for subject in speed["subjects"]]
+    return {"networks": head | {"networks": networks}, "pipeline": head | pipeline}
 
 
 def _network(subject: dict[str, Any]) -> dict[str, Any]:
@@ -727,6 +771,8 @@ _TABLES: dict[str, Callable[[str], list[str]]] = {
     "models": lambda _: _models(),
     "speed of networks": lambda _: _networks(),
     "speed of the pipeline": lambda _: _pipeline(),
+    "first sign": lambda _: _first_sign(),
+    "faces that are found": lambda _: _recall(),
     **{what: lambda _, what=what: _registered(what) for what in REGISTRIES},  # type: ignore[misc]
     "modules of ": _modules,
     "source of ": _source,

@@ -132,8 +132,11 @@ def test_the_last_benchmark_is_taken_over(
     case = {"figures": row | {"resident_mb": 120.0, "peak_mb": 130.0}}
     nodes = {"cases": {"one face": case}, "start_s": [1.0, 1.5, 1.2]}
     (tmp_path / "pipeline.json").write_text(json.dumps(nodes))
+    sound = {"machine": machine, "behaviour_ms": {"goal to the first sound": [99.6, 200.2]}}
+    (tmp_path / "first_sound.json").write_text(json.dumps(sound))
     docs.take_over(tmp_path)
     try:
+        assert docs.figures()["first sound, ms"] == "100"
         assert docs.figures()["milliseconds of ec_rfernet, native int8"] == "2.00"
         assert docs.figures()["start of perception, s"] == "1.20"
         assert docs.table("speed of networks")[2].startswith(
@@ -148,7 +151,20 @@ def test_the_last_benchmark_is_taken_over(
     finally:
         docs.measured.cache_clear()
         docs.figures.cache_clear()
-    (tmp_path / "benchmark.json").write_text("{}")
+    (tmp_path / "benchmark.json").unlink()
+    occasions = {"nao, is noticed": [8.04, 21.2, 26.0], "nao, smiles": [80.2, 100.4, 26.0]}
+    (tmp_path / "contact.json").write_text(
+        json.dumps({"machine": machine, "contact_ms": occasions})
+    )
+    docs.take_over(tmp_path)
+    try:
+        assert docs.table("first sign")[2:] == ["| `nao` | 8.0, 21 | 80, 100 |"]
+        (source,) = docs.table("source of contact")
+        assert "by `python -m tests.benchmarks --only contact`, on Z80" in source
+    finally:
+        docs.measured.cache_clear()
+        docs.figures.cache_clear()
+    (tmp_path / "contact.json").write_text("{}")
     with pytest.raises(InputError, match="not what `make bench` writes"):
         docs.take_over(tmp_path)
 

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -30,6 +31,7 @@ from fer_common.qos import EVENTS, NEWEST
 from fer_common.testing import spin_until
 from robot_behavior.speech import DEFAULT_VOICE, VOICES
 from tests.benchmarks.crew import crew
+from tests.benchmarks.report import machine
 
 ROUNDS = 9
 MOTIONS = ("happy_arms_up", "greet", "happy_bounce")
@@ -183,15 +185,18 @@ def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.behaviour")
     parser.add_argument("--busy", type=int, default=0, help="endless loops, all on one core")
     parser.add_argument("--voice", choices=VOICES.names, default=DEFAULT_VOICE, help="who speaks")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument("--client", action="store_true", help=argparse.SUPPRESS)
     values = parser.parse_args(given)
     if values.client:
         print(json.dumps(client()), flush=True)
         return 0
-    for name, (usual, longest) in measure(
-        100 + os.getpid() % 100, values.busy, values.voice
-    ).items():
+    found = measure(100 + os.getpid() % 100, values.busy, values.voice)
+    for name, (usual, longest) in found.items():
         print(f"{name:34} {usual:6.0f} ms median, {longest:6.0f} ms longest")
+    if values.json:
+        told = {"machine": machine(), "behaviour_ms": found}
+        values.json.write_text(json.dumps(told, indent=1) + "\n")
     return 0
 
 

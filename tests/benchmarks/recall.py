@@ -31,6 +31,7 @@ from ec_rfernet.faces.scales import MultiScaleDetector
 from fer_bringup.clip.portraits import COLLINS, HOPPER, Portrait, load
 from fer_node.perception.frame import RawFrame
 from fer_node.perception.tracker import Finder, Interval
+from tests.benchmarks.report import machine
 
 _WIDTH, _HEIGHT = 640, 480
 _SIZES = (20, 24, 32, 48, 64, 100, 200, 320, 400, 480, 528)  # from hairline to chin, pixels
@@ -277,7 +278,8 @@ def main() -> int:
         return 2
     print("\n".join(lines(rows)))
     if values.json:
-        values.json.write_text(json.dumps(rows, indent=1) + "\n")
+        found = {"machine": machine(), "rows": rows}
+        values.json.write_text(json.dumps(found, indent=1) + "\n")
     if values.plot:
         plot(rows, values.plot)
     return 0

@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from importlib import metadata
 from itertools import product
 from pathlib import Path
@@ -266,6 +267,7 @@ def machine() -> dict[str, Any]:
         except metadata.PackageNotFoundError:
             found[name] = "not from PyPI"
     return {
+        "date": date.today().isoformat(),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "load": os.getloadavg()[0],

@@ -20,7 +20,7 @@ LIMITS = {
     "left_shoulder_roll_joint": JointLimits(-0.1, 1.7, 4.0, acceleration=25.0),
 }
 JOINTS = tuple(LIMITS)
-YAW, PITCH, ARM = 1, 2, 4
+YAW, PITCH, ROLL, ARM = 1, 2, 3, 4
 STEP_S, TICK, STATES = 0.01, 5, 2
 
 

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robot_behavior.motion.mover import MoverSettings
+from robot_behavior.body.robot_model import JointLimits
+from robot_behavior.motion.library import IdleMoves
+from robot_behavior.motion.mover import Direction, Mover, MoverSettings
+from robot_behavior.motion.trajectory import Trajectory
 from ros2_ws.src.robot_behavior.test.motion.moving_robot import (
     ARM,
     JOINTS,
@@ -17,6 +20,7 @@ from ros2_ws.src.robot_behavior.test.motion.moving_robot import (
     NOD,
     PITCH,
     REST,
+    ROLL,
     STEP_S,
     TURN,
     WAVE,
@@ -33,6 +37,11 @@ moments = st.tuples(
     st.floats(0.05, 1.5),
     st.none() | st.tuples(angles, angles),
 )
+
+
+def begin(trajectory: Trajectory, joint: int) -> float:
+    """Where a joint is when it begins, rad."""
+    return float(trajectory.positions[0][trajectory.joints.index(JOINTS[joint])])
 
 
 def apply(robot: MovingRobot, action: str, number: int) -> None:
@@ -263,6 +272,10 @@ def test_a_joint_that_is_held_lets_the_robot_give_in() -> None:
     robot.go_on(1.0)
     assert f"{JOINTS[ARM]} is at 0." in robot.failures[0]
     assert abs(robot.told[-1][1].end[JOINTS[ARM]] - 0.5) < 0.05  # holds it where it was found
+    while not robot.turns[-1].recovered:
+        there = robot.sim.positions[ARM] + 0.5
+        robot.go_on(0.05)
+    assert begin(robot.told[-1][1], ARM) == pytest.approx(there, abs=0.02)  # where it was found
 
 
 def test_a_joint_outside_its_limits_stops_everything_until_it_is_back() -> None:
@@ -276,7 +289,8 @@ def test_a_joint_outside_its_limits_stops_everything_until_it_is_back() -> None:
     )
     said = len(robot.told)
     robot.go_on(3.0)
-    assert len(robot.told) == said
+    assert len(robot.told) == said and len(robot.failures) == 1
+    assert not any(turn.recovered for turn in robot.turns)
     robot.offset[YAW] = 0.0
     robot.go_on(3.0)
     assert robot.mover.refusal(robot.now) is None and len(robot.told) > said
@@ -290,7 +304,8 @@ def test_who_moves_a_resting_robot_by_hand_does_no_wrong() -> None:
     robot.sim.follow((), np.zeros(0), np.zeros((0, 0)))
     robot.go_on(3.0)
     assert robot.failures == [] and robot.poses[-1][ARM] == 1.0
-    robot.play(NOD)  # begins from where the robot is now
+    robot.play(NOD)
+    assert begin(robot.told[-1][1], ARM) == pytest.approx(1.0, abs=0.02)  # where the robot is now
     robot.go_on(4.0)
     assert abs(robot.poses[-1][ARM]) < 0.05 and robot.failures == []
 
@@ -336,12 +351,13 @@ def test_no_number_is_ever_made_of_nothing() -> None:
         assert np.isfinite(told.positions).all() and np.isfinite(told.velocities).all()
 
 
-def test_who_has_slept_does_not_call_the_robot_silent() -> None:
+@pytest.mark.parametrize("seconds", [1.2, 3.0])
+def test_who_has_slept_does_not_call_the_robot_silent(seconds: float) -> None:
     """A laptop that was closed: its first tick may come before the first joint states."""
     robot = MovingRobot()
     robot.go_on(1.0)
     robot.asleep = True
-    robot.go_on(3.0)
+    robot.go_on(seconds)
     assert not robot.mover.tick(robot.now).failure
     robot.asleep = False
     robot.go_on(2.0)
@@ -361,3 +377,157 @@ def test_a_robot_that_is_held_and_fails_stays_where_it_is_found() -> None:
     robot.go_on(3.0)
     assert any(turn.recovered for turn in robot.turns)
     np.testing.assert_array_equal(robot.poses[-1], held)
+
+
+def test_who_decides_seldom_still_finds_a_silent_robot() -> None:
+    robot = MovingRobot()
+    robot.go_on(1.0)
+    turns = [robot.mover.tick(robot.now + 0.45 * number) for number in (1, 2, 3)]
+    assert "no joint states for 1." in str(turns[-1].failure)
+
+
+def test_it_tells_what_it_is_at() -> None:
+    robot = MovingRobot(STILL)
+    robot.go_on(0.5, (0.2, 0.0))
+    mover = robot.mover
+    assert mover.mood(robot.now) == "idle" and mover.progress(robot.now) == 0.0
+    assert mover.has_head and not mover.is_lively
+    robot.tune(gaze=True, idle=0.5)
+    robot.see(0.2)
+    assert mover.mood(robot.now) == "attending" and mover.is_lively
+    mover.quiet = True
+    assert mover.mood(robot.now) == "idle" and not mover.is_lively
+    mover.quiet = False
+    robot.play(WAVE)
+    shares = []
+    for _ in range(20):
+        shares.append(mover.progress(robot.now))
+        robot.go_on(0.1)
+    assert shares == sorted(shares) and shares[0] < 0.05 and 0.8 < shares[-1] <= 1.0
+    robot.go_on(2.0)
+    assert not mover.playing and mover.progress(robot.now) == 0.0
+    robot.tell(mover.stop(robot.now))
+    assert mover.mood(robot.now) == "held"
+    robot.mute = True
+    robot.go_on(1.5)
+    assert mover.mood(robot.now) == "fault"
+
+
+def test_eyes_look_where_the_head_does_not_yet() -> None:
+    robot = MovingRobot(MoverSettings(idle=0.0))
+    robot.go_on(0.1)
+    assert robot.mover.eyes(robot.now) == Direction(0.0, 0.0)  # nobody is there
+    robot = MovingRobot(MoverSettings(idle=0.0))
+    robot.see(0.4, 0.15)
+    assert robot.mover.eyes(robot.now) == Direction(0.0, 0.0)  # nobody knows where the head is
+    robot.go_on(0.02)
+    eyes = robot.mover.eyes(robot.now)
+    assert (eyes.yaw, eyes.pitch) == pytest.approx((0.4, 0.15))
+    robot.go_on(2.0, (0.4, 0.15))
+    eyes = robot.mover.eyes(robot.now)
+    assert (eyes.yaw, eyes.pitch) == pytest.approx((0.0, 0.0), abs=1e-3)
+
+
+def test_another_rest_pose_is_taken_softly() -> None:
+    robot = MovingRobot()
+    robot.go_on(1.0)
+    row = [0.1, 0.0, 0.0, 0.0, 0.3]
+    robot.mover.adopt(motion("rest", JOINTS, [0.8], [row]), IdleMoves({JOINTS[ARM]: 0.02}, {}, {}))
+    robot.go_on(3.0)
+    before = len(robot.poses)
+    robot.go_on(5.0)
+    poses = np.array(robot.poses[before:])
+    assert np.ptp(poses[:, ARM]) > 0.03 and np.ptp(poses[:, 0]) < 1e-3  # breathes as it is told
+    np.testing.assert_allclose(poses.mean(axis=0)[[0, ARM]], [0.1, 0.3], atol=0.01)
+    robot.assert_smooth()
+    assert robot.failures == []
+    with pytest.raises(ValueError, match="moves head_yaw_joint, not torso_pitch_joint, head_yaw"):
+        robot.mover.adopt(TURN, IdleMoves())
+
+
+def test_a_robot_that_somebody_else_has_stopped_is_left_alone() -> None:
+    robot = MovingRobot()
+    robot.go_on(0.5)
+    robot.play(WAVE)
+    robot.go_on(0.9)
+    robot.mover.hold()
+    assert robot.mover.held and not robot.mover.playing
+    robot.sim.follow((), np.zeros(0), np.zeros((0, 0)))  # it brakes by itself
+    robot.sim.velocities[:] = 0.0
+    there, said = robot.sim.positions.copy(), len(robot.told)
+    assert there[ARM] > 0.3
+    robot.go_on(2.0)
+    np.testing.assert_array_equal(robot.sim.positions, there)
+    assert len(robot.told) == said and robot.failures == []
+    robot.mover.release()
+    robot.go_on(0.1)
+    assert begin(robot.told[said][1], ARM) == pytest.approx(there[ARM], abs=0.02)
+    robot.go_on(3.0)
+    assert abs(robot.poses[-1][ARM]) < 0.05 and robot.failures == []
+
+
+def test_the_way_to_rest_owns_the_head_unless_it_may_gaze() -> None:
+    for options, yaw in (({}, 0.0), ({"gazing": True}, 0.5)):
+        robot = MovingRobot(MoverSettings(idle=0.0))
+        robot.go_on(2.0, (0.5, 0.0))
+        robot.play(WAVE)
+        robot.go_on(0.5, (0.5, 0.0))
+        robot.tell(robot.mover.rest(robot.now, **options))
+        robot.go_on(0.8, (0.5, 0.0))
+        assert robot.poses[-1][YAW] == pytest.approx(yaw, abs=0.1)
+
+
+def test_after_a_motion_it_goes_to_rest_and_the_head_stays_with_the_face() -> None:
+    robot = MovingRobot(MoverSettings(idle=0.0))
+    robot.go_on(2.0, (0.5, 0.0))
+    robot.play(motion("fling", (JOINTS[ARM],), [0.5], [[1.0]]))
+    while not robot.turns[-1].arrived:
+        robot.go_on(0.05, (0.5, 0.0))
+    assert robot.mover.playing
+    robot.go_on(1.5, (0.5, 0.0))
+    assert not robot.mover.playing and abs(robot.poses[-1][ARM]) < 0.01
+    assert np.array(robot.poses)[200:, YAW].min() > 0.4
+
+
+def test_a_robot_that_stops_short_has_failed() -> None:
+    robot = MovingRobot(STILL)
+    robot.go_on(0.5)
+    robot.offset[ARM] = 0.2
+    robot.play(WAVE)
+    robot.go_on(2.9)
+    assert robot.failures == []
+    robot.go_on(1.0)
+    assert "is at 0.20 rad after 3." in robot.failures[0]
+
+
+def test_a_joint_that_no_motion_names_and_no_face_needs_is_still_in_a_gesture() -> None:
+    robot = MovingRobot()
+    robot.go_on(4.0, (0.3, 0.0))
+    robot.play(WAVE)
+    robot.go_on(1.9, (0.3, 0.0))
+    assert robot.mover.playing
+    np.testing.assert_allclose(np.array(robot.poses)[-50:, ROLL], 0.0, atol=1e-3)
+
+
+def test_a_robot_may_have_no_head_that_turns() -> None:
+    joints = ("arm_joint", "head_roll_joint")
+    limits = dict.fromkeys(joints, JointLimits(-1.5, 1.5, 3.0, acceleration=20.0))
+    assert not Mover(motion("rest", joints, [0.8], [[0.0, 0.0]]), limits, STILL).has_head
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_head_may_have_one_joint_only_at_any_place(place: int) -> None:
+    joints = ["arm_joint"]
+    joints.insert(place, JOINTS[YAW])
+    limits = {joint: JointLimits(-1.5, 1.5, 3.0, acceleration=20.0) for joint in joints}
+    rest = motion("rest", tuple(joints), [0.8], [[0.0, 0.0]])
+    mover = Mover(rest, limits, MoverSettings(idle=0.0, camera_on_head=True))
+    assert mover.has_head
+    row = [0.0, 0.0]
+    row[place] = 0.3
+    mover.monitor.update(joints, row, [0.0, 0.0], 1.0)
+    mover.see(Direction(0.1, 0.05), 1.0, 1.0)
+    eyes = mover.eyes(1.0)
+    assert (eyes.yaw, eyes.pitch) == pytest.approx((0.1, 0.05), abs=1e-3)
+    told = mover.play(motion("wave", ("arm_joint",), [0.5], [[0.5]]), 1.0)
+    assert told.end[JOINTS[YAW]] > 0.31  # it begins to turn

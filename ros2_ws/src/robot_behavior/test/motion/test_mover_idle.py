@@ -57,8 +57,10 @@ def test_glances_are_small_and_only_of_the_head(now: float, seed: int) -> None:
 
 def test_glances_pause_and_differ() -> None:
     moments = np.arange(0.0, 100 * GLANCE_S, 0.1)
-    yaws = np.array([idle().glance(moment).positions[1] for moment in moments])
+    yaws, pitches = np.array([idle().glance(moment).positions[1:3] for moment in moments]).T
     assert 50 < np.count_nonzero(np.diff(yaws)) <= 100
+    for angles, largest in ((yaws, GLANCE_YAW), (pitches, GLANCE_PITCH)):
+        assert angles.min() < -0.8 * largest and angles.max() > 0.8 * largest, "to both sides"
     other = np.array([idle(1).glance(moment).positions[1] for moment in moments])
     assert not np.array_equal(yaws, other)
 
