@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from robot_behavior.body.robot_model import JointLimits
 from robot_behavior.motion.library import IdleMoves
-from robot_behavior.motion.mover import Direction, Mover, MoverSettings
+from robot_behavior.motion.mover import Direction, Idle, Mover, MoverSettings
 from robot_behavior.motion.trajectory import Trajectory
 from ros2_ws.src.robot_behavior.test.motion.moving_robot import (
     ARM,
@@ -88,6 +88,23 @@ def test_an_idle_robot_breathes_and_glances_without_end() -> None:
     assert span[ARM] > 0.03 and span[YAW] > 0.05 and span[0] > 0.015
     assert np.abs(poses).max() < 0.16
     robot.assert_smooth()
+
+
+def test_it_moves_as_its_idle_moves_say() -> None:
+    moves = IdleMoves({JOINTS[0]: 0.03}, {}, {JOINTS[ARM]: 0.3}, {})
+    idle = Idle(JOINTS, JOINTS[YAW], JOINTS[PITCH], 0, moves)
+    robot = MovingRobot()
+    robot.mover.adopt(REST, moves)
+    robot.go_on(12.0)
+    wanted = np.array(
+        [
+            idle.breath(now).positions + idle.blink(now).positions + idle.glance(now).positions
+            for now in 100.0 + STEP_S * np.arange(1, len(robot.poses) + 1)
+        ]
+    )
+    poses = np.array(robot.poses)
+    for joint, least in ((0, 0.95), (ARM, 0.7), (YAW, 0.7), (PITCH, 0.7)):
+        assert np.corrcoef(poses[200:, joint], wanted[200:, joint])[0, 1] > least, JOINTS[joint]
 
 
 def test_idling_can_be_scaled_and_switched_off() -> None:
@@ -185,6 +202,16 @@ def test_the_gaze_keeps_what_a_motion_does_not_need() -> None:
     robot.go_on(2.0, (-0.4, 0.2))
     assert robot.poses[-1][YAW] == pytest.approx(-0.4, abs=0.05)
     robot.assert_smooth()
+
+
+def test_a_head_that_looks_at_the_face_already_needs_no_word_in_a_gesture() -> None:
+    robot = MovingRobot(MoverSettings(idle=0.0))
+    robot.go_on(2.0, (0.4, 0.0))
+    robot.play(WAVE)
+    robot.go_on(0.5, (0.4, 0.0))
+    said = len(robot.told)
+    robot.go_on(1.0, (0.4, 0.0))
+    assert robot.mover.playing and len(robot.told) == said
 
 
 def test_a_motion_that_turns_the_head_owns_it() -> None:
@@ -487,6 +514,17 @@ def test_after_a_motion_it_goes_to_rest_and_the_head_stays_with_the_face() -> No
     robot.go_on(1.5, (0.5, 0.0))
     assert not robot.mover.playing and abs(robot.poses[-1][ARM]) < 0.01
     assert np.array(robot.poses)[200:, YAW].min() > 0.4
+
+
+def test_after_a_fault_the_head_stays_with_the_face() -> None:
+    robot = MovingRobot(MoverSettings(idle=0.0))
+    robot.go_on(2.0, (0.5, 0.0))
+    robot.mute = True
+    robot.go_on(1.5, (0.5, 0.0))
+    robot.mute, since = False, len(robot.poses)
+    robot.go_on(3.0, (0.5, 0.0))
+    assert len(robot.failures) == 1 and any(turn.recovered for turn in robot.turns)
+    assert np.array(robot.poses)[since:, YAW].min() > 0.4
 
 
 def test_a_robot_that_stops_short_has_failed() -> None:
