@@ -43,7 +43,9 @@ NEEDED = {
     _BEHAVIOR / "robots/unitree_g1": "unitree_sdk2py",
     _BEHAVIOR / "robots/play_motion2": "play_motion2_msgs",
     _BEHAVIOR / "robots/nao": "qi",
+    _BEHAVIOR / "robots/ros2_control": "control_msgs",
     _BEHAVIOR / "robots/reachy_mini/simulator.py": "reachy_mini",
+    _BEHAVIOR / "robots/reachy_mini/pictures.py": "reachy_mini",
 }
 """What is left out, and told, where its library is not installed: its tests are skipped there."""
 

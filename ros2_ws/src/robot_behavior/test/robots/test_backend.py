@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import pairwise
 from typing import ClassVar
 
 import pytest
@@ -137,6 +138,73 @@ def test_a_robot_that_left_its_course_waits_for_a_new_one(event: str) -> None:
     assert robot.moves[-1]["neck"] == pytest.approx(-0.4, abs=0.03)
 
 
+def braking(robot: Robot) -> JointStream:
+    """In the middle of a movement, told to stop softly."""
+    stream = JointStream(MODEL, robot)
+    stream.step(0.02)
+    stream.follow(to(1.4, joints=("arm",)))
+    run(stream, 0.3)
+    stream.hold()
+    return stream
+
+
+def test_a_soft_stop_brakes_and_stops_then() -> None:
+    robot = Robot()
+    stream = braking(robot)
+    moved = len(robot.moves)
+    assert stream.problem is not None and stream.problem.code == "stopped" and stream.held
+    assert robot.trouble is None, "it takes the positions that brake it"
+    with pytest.raises(TrajectoryError, match="brakes"):
+        stream.follow(to(0.0))
+    stream.begin_rest()
+    assert not stream.calm_down()
+    run(stream, 2.0)
+    assert robot.trouble == Reason("stopped", "stopped")
+    arm = [move["arm"] for move in robot.moves[moved - 2 :]]
+    ways = [after - before for before, after in pairwise(arm)]
+    assert len(ways) > 1 and all(0.0 < after < before for before, after in pairwise(ways))
+    assert arm[-1] < 1.4
+    stream.release()
+    run(stream, 1.0)
+    assert robot.positions["arm"] == arm[-1], "it stays, until it is told something"
+    stream.follow(to(0.0))
+    run(stream, 2.0)
+    assert robot.positions["arm"] == pytest.approx(0.0, abs=0.001)
+
+
+def test_a_robot_that_is_released_while_it_brakes_obeys_again() -> None:
+    robot = Robot()
+    stream = braking(robot)
+    stream.release()
+    stream.follow(to(0.7))
+    run(stream, 2.0)
+    assert robot.trouble is None
+    assert robot.positions == pytest.approx({"neck": 0.7, "arm": 0.7}, abs=0.001)
+
+
+@pytest.mark.parametrize("event", ["lost", "interrupted", "never moved"])
+def test_a_robot_that_cannot_brake_is_stopped_at_once(event: str) -> None:
+    robot = Robot()
+    if event == "never moved":
+        stream = JointStream(MODEL, robot)
+        stream.step(0.02)
+        stream.hold()
+    else:
+        stream = braking(robot)
+        setattr(robot, event, True)
+        stream.step(0.02)
+    assert robot.trouble is not None and robot.trouble.code == "stopped"
+
+
+def test_a_point_has_a_velocity_for_each_joint_or_none() -> None:
+    stream = JointStream(MODEL, Robot())
+    stream.step(0.02)
+    message = to(0.5)
+    message.points[0].velocities = [0.0, 0.0]
+    with pytest.raises(TrajectoryError, match="point 0 has 2 velocities, expected 3"):
+        stream.follow(message)
+
+
 def test_left_alone_it_goes_home_from_a_movement_but_not_from_a_halt() -> None:
     robot = Robot()
     stream = JointStream(MODEL, robot)
@@ -176,7 +244,9 @@ def test_it_rests_before_it_ends() -> None:
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["follow", "lose", "find", "interrupt", "stop", "release", "step"]),
+            st.sampled_from(
+                ["follow", "lose", "find", "interrupt", "hold", "stop", "release", "step"]
+            ),
             st.floats(-3.0, 3.0),
         ),
         max_size=25,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -110,7 +111,8 @@ def launch_board(tmp_path: Path) -> Iterator[Callable[[list[str]], Board]]:
 
     yield launch
     for board in boards:
-        board.kill()
+        board.process.send_signal(signal.SIGINT)  # Ctrl-C
+        board.process.wait()
 
 
 @pytest.fixture

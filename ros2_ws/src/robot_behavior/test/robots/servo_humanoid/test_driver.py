@@ -219,6 +219,10 @@ def test_a_stop_outlasts_the_silence_of_the_computer(board: Board) -> None:
     seen = len(board.rows)
     assert board.wait_until(lambda: len(board.rows) > seen + 60)
     assert near(board, EXPECTED)
+    rig.driver.close()
+    later = Rig(board)
+    assert board.wait_until(lambda: "stopped until" in str(later.driver.problem), later.update)
+    assert near(board, EXPECTED)
 
 
 def test_a_computer_that_dies_while_it_brakes_leaves_the_robot_where_it_is(board: Board) -> None:
