@@ -105,6 +105,7 @@ def test_it_moves_as_its_idle_moves_say() -> None:
     poses = np.array(robot.poses)
     for joint, least in ((0, 0.95), (ARM, 0.7), (YAW, 0.7), (PITCH, 0.7)):
         assert np.corrcoef(poses[200:, joint], wanted[200:, joint])[0, 1] > least, JOINTS[joint]
+    assert poses[:, ARM].min() > -0.02 and poses[:, ARM].max() > 0.25  # a blink is to one side
 
 
 def test_idling_can_be_scaled_and_switched_off() -> None:
