@@ -218,7 +218,8 @@ def report(found: Found, names: bool) -> list[str]:
         told.append(f"{name:<20} {ran:>6} of {every:>6} lines  {per:5.1f} %{verdict}")
         for path, lines in sorted(part.items()) if names else ():
             if lines.missing:
-                told.append(f"    {path.name}: {', '.join(map(str, lines.missing))}")
+                place = "/".join(path.parts[-2:])
+                told.append(f"    {place}: {', '.join(map(str, lines.missing))}")
     if left_out:
         told += ["", f"left out, for what they need is not installed: {', '.join(left_out)}"]
     return told
