@@ -382,6 +382,32 @@ def test_positions_are_told_only_once_all_servos_are_set_up() -> None:
     assert told and all(positions == dict.fromkeys(servos, 0.0) for positions in told)
 
 
+def test_a_board_that_starts_anew_on_an_open_line_is_stopped_again() -> None:
+    """The supply has failed for a moment: the line stays open, and the board knows nothing."""
+    pipe, now = Pipe(), [0.0]
+    driver = ServoBoard(SERVOS, lambda: pipe, "port", lambda: now[0])
+
+    def run(board: FakeServoBoard) -> None:
+        for _ in range(100):
+            now[0] += 0.02
+            driver.update()
+            pipe.incoming = board.step() + board.feed(pipe.sent)
+            pipe.sent = b""
+
+    board = FakeServoBoard()
+    run(board)
+    driver.move(POSES)
+    run(board)
+    driver.stop()
+    run(board)
+    assert board.state is BoardState.STOPPED
+    for _ in range(2):
+        board = FakeServoBoard()
+        assert board.state is not BoardState.STOPPED
+        run(board)
+        assert board.state is BoardState.STOPPED and "stopped until" in str(driver.problem)
+
+
 def test_a_stop_outlives_a_reset_of_the_board(board: Board) -> None:
     rig = Rig(board).connect()
     rig.go()
