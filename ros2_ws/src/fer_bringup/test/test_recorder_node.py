@@ -75,12 +75,12 @@ class Nodder(Node):
 
     def __init__(self) -> None:
         super().__init__("nodder")
-        self.count = 0
+        self.count = 0  # while somebody listens
         self._states = self.create_publisher(JointState, "joint_states", STREAM)
         self.create_timer(0.02, self._tell)
 
     def _tell(self) -> None:
-        self.count += 1
+        self.count += self._states.get_subscription_count()
         self._states.publish(JointState(name=["head_pitch_joint"], position=[0.001 * self.count]))
 
 
@@ -93,7 +93,7 @@ def test_the_video_shows_what_the_painter_draws(tmp_path: Path) -> None:
         executor,
         (recorder, nodder),
     ):
-        assert spin_until(executor, lambda: nodder.count > 60)
+        assert spin_until(executor, lambda: nodder.count > 100)
         recorder.close()
     assert painter.closed
     seconds = sum(share for way in painter.ways for share, _ in way)
