@@ -10,7 +10,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -244,6 +244,15 @@ class Supervisor(ClosingNode):
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, EVENTS)
         self.create_timer(LOOK_S, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
         DiagnosticsPublisher(self, "supervision", self._report)
+
+    def excuse(self, names: Iterable[str]) -> None:
+        """Watches nodes no longer, because they end on purpose.
+
+        Args:
+            names: of them, without a namespace.
+        """
+        for name in names:
+            self._members.pop(self._full(name), None)
 
     def _full(self, name: str) -> str:
         return f"{self.get_namespace().rstrip('/')}/{name}"

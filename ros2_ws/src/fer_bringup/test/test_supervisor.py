@@ -144,6 +144,18 @@ def test_who_has_not_come_yet_is_not_missing() -> None:
         assert listener.told.rests_without == []
 
 
+def test_who_ends_on_purpose_is_not_missing() -> None:
+    made = supervisor("eye,ear"), lambda: Patient("eye"), lambda: Patient("ear")
+    with spinning(Listener, *made) as (executor, (listener, watching, eye, ear)):
+        both = {"eye": "there", "ear": "there"}
+        assert spin_until(executor, lambda: listener.values("/supervisor") == both)
+        watching.excuse(["eye"])
+        executor.remove_node(eye)
+        executor.remove_node(ear)
+        assert spin_until(executor, lambda: listener.told.rests_without)
+        assert listener.told.rests_without == ["ear"]
+
+
 def test_without_the_behaviours_the_supervisor_asks_for_rest() -> None:
     made = supervisor("behavior_node"), Body, lambda: Patient("behavior_node")
     with spinning(Listener, *made) as (executor, (listener, _, body, behaviour)):

@@ -507,7 +507,7 @@ class Policy:
         behavior = self._behaviors.emotions.get(label)
         least = behavior.min_confidence if behavior else 0.0
         if label == UNKNOWN:
-            self._doubt = Reason(UNCLEAR, "the expression is unclear")
+            self._doubt = Reason(UNCLEAR, "the expression is unknown")
         elif not confidence >= least:  # NaN is not confident either
             below = f"{label} at {confidence:.0%} is below the {least:.0%} it needs"
             self._doubt = Reason(UNCERTAIN, below)

@@ -400,6 +400,11 @@ class BehaviorNode(ClosingNode, LifecycleNode):
         response.success, response.message = True, "going to rest"
         return response
 
+    def sees_no_more(self) -> None:
+        """Perception has ended on purpose: its silence is no fault."""
+        if self._conductor is not None:
+            self._conductor.sees_no_more()
+
     def _tick(self) -> None:
         if self._operator.has_ended():
             self._wait_because("")

@@ -124,7 +124,7 @@ def test_unknown_changes_nothing() -> None:
     scene.show("happy", 0.375)
     unclear = scene.show(UNKNOWN, 0.5)
     assert (unclear.due, unclear.emotion) == (None, UNKNOWN)
-    assert str(unclear.reason) == "the expression is unclear"
+    assert str(unclear.reason) == "the expression is unknown"
     assert scene.show("happy", 0.0).due is HAPPY
 
 

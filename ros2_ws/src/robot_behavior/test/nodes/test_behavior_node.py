@@ -72,7 +72,7 @@ def test_an_empty_view_ends_the_attention_at_once(files: Files) -> None:
 def test_what_is_unclear_is_not_answered(files: Files) -> None:
     with world(files) as scene:
         scene.person.label = "unknown"
-        scene.wait_until(lambda: scene.person.seen.reason == "the expression is unclear")
+        scene.wait_until(lambda: scene.person.seen.reason == "the expression is unknown")
         scene.go_on(0.7)
         assert scene.motion.goals == []
 
