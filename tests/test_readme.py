@@ -103,7 +103,8 @@ def test_the_figures_of_a_model_are_those_of_its_bundle(path: Path) -> None:
 
 
 WRITTEN = re.compile(
-    r"(?:--(?:annotate|csv|json|out|per-image|plot|report|video)|>|cp \S+|fer-study new) +([\w./-]+)"
+    r"(?:--(?:annotate|csv|json|out|per-image|plot|report|video)|>|cp \S+|fer-study new)"
+    r" +([\w./-]+)"
 )
 READ = re.compile(r"(?<![\w/.~-])(?:photo|video|interview)\.\w+|(?<![\w/.~-])my_\w+(?:\.\w+)?")
 
@@ -115,7 +116,8 @@ def test_what_the_commands_of_the_pages_leave_here_is_none_of_gits_business(tmp_
         for line in re.findall(r"^ {4}\S.*$|^\| .*\|$", page.read_text(), flags=re.MULTILINE)
         if re.search(r"ec-rfernet|fer-|behavior-sim|motion-check|\bcp ", line)
     ]
-    files = {name for line in lines for pattern in (WRITTEN, READ) for name in pattern.findall(line)}
+    text = "\n".join(lines)
+    files = {*WRITTEN.findall(text), *READ.findall(text)}
     files = {name for name in files if not name.startswith(("/", "docs/", ".."))}
     files = {name for name in files if not Path(name).stem.isupper()}  # stands for any name
     assert {"out.png", "out.csv", "photo.jpg", "my_behaviors.yaml", "greeting"} <= files

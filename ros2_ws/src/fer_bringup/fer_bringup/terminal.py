@@ -260,7 +260,9 @@ def _who(moment: JournalMoment) -> str:
     if moment.problem:
         return moment.problem
     if moment.faces is None:
-        return "waiting for the camera" if moment.expects_images else "no camera: nobody is looked for"
+        return (
+            "waiting for the camera" if moment.expects_images else "no camera: nobody is looked for"
+        )
     if moment.faces == 0:
         return "nobody in view"
     return "1 face in view" if moment.faces == 1 else f"{moment.faces} faces in view"

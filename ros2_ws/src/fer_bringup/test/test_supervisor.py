@@ -84,9 +84,7 @@ def test_a_second_robot_is_told_of() -> None:
 
     made = supervisor("eye"), lambda: eye_of("one"), lambda: eye_of("two")
     with spinning(Listener, *made) as (executor, (listener, *_)):
-        assert spin_until(
-            executor, lambda: "another robot runs" in listener.message("/supervisor")
-        )
+        assert spin_until(executor, lambda: "another robot runs" in listener.message("/supervisor"))
         assert listener.level("/supervisor") == Level.WARN
 
 

@@ -136,9 +136,7 @@ def test_folders_of_videos_and_pictures_come_into_one_table(folder, tmp_path, ca
 def test_a_gif_that_moves_is_a_video_and_one_that_does_not_a_picture(tmp_path, capsys):
     pictures = [Image.new("RGB", (64, 48), (40 * step,) * 3) for step in range(3)]
     pictures[0].save(tmp_path / "still.gif")
-    pictures[0].save(
-        tmp_path / "film.gif", save_all=True, append_images=pictures[1:], duration=100
-    )
+    pictures[0].save(tmp_path / "film.gif", save_all=True, append_images=pictures[1:], duration=100)
     assert analyze(tmp_path, "--json") == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     times = [(Path(line["source"]).name, line["time"]) for line in lines]
