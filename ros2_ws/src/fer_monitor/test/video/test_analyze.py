@@ -128,7 +128,7 @@ def test_folders_of_videos_and_pictures_come_into_one_table(folder, tmp_path, ca
     assert len(ids) == 2, "nobody is taken for the same in two files"
     assert out.stat().st_mode & 0o777 == 0o600 == page.stat().st_mode & 0o777
     text = page.read_text()
-    assert "What was seen" in text and "Responses" not in text and "http" not in text
+    assert "What was seen" in text and "<h2>Answers" not in text and "http" not in text
     assert text.count("nobody.mp4") == 2 and "16 without a face" not in text
     assert "31 frames of 3.0 s, 2 faces" in capsys.readouterr().out
 

@@ -306,7 +306,7 @@ class Cooldowns:
         ago = math.inf if self._quiet_since is None else self._clock() - self._quiet_since
         if ago >= self.pause_s:
             return None
-        ended = f"the last response ended {tenths(ago)} s ago"
+        ended = f"the last answer ended {tenths(ago)} s ago"
         return Reason(PAUSE, f"{behavior.name}, but {ended}: pause of {self.pause_s:g} s")
 
 

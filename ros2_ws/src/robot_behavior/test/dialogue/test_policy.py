@@ -170,7 +170,7 @@ def test_cooldown_of_one_expression_lets_another_pass_after_the_pause() -> None:
     scene.answer("happy")
     pausing = scene.show("sad", 0.5)
     assert (pausing.activity, pausing.due) == (Activity.COOLDOWN, None)
-    assert str(pausing.reason) == "sad, but the last response ended 0.5 s ago: pause of 1 s"
+    assert str(pausing.reason) == "sad, but the last answer ended 0.5 s ago: pause of 1 s"
     assert scene.show("sad", 0.5).due is SAD
 
 
