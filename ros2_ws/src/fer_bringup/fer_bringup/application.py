@@ -190,6 +190,7 @@ def _perform(options: RobotOptions, share: Path, lines: list[str]) -> None:
         seeing = stack.enter_context(closing(_Thread("perception", fast_executor())))
         aside = stack.enter_context(closing(_Thread("view", SingleThreadedExecutor())))
         view = ViewNode(show)
+        view.journal.expects_images(settings.camera != "none")
         aside.add(view)
         if reason := why_open():
             show.line(f"{OPEN}: {reason}")
