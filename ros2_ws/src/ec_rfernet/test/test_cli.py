@@ -168,7 +168,9 @@ def test_predict_finds_the_face(run_folder, collins, tmp_path, capsys):
     annotated = tmp_path / "a.png"
     arguments = ["predict", "--bundle", str(run_folder), str(collins), "--annotate", str(annotated)]
     assert main(arguments) == 0
-    assert "1 face" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "1 face" in said.out and "written" not in said.out
+    assert said.err == f"{annotated}: written\n"
     assert (cv2.imread(str(annotated)) != cv2.imread(str(collins))).any()
 
 

@@ -190,6 +190,7 @@ def _perform(options: RobotOptions, share: Path, lines: list[str]) -> None:
         seeing = stack.enter_context(closing(_Thread("perception", fast_executor())))
         aside = stack.enter_context(closing(_Thread("view", SingleThreadedExecutor())))
         view = ViewNode(show)
+        view.journal.expects_images(settings.camera != "none")
         aside.add(view)
         if reason := why_open():
             show.line(f"{OPEN}: {reason}")
@@ -306,11 +307,6 @@ class _Crew:
         """The node of a name, or none."""
         return [node for node in self.nodes if node.get_name() == name]
 
-    def dismiss(self, name: str) -> None:
-        """Spins a node no longer."""
-        for node in self.named(name):
-            self._executor.remove_node(node)
-
     def close(self) -> None:
         """Destroys the nodes."""
         for node in reversed(self.nodes):
@@ -330,11 +326,16 @@ class _Thread(_Crew):
         """Starts the thread; after it no node can be added."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Ends the thread; one that hangs is left behind after a while."""
+    def end(self) -> None:
+        """Has the thread end, without waiting for it."""
         self._over.set()
         if self._thread.is_alive():
             self._executor.wake()
+
+    def stop(self) -> None:
+        """Ends the thread; one that hangs is left behind after a while."""
+        self.end()
+        if self._thread.is_alive():
             self._thread.join(GRACE_S)
 
     def close(self) -> None:
@@ -361,6 +362,7 @@ class _Finish:
         self._crew, self._seeing = crew, seeing
         self._companions, self._journal = companions, journal
         self._since: float | None = None
+        self._has_told = False
 
     def __call__(self) -> bool:
         if self._companions.have_failed():
@@ -372,6 +374,11 @@ class _Finish:
         waited = time.monotonic() - self._since
         if waited < _SETTLE_S:
             return False
-        self._seeing.stop()  # they would complain that no images come
-        self._crew.dismiss("supervisor")
+        if not self._has_told:
+            self._has_told = True
+            self._seeing.end()  # they would complain that no images come
+            for node in self._crew.named("supervisor"):
+                node.excuse(seeing.get_name() for seeing in self._seeing.nodes)
+            for node in self._crew.named("behavior_node"):
+                node.sees_no_more()
         return waited > _PATIENCE_S or not self._journal.responding

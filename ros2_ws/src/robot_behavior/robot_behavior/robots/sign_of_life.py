@@ -79,6 +79,11 @@ class SignOfLife:
         """It lives."""
         self._left = self._patience
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether it lives, as far as is known."""
+        return self._left is not None
+
     def has_ended(self) -> bool:
         """A look; true once, when what was heard before has been silent for too long."""
         if self._left is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 
-from ec_rfernet.cli import Parser, exit_code
+from ec_rfernet.cli import Parser, exit_code, tell_written
 from fer_common.bag import BAG_FILES
 from robot_behavior.body import urdf
 from robot_behavior.body.urdf import UrdfError
@@ -99,6 +99,7 @@ def _play(given: argparse.Namespace) -> None:
                 film.show(moment)
         if film is not None:
             film.complete()
+            tell_written(given.video)
     finally:
         if film is not None:
             film.discard()

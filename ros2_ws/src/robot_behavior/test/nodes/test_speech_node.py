@@ -276,7 +276,7 @@ def test_without_a_sound_device_the_robot_goes_on(
 @pytest.mark.parametrize(
     ("backend", "locale", "told"),
     [
-        ("log", "en", "voice: nobody: what is said is written to the log; speech:=espeak speaks"),
+        ("log", "en", "voice: none: what is said is only written; --speech espeak ("),
         ("espeak", "de", "a piper voice for 'de' as piper_voice"),
     ],
 )
