@@ -11,13 +11,13 @@ from threading import Event
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import Executor, SingleThreadedExecutor
+from rclpy.executors import Executor
 from rclpy.node import Node
 
 from fer_common.diagnostics import node_of
 from fer_common.door import door_of
 from fer_common.qos import EVENTS
-from fer_common.runner import add, spin_once
+from fer_common.runner import LeanExecutor, add, spin_once
 
 DEADLINE_S = 180.0
 """After which nobody waits any longer: many times what the slowest machine needs, seconds."""
@@ -72,7 +72,7 @@ def spinning(
         AssertionError: a callback has raised.
     """
     rclpy.init()
-    executor = SingleThreadedExecutor()
+    executor = LeanExecutor()
     nodes: list[Node] = []
     try:
         for factory in factories:
