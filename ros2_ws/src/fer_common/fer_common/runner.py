@@ -113,11 +113,12 @@ def close_shared_memory(folder: Path = Path("/dev/shm")) -> None:
     Args:
         folder: where the system has its shared memory.
     """
-    with suppress(OSError):
-        for path in folder.iterdir():
-            if _SEGMENT_OF_FAST_DDS.fullmatch(path.name):
+    with suppress(OSError), os.scandir(folder) as files:
+        for file in files:
+            if _SEGMENT_OF_FAST_DDS.fullmatch(file.name):
                 with suppress(OSError):  # another user's, or it has just gone
-                    path.chmod(0o600)
+                    if file.stat().st_mode & 0o077:
+                        Path(file).chmod(0o600)
 
 
 def _is_of_the_dead(lock: Path) -> bool:
@@ -589,7 +590,7 @@ class LeanExecutor(SingleThreadedExecutor):
     def __init__(self, *, context: Context | None = None) -> None:
         super().__init__(context=context)
         self._awake: int | None = None  # the thread that does what was ready
-        self._looks_at_events, self._next_look = True, 0.0
+        self._next_look, self._looks = 0.0, True
         self._rouse = rouse = self._guard.trigger
 
         def trigger() -> None:
@@ -603,12 +604,6 @@ class LeanExecutor(SingleThreadedExecutor):
         if self._guard is not None:  # not shut down
             self._rouse()
 
-    def can_execute(self, entity: Any) -> bool:
-        """Whether it is waited for."""
-        if not self._looks_at_events and isinstance(entity, EventHandler):
-            return False
-        return super().can_execute(entity)
-
     def wait_for_ready_callbacks(self, *args: Any, **options: Any) -> Any:
         """What is to be done next."""
         self._awake = None
@@ -619,9 +614,14 @@ class LeanExecutor(SingleThreadedExecutor):
 
     def _wait_for_ready_callbacks(self, *args: Any, **options: Any) -> Any:
         now = time.monotonic()
-        self._looks_at_events = now >= self._next_look
-        if self._looks_at_events:
+        if looks := now >= self._next_look:
             self._next_look = now + self.EVENTS_S
+        if looks or self._looks:
+            for node in self.get_nodes():
+                for waitable in node.waitables:
+                    if isinstance(waitable, EventHandler):
+                        waitable._executor_event = not looks  # as if it were being done
+        self._looks = looks
         return super()._wait_for_ready_callbacks(*args, **options)
 
 
