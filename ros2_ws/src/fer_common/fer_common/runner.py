@@ -604,6 +604,11 @@ class LeanExecutor(SingleThreadedExecutor):
         if self._guard is not None:  # not shut down
             self._rouse()
 
+    def can_execute(self, entity: Any) -> bool:
+        """Whether it is waited for: as its callback group says, but without its lock."""
+        active = getattr(entity.callback_group, "_active_entity", None)
+        return active is None and not entity._executor_event
+
     def wait_for_ready_callbacks(self, *args: Any, **options: Any) -> Any:
         """What is to be done next."""
         self._awake = None

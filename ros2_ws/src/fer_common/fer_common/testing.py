@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event
+from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -144,7 +145,19 @@ class PacedClock(FakeClock):
             self.now += self.STEP_S
 
 
-class DiagnosticsListener(Node):
+class Bystander(Node):
+    """A node of a test, without the services of parameters: they take most of its making.
+
+    Args:
+        name: of the node.
+        options: of `rclpy.node.Node`.
+    """
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(name, start_parameter_services=False, **options)
+
+
+class DiagnosticsListener(Bystander):
     """Listens to ``/diagnostics``.
 
     Attributes:

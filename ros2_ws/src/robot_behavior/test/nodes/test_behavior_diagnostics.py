@@ -19,7 +19,7 @@ from trajectory_msgs.msg import JointTrajectory
 from fer_common.diagnostics import Limits
 from fer_common.qos import EVENTS
 from fer_common.reason import Level
-from fer_common.testing import DiagnosticsListener, spin_until, spinning
+from fer_common.testing import Bystander, DiagnosticsListener, spin_until, spinning
 from robot_behavior.nodes.motion_player import MotionPlayer
 from robot_behavior.nodes.sim_robot import SimRobot
 from robot_behavior.nodes.speech_node import WINDOW_S, SpeechNode, TimeToSound
@@ -90,7 +90,10 @@ def test_goals_of_the_player_are_counted() -> None:
 
 
 def test_a_publisher_that_the_simulation_cannot_hear_is_named() -> None:
-    with spinning(DiagnosticsListener, made(SimRobot), lambda: Node("tool")) as (executor, nodes):
+    with spinning(DiagnosticsListener, made(SimRobot), lambda: Bystander("tool")) as (
+        executor,
+        nodes,
+    ):
         physician, _, tool = nodes
         text = "nobody publishes /joint_trajectory: is motion_player running?"
         assert spin_until(executor, lambda: text in physician.message(SIM))

@@ -12,18 +12,17 @@ import pytest
 pytest.importorskip("rclpy")
 
 from fer_interfaces.msg import HoldState
-from rclpy.node import Node
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from ec_rfernet.files import RUNTIME_VARIABLE
 from fer_common.qos import EVENTS, LATCHED
-from fer_common.testing import spin_until, spinning
+from fer_common.testing import Bystander, spin_until, spinning
 from robot_behavior.robots.kept_stop import stop_here
 from robot_behavior.robots.sign_of_life import HELD, HOLD, StopNode
 
 
-class Robot(Node):
+class Robot(Bystander):
     """A robot that hears trajectories, and what people ask of it."""
 
     def __init__(self) -> None:

@@ -19,7 +19,6 @@ pytest.importorskip("rclpy")
 from fer_interfaces.action import PlayMotion
 from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray, HoldState
 from rclpy.action import ActionClient
-from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, ColorRGBA, String
@@ -27,7 +26,7 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from fer_common.qos import EVENTS, LATCHED, NEWEST
-from fer_common.testing import spin_until, spinning
+from fer_common.testing import Bystander, spin_until, spinning
 from robot_behavior.body import urdf
 from tests.processes import NodeProcess
 
@@ -44,7 +43,7 @@ NOISE = 1e-3
 """Of the joints of a robot that stands still, rad; steps of the servo board are 0.5 of it."""
 
 
-class Witness(Node):
+class Witness(Bystander):
     def __init__(self) -> None:
         super().__init__("witness")
         self._since_ns = 0
