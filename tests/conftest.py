@@ -13,14 +13,14 @@ import rclpy
 import yaml
 from ament_index_python.packages import get_package_prefix
 from fer_interfaces.msg import BehaviorState, Emotion
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Header, String
 
 from fer_bringup.clip.stage import HEIGHT, WIDTH, Scene
 from fer_common.qos import EVENTS, LATCHED, NEWEST, STREAM
-from fer_common.runner import set_up_dds
+from fer_common.runner import LeanExecutor, set_up_dds
 from fer_node.nodes.messages import to_message
 from tests.processes import Process, wait_for
 
@@ -161,7 +161,7 @@ def observer() -> Iterator[Observer]:
     """Observes over DDS while the test does other things."""
     set_up_dds()
     rclpy.init()
-    found, executor = Observer(), SingleThreadedExecutor()
+    found, executor = Observer(), LeanExecutor()
     executor.add_node(found.node)
     stop = threading.Event()
 

@@ -19,7 +19,7 @@ from threading import Event, Thread
 
 import rclpy
 from ament_index_python.packages import get_package_prefix, get_package_share_directory
-from rclpy.executors import Executor, SingleThreadedExecutor
+from rclpy.executors import Executor
 from rclpy.node import Node
 
 from ec_rfernet.errors import InputError
@@ -45,6 +45,7 @@ from fer_common.runner import (
     GRACE_S,
     OPEN,
     ClosingNode,
+    LeanExecutor,
     StartError,
     StopRequest,
     add,
@@ -188,7 +189,7 @@ def _perform(options: RobotOptions, share: Path, lines: list[str]) -> None:
         companions = stack.enter_context(closing(Companions(watching, show.line, settings.respawn)))
         crew = stack.enter_context(closing(_Crew(executor)))
         seeing = stack.enter_context(closing(_Thread("perception", fast_executor())))
-        aside = stack.enter_context(closing(_Thread("view", SingleThreadedExecutor())))
+        aside = stack.enter_context(closing(_Thread("view", LeanExecutor())))
         view = ViewNode(show)
         view.journal.expects_images(settings.camera != "none")
         aside.add(view)
@@ -273,7 +274,7 @@ def _ros(settings: RobotSettings, robot: Sequence[Part]) -> Iterator[tuple[Execu
         for file in (before, settings.params_file, after):
             arguments += ["--params-file", str(file)]
         initialise(arguments, settings.network)
-    executor, stop = SingleThreadedExecutor(), StopRequest()
+    executor, stop = LeanExecutor(), StopRequest()
     try:
         stop.install(executor)
         yield executor, stop
