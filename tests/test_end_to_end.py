@@ -21,7 +21,7 @@ def test_frames_in_gesture_and_sentence_out(robot, observer, parameters, smile, 
         observer.film(smile)
         return observer.largest_movement > 0.15 and any(observer.said)
 
-    wait_for(reacts, "a gesture and a sentence", step=lambda: Event().wait(0.05))
+    wait_for(reacts, "a gesture and a sentence", step=lambda: Event().wait(0.1))
     process.interrupt()
     assert process.end() == 0, process.output
 
