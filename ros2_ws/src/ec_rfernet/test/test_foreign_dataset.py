@@ -30,9 +30,21 @@ GRATINGS = Dataset("gratings", EIGHT, ("train", "validation"), "validation", "dr
 """
 
 
+PROGRAM = """
+import contextlib, io, json, sys
+from ec_rfernet.cli import main
+for command in json.load(sys.stdin):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        with contextlib.redirect_stderr(io.StringIO()) as err:
+            code = main(command)
+    print(json.dumps([code, out.getvalue(), err.getvalue()]))
+"""
+"""Runs several commands of ``ec-rfernet``; to start it takes as long as what is done here."""
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory):
-    """Runs ``ec-rfernet`` where the package with the data set is installed."""
+    """Runs commands where the package with the data set is installed: code, output, complaint."""
     place = tmp_path_factory.mktemp("foreign")
     info = place / "gratings-1.0.dist-info"
     info.mkdir()
@@ -43,54 +55,63 @@ def run(tmp_path_factory: pytest.TempPathFactory):
     (place / "gratings.py").write_text(MODULE)
     path = os.pathsep.join([str(place), os.environ.get("PYTHONPATH", "")])
 
-    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "ec_rfernet.cli", *arguments], check=False, cwd=place, text=True,
-            env={**os.environ, "PYTHONPATH": path}, capture_output=True, timeout=300,
+    def commands(*several: tuple[str, ...]) -> list[tuple[int, str, str]]:
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM], input=json.dumps(several), check=False, cwd=place,
+            text=True, env={**os.environ, "PYTHONPATH": path}, capture_output=True, timeout=300,
         )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
-    return command
+    return commands
+
+
+DATA = ("--dataset", "gratings", "--root", ".")
 
 
 @pytest.fixture(scope="module")
-def trained(run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(run, tmp_path_factory: pytest.TempPathFactory, collins: Path):
+    """The folder of a bundle, and what evaluation, export and prediction told."""
     out = tmp_path_factory.mktemp("eight") / "run"
-    done = run(
-        "train", "--dataset", "gratings", "--root", ".", "--out", str(out), "--epochs", "1",
-        "--model", "emotionnet_nano_b", "--batch-size", "32", "--warmup-epochs", "0",
+    of = ("--bundle", str(out))
+    train, *others = run(
+        ("train", *DATA, "--out", str(out), "--epochs", "1", "--model", "emotionnet_nano_b",
+         "--batch-size", "32", "--warmup-epochs", "0"),
+        ("evaluate", *of, *DATA, "--json", str(out / "figures.json")),
+        ("export", *of, "--int8", *DATA),
+        ("predict", *of, str(collins)),
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return out
+    assert train[0] == 0, train
+    return out, *others
 
 
-def test_a_bundle_of_eight_classes_is_trained(trained: Path) -> None:
-    manifest = json.loads((trained / "bundle.json").read_text())
+def test_a_bundle_of_eight_classes_is_trained(trained) -> None:
+    out = trained[0]
+    manifest = json.loads((out / "bundle.json").read_text())
     assert manifest["labels"][-1] == "contempt"
     assert len(manifest["labels"]) == 8
-    assert (trained / "model.int8.program").is_file()
-    card = (trained / "MODEL_CARD.md").read_text()
+    assert (out / "model.int8.program").is_file()
+    card = (out / "MODEL_CARD.md").read_text()
     assert "contempt" in card
     assert "gratings" in card
 
 
-def test_it_is_evaluated_exported_and_predicts(trained: Path, run, collins: Path) -> None:
-    figures = trained / "figures.json"
-    data = ("--dataset", "gratings", "--root", ".")
-    done = run("evaluate", "--bundle", str(trained), *data, "--json", str(figures))
-    assert done.returncode == 0, done.stderr
-    assert "recall contempt" in done.stdout
-    assert len(json.loads(figures.read_text())["confusion"]) == 8
-    done = run("export", "--bundle", str(trained), "--int8", *data)
-    assert done.returncode == 0, done.stderr
-    done = run("predict", "--bundle", str(trained), str(collins))
-    assert done.returncode == 0, done.stderr
-    assert "contempt 0." in done.stdout
+def test_it_is_evaluated_exported_and_predicts(trained) -> None:
+    out, (code, told, complaint), exported, predicted = trained
+    assert code == 0, complaint
+    assert "recall contempt" in told
+    assert len(json.loads((out / "figures.json").read_text())["confusion"]) == 8
+    assert exported[0] == 0, exported
+    assert predicted[0] == 0, predicted
+    assert "contempt 0." in predicted[1]
 
 
 def test_a_broken_registration_is_one_line(run) -> None:
-    done = run("evaluate", "--dataset", "broken", "--root", ".", "--bundle", "nowhere")
-    assert done.returncode == 2
-    done = run("train", "--dataset", "broken", "--root", ".", "--out", "nowhere")
-    assert done.returncode == 2
-    assert "data set 'broken' is registered as gratings:NOTHING, which cannot be" in done.stderr
-    assert done.stderr.count("\n") == 1
+    broken = ("--dataset", "broken", "--root", ".")
+    evaluated, trained = run(
+        ("evaluate", *broken, "--bundle", "nowhere"), ("train", *broken, "--out", "nowhere")
+    )
+    assert evaluated[0] == trained[0] == 2
+    told = trained[2]
+    assert "data set 'broken' is registered as gratings:NOTHING, which cannot be" in told
+    assert told.count("\n") == 1
