@@ -171,8 +171,10 @@ def test_too_little_is_told_in_one_sentence(run: Callable[..., Process], resourc
     assert "ulimit" in process.output
 
 
-def test_a_full_disk_is_told(robot: Callable[..., Process], video: Path, tmp_path: Path) -> None:
-    limit = f"ulimit -f 100; exec {ROBOT} --speech log --camera {video} --video {tmp_path}"
+def test_a_full_disk_is_told(glimpse: Path, parameters, tmp_path: Path) -> None:
+    quiet = parameters(behavior_node={"notice": False, "greet": False})
+    options = f"--speech log --camera {glimpse} --params_file {quiet} --video {tmp_path}"
+    limit = f"ulimit -f 100; exec {ROBOT} {options}"
     process = Process(["sh", "-c", limit])
     assert process.end() == 2, process.output
     assert "demo.mp4: cannot be written" in process.output

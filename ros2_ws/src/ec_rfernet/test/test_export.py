@@ -116,7 +116,7 @@ def test_int8_stays_with_its_weights_and_goes_with_others(copy):
     assert bundle.load(copy.folder) == other
 
 
-@pytest.mark.parametrize("moves", range(1, 7))
+@pytest.mark.parametrize("moves", [1, 3, 6])  # the first of the files, one between, the last
 def test_a_full_disk_leaves_the_old_bundle(copy, monkeypatch, moves):
     before, original, moved = contents(copy.folder), Path.replace, []
 
