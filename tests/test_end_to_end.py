@@ -64,26 +64,6 @@ def test_a_video_is_watched_to_its_end_and_recorded(
     assert (folder / "speech.wav").stat().st_size > 1000
 
 
-def test_an_emotion_from_anywhere_is_answered_until_ctrl_c(
-    robot, observer, parameters, wait_for
-) -> None:
-    quiet = parameters(behavior_node={"notice": False, "greet": False})
-    process = robot("--camera", "none", "--params_file", str(quiet))
-    wait_for(lambda: observer.is_connected, "the robot")
-
-    def moves() -> bool:
-        observer.show("surprised")
-        return observer.largest_movement > 0.15 and any(observer.said)
-
-    wait_for(moves, "a gesture and a sentence")
-    process.interrupt()
-    assert process.end() == 0, process.output
-    assert observer.states[-1].state == "disabled"
-    wait_for(lambda: observer.distance_from_rest < 0.05, "the end in the rest pose")
-    assert "answered   surprised" in process.output
-    assert "Traceback" not in process.output
-
-
 def test_nothing_is_written_unless_asked_for(
     robot, parameters, video, tmp_path, monkeypatch
 ) -> None:

@@ -51,9 +51,7 @@ def test_ctrl_c_while_the_clip_is_made(
     assert not list(tmp_path.rglob("*.mp4"))
 
 
-@pytest.mark.parametrize(
-    "moment", ["starting sim_robot", "starting behavior_node", "starting fer_node"]
-)
+@pytest.mark.parametrize("moment", ["starting sim_robot", "starting fer_node"])
 def test_ctrl_c_during_start_up(robot, moment: str) -> None:
     process = robot("--camera", "none")
     process.wait_for(moment)

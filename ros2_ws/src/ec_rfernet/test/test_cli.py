@@ -23,12 +23,12 @@ TORCH_INT8 = ["--runtime", "torch", "--precision", "int8"]
 
 
 @pytest.fixture(scope="module")
-def trained(fer2013, tmp_path_factory):
+def trained(fer2013, trusted):
     """A folder, and what the training into it told.
 
     Two processes train together, started as users start them.
     """
-    out = tmp_path_factory.mktemp("cli") / "run"
+    out = trusted / "run"
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     # Not with --standalone, which waits for a host name that resolves.

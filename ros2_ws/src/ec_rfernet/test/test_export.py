@@ -35,9 +35,8 @@ def network(seed, architecture="emotionnet_nano_b"):
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("int8") / "tiny"
-    return write_bundle(draft(folder), network(0), pictures(32))
+def written(trusted):
+    return write_bundle(draft(trusted / "tiny"), network(0), pictures(32))
 
 
 @pytest.fixture

@@ -42,9 +42,16 @@ for command in json.load(sys.stdin):
 """Runs several commands of ``ec-rfernet``; to start it takes as long as what is done here."""
 
 
+DATA = ("--dataset", "gratings", "--root", ".")
+BROKEN = ("--dataset", "broken", "--root", ".")
+
+Told = dict[str, tuple[int, str, str]]
+"""Exit code, output and complaint of each command."""
+
+
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory):
-    """Runs commands where the package with the data set is installed: code, output, complaint."""
+def trained(tmp_path_factory: pytest.TempPathFactory, collins: Path) -> tuple[Path, Told]:
+    """The folder of a bundle, and what all commands told where the data set is installed."""
     place = tmp_path_factory.mktemp("foreign")
     info = place / "gratings-1.0.dist-info"
     info.mkdir()
@@ -54,39 +61,32 @@ def run(tmp_path_factory: pytest.TempPathFactory):
     )
     (place / "gratings.py").write_text(MODULE)
     path = os.pathsep.join([str(place), os.environ.get("PYTHONPATH", "")])
-
-    def commands(*several: tuple[str, ...]) -> list[tuple[int, str, str]]:
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM], input=json.dumps(several), check=False, cwd=place,
-            text=True, env={**os.environ, "PYTHONPATH": path}, capture_output=True, timeout=300,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
-
-    return commands
-
-
-DATA = ("--dataset", "gratings", "--root", ".")
-
-
-@pytest.fixture(scope="module")
-def trained(run, tmp_path_factory: pytest.TempPathFactory, collins: Path):
-    """The folder of a bundle, and what evaluation, export and prediction told."""
-    out = tmp_path_factory.mktemp("eight") / "run"
+    out = place / "run"
     of = ("--bundle", str(out))
-    train, *others = run(
-        ("train", *DATA, "--out", str(out), "--epochs", "1", "--model", "emotionnet_nano_b",
-         "--batch-size", "32", "--warmup-epochs", "0"),
-        ("evaluate", *of, *DATA, "--json", str(out / "figures.json")),
-        ("export", *of, "--int8", *DATA),
-        ("predict", *of, str(collins)),
+    commands = {
+        "evaluate broken": ("evaluate", *BROKEN, "--bundle", "nowhere"),
+        "train broken": ("train", *BROKEN, "--out", "nowhere"),
+        "train": (
+            *("train", *DATA, "--out", str(out), "--epochs", "1", "--batch-size", "32"),
+            *("--model", "emotionnet_nano_b", "--warmup-epochs", "0"),
+        ),
+        "evaluate": ("evaluate", *of, *DATA, "--json", str(out / "figures.json")),
+        "export": ("export", *of, "--int8", *DATA),
+        "predict": ("predict", *of, str(collins)),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], input=json.dumps(list(commands.values())), check=False,
+        cwd=place, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True,
+        timeout=300,
     )  # fmt: skip
-    assert train[0] == 0, train
-    return out, *others
+    assert done.returncode == 0, done.stderr
+    told = [tuple(json.loads(line)) for line in done.stdout.splitlines()]
+    return out, dict(zip(commands, told, strict=True))
 
 
-def test_a_bundle_of_eight_classes_is_trained(trained) -> None:
-    out = trained[0]
+def test_a_bundle_of_eight_classes_is_trained(trained: tuple[Path, Told]) -> None:
+    out, told = trained
+    assert told["train"][0] == 0, told["train"]
     manifest = json.loads((out / "bundle.json").read_text())
     assert manifest["labels"][-1] == "contempt"
     assert len(manifest["labels"]) == 8
@@ -96,22 +96,18 @@ def test_a_bundle_of_eight_classes_is_trained(trained) -> None:
     assert "gratings" in card
 
 
-def test_it_is_evaluated_exported_and_predicts(trained) -> None:
-    out, (code, told, complaint), exported, predicted = trained
-    assert code == 0, complaint
-    assert "recall contempt" in told
+def test_it_is_evaluated_exported_and_predicts(trained: tuple[Path, Told]) -> None:
+    out, told = trained
+    for command in ("evaluate", "export", "predict"):
+        assert told[command][0] == 0, told[command]
+    assert "recall contempt" in told["evaluate"][1]
     assert len(json.loads((out / "figures.json").read_text())["confusion"]) == 8
-    assert exported[0] == 0, exported
-    assert predicted[0] == 0, predicted
-    assert "contempt 0." in predicted[1]
+    assert "contempt 0." in told["predict"][1]
 
 
-def test_a_broken_registration_is_one_line(run) -> None:
-    broken = ("--dataset", "broken", "--root", ".")
-    evaluated, trained = run(
-        ("evaluate", *broken, "--bundle", "nowhere"), ("train", *broken, "--out", "nowhere")
-    )
-    assert evaluated[0] == trained[0] == 2
-    told = trained[2]
-    assert "data set 'broken' is registered as gratings:NOTHING, which cannot be" in told
-    assert told.count("\n") == 1
+def test_a_broken_registration_is_one_line(trained: tuple[Path, Told]) -> None:
+    _, told = trained
+    assert told["evaluate broken"][0] == told["train broken"][0] == 2
+    complaint = told["train broken"][2]
+    assert "data set 'broken' is registered as gratings:NOTHING, which cannot be" in complaint
+    assert complaint.count("\n") == 1

@@ -19,8 +19,8 @@ EIGHT = (*LABELS, CONTEMPT)
 
 
 @pytest.fixture(scope="module")
-def eight(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return tiny_bundle(tmp_path_factory.mktemp("testing") / "eight", EIGHT)
+def eight(trusted: Path) -> Bundle:
+    return tiny_bundle(trusted / "eight", EIGHT)
 
 
 class Finder:

@@ -48,9 +48,9 @@ def judge_of(config, part):
 
 
 @pytest.fixture(scope="module")
-def judges(fer2013, tmp_path_factory):
+def judges(fer2013, trusted):
     """One of each part; who changes one takes a `copy_of` it."""
-    config = settings(fer2013, tmp_path_factory.mktemp("judges"))
+    config = settings(fer2013, trusted)
     return [judge_of(config, part) for part in range(PARTS)]
 
 

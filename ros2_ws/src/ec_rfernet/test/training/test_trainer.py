@@ -24,10 +24,10 @@ def quiet(_share, _loss):
 
 
 @pytest.fixture
-def config(fer2013, tmp_path):
+def config(few, tmp_path):
     """A short run of the smallest network."""
     return TrainConfig(
-        root=fer2013, out=tmp_path / "run", model="emotionnet_nano_b", epochs=2, batch_size=16,
+        root=few, out=tmp_path / "run", model="emotionnet_nano_b", epochs=2, batch_size=16,
         warmup_epochs=1, ema_decay=0.5,
     )  # fmt: skip
 
@@ -90,9 +90,9 @@ def test_a_finished_run_leaves_a_bundle_with_its_figures(config):
     assert (config.out / "confusion_public.png").stat().st_size > 1000
 
 
-def test_it_learns(config):
+def test_it_learns(config, fer2013):
     """Six epochs on bright bars are enough to be far better than one in seven."""
-    config = dataclasses.replace(config, epochs=6, erasing=0.0)
+    config = dataclasses.replace(config, root=fer2013, epochs=6, erasing=0.0)
     images = data.load(config)
     trainer = Trainer(config, images)
     while not trainer.finished:
