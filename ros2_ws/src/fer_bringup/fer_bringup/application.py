@@ -24,7 +24,6 @@ from rclpy.node import Node
 
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import temporary_folder
-from fer_bringup import arguments as command_line
 from fer_bringup.arguments import RobotOptions, RobotSettings
 from fer_bringup.assembly import (
     Part,
@@ -158,12 +157,11 @@ _SETTLE_S = 1.0  # after the last frame: what was seen in it may still be answer
 _PATIENCE_S = 15.0  # a response may take so long after the last frame
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
+def run(options: RobotOptions) -> int:
     """The whole program; see `fer_bringup.robot.main`."""
     share = Path(get_package_share_directory("fer_bringup"))
     code, lines = 0, list[str]()
     try:
-        options = command_line.read(arguments, share / "config" / "robot.yaml")
         ensure_clip_for(options.settings.camera, partial(print, flush=True))
         _perform(options, share, lines)
     except (InputError, ParameterError, StartError) as error:
