@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,14 +14,14 @@ import rclpy
 import yaml
 from ament_index_python.packages import get_package_prefix
 from fer_interfaces.msg import BehaviorState, Emotion
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Header, String
 
 from fer_bringup.clip.stage import HEIGHT, WIDTH, Scene
 from fer_common.qos import EVENTS, LATCHED, NEWEST, STREAM
-from fer_common.runner import set_up_dds
+from fer_common.runner import LeanExecutor, set_up_dds
 from fer_node.nodes.messages import to_message
 from tests.processes import Process, wait_for
 
@@ -110,6 +111,7 @@ class Observer:
         self._bodies: list[float] = []
         self._start: np.ndarray | None = None
         self.largest_movement = 0.0
+        self._next_show = 0.0
         self.node = Node("observer")
         self._emotion = self.node.create_publisher(Emotion, "emotion", EVENTS)
         self._images = self.node.create_publisher(Image, "pictures", STREAM)
@@ -130,8 +132,10 @@ class Observer:
         self.largest_movement = max(self.largest_movement, moved)
 
     def show(self, label: str) -> None:
-        """What ``ros2 topic pub /emotion`` does."""
-        self._emotion.publish(Emotion(label=label, confidence=0.9, face_id="someone"))
+        """What ``ros2 topic pub --rate 10 /emotion`` does, to be called as often as one likes."""
+        if time.monotonic() >= self._next_show:
+            self._next_show = time.monotonic() + 0.1
+            self._emotion.publish(Emotion(label=label, confidence=0.9, face_id="someone"))
 
     def film(self, frame: np.ndarray) -> None:
         """What a camera driver does."""
@@ -161,7 +165,7 @@ def observer() -> Iterator[Observer]:
     """Observes over DDS while the test does other things."""
     set_up_dds()
     rclpy.init()
-    found, executor = Observer(), SingleThreadedExecutor()
+    found, executor = Observer(), LeanExecutor()
     executor.add_node(found.node)
     stop = threading.Event()
 

@@ -30,7 +30,6 @@ from ament_index_python.packages import get_package_prefix
 from fer_interfaces.action import PlayMotion, Say
 from fer_interfaces.msg import BehaviorState
 from rclpy.action import ActionClient
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
@@ -42,7 +41,7 @@ from fer_bringup.assembly import parts
 from fer_bringup.supervisor import DELAY_S
 from fer_common.entry import ENDS_WITH
 from fer_common.qos import EVENTS, LATCHED, REQUESTS
-from fer_common.runner import dds_variables, set_up_dds
+from fer_common.runner import LeanExecutor, dds_variables, set_up_dds
 from robot_behavior.body import urdf
 from tests.benchmarks.supervision import MIDST, STILL, angle, stage
 from tests.namespaces import two_machines
@@ -110,7 +109,7 @@ class _Robot:
         self._environment = os.environ | {ENDS_WITH: str(os.getpid())}
         self._due: dict[str, float] = {}
         self._texts: list[str] = []
-        self.witness, self.executor = _Witness(), SingleThreadedExecutor()
+        self.witness, self.executor = _Witness(), LeanExecutor()
         self.executor.add_node(self.witness)
         self.running = {name: self._started(name) for name in commands}
 

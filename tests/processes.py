@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -143,3 +145,61 @@ def launch_command(*arguments: str) -> list[str]:
     pytest.importorskip("launch_ros", reason="needs apt install ros-jazzy-launch-ros")
     file = Path(get_package_share_directory("fer_bringup"), "launch", "robot.launch.py")
     return [sys.executable, "-c", _LAUNCH, str(file), *arguments]
+
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(
+    [
+        __name__,
+        "fer_common.runner",
+        "robot_behavior.nodes.behavior_node",
+        "robot_behavior.nodes.motion_player",
+        "robot_behavior.nodes.robot_bridge",
+        "robot_behavior.nodes.sim_robot",
+        "robot_behavior.nodes.speech_node",
+    ]
+)
+
+
+class NodeProcess:
+    """An executable of `robot_behavior` in a process of its own, which need not import it first.
+
+    It is forked from a process that has done so, for a third of the processor time. Where the
+    start of a program itself is tested, it must be started as one.
+
+    Args:
+        node: of `robot_behavior.nodes.executables`.
+        log: where it writes, behind what is there.
+        parameters: of the node.
+    """
+
+    def __init__(self, node: str, log: Path, **parameters: object) -> None:
+        settings = [item for k, v in parameters.items() for item in ("-p", f"{k}:={v}")]
+        given = (node, ["--ros-args", *settings], log, dict(os.environ))
+        self._process = _FORKS.Process(target=_run_node, args=given)
+        self._process.start()
+
+    @property
+    def has_ended(self) -> bool:
+        return self._process.exitcode is not None
+
+    def send_signal(self, number: int) -> None:
+        assert self._process.pid is not None
+        os.kill(self._process.pid, number)
+
+    def kill(self) -> None:
+        """Until it is dead."""
+        self._process.kill()
+        self._process.join()
+
+
+def _run_node(node: str, arguments: list[str], log: Path, environment: dict[str, str]) -> None:
+    """In the new process: what the program of a node does."""
+    os.environ.clear()
+    os.environ.update(environment)
+    packages = environment.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[1:1] = [package for package in packages if package not in sys.path]
+    with log.open("ab") as stream:
+        os.dup2(stream.fileno(), sys.stderr.fileno())
+    sys.argv = [node, *arguments]
+    sys.exit(getattr(import_module("robot_behavior.nodes.executables"), node)())

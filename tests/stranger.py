@@ -44,7 +44,7 @@ class Stranger(Node):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self._got = {"images": 0, "joint_states": 0}
-        self._said: set[str] = set()
+        self._words, self._said = f"{name} was here.", set[str]()
         self._obeyed: set[str] = set()
         self._tries = 0
         self._watch(Image, "image_raw", "images")
@@ -55,7 +55,7 @@ class Stranger(Node):
             "play_motion": self._action(
                 PlayMotion, "play_motion", PlayMotion.Goal(motion="nod", priority=_FIRST)
             ),
-            "say": self._action(Say, "say", Say.Goal(text=f"{name} was here.", priority=_FIRST)),
+            "say": self._action(Say, "say", Say.Goal(text=self._words, priority=_FIRST)),
             "speed_scale": self._service(
                 SetParameters, "motion_player/set_parameters", _speed_scale()
             ),
@@ -83,7 +83,10 @@ class Stranger(Node):
         self._joints.publish(JointTrajectory(joint_names=[_JOINT], points=[_TURNED]))
         if self._joints.get_subscription_count():
             self._obeyed.add("joint_trajectory")
-        for name in self._orders.keys() - self._obeyed:
+        waiting = self._orders.keys() - self._obeyed
+        if self._words not in self._said:  # another one was louder
+            waiting |= {"say"}
+        for name in waiting:
             future = self._orders[name]()
             if future is not None:
                 future.add_done_callback(partial(self._note, name))

@@ -67,12 +67,6 @@ def slow_reader() -> list[int]:
     return [writer, reader]
 
 
-def closed_terminal() -> list[int]:
-    master, slave = pty.openpty()
-    os.close(master)
-    return [slave]
-
-
 def stopped_terminal() -> list[int]:
     master, slave = pty.openpty()
     termios.tcflow(slave, termios.TCOOFF)  # Ctrl-S
@@ -84,21 +78,10 @@ def stopped_terminal() -> list[int]:
     return [slave, master]
 
 
-def full_disk() -> list[int]:
-    return [os.open("/dev/full", os.O_WRONLY)]
-
-
 @pytest.mark.parametrize(
     ("view", "output"),
-    [
-        *(
-            ("lines", output)
-            for output in (closed_pipe, slow_reader, closed_terminal, stopped_terminal, full_disk)
-        ),
-        # The panel writes through the same stream: one that fails and one that is full are enough.
-        ("panel", closed_pipe),
-        ("panel", stopped_terminal),
-    ],
+    # Everything else that may become of a program's output: test_standard_streams.py.
+    [("lines", closed_pipe), ("lines", slow_reader), ("panel", stopped_terminal)],
 )
 def test_the_robot_goes_on_without_its_output(
     view: str, output: Callable[[], list[int]], start, glimpse: Path, parameters, tmp_path: Path
@@ -130,14 +113,13 @@ def test_a_terminal_that_is_closed_ends_it_in_order(start, tmp_path: Path, wait_
     assert (tmp_path / "summary.json").is_file()
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT])
 def test_it_ends_in_order_and_leaves_a_playable_video(
-    number: signal.Signals, robot: Callable[..., Process], video: Path, tmp_path: Path
+    robot: Callable[..., Process], video: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "recording"
     process = robot("--camera", str(video), "--video", str(folder))
     process.wait_for("sees")
-    os.kill(process.pid, number)
+    os.kill(process.pid, signal.SIGQUIT)
     assert process.end() == 0, process.output
     assert "frames" in process.output, "the summary"
     assert cv2.VideoCapture(str(folder / "demo.mp4")).read()[0]
@@ -189,9 +171,11 @@ def test_too_little_is_told_in_one_sentence(run: Callable[..., Process], resourc
     assert "ulimit" in process.output
 
 
-def test_a_full_disk_is_told(robot: Callable[..., Process], video: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_told(glimpse: Path, parameters, tmp_path: Path) -> None:
+    quiet = parameters(behavior_node={"notice": False, "greet": False})
+    options = f"--speech log --camera {glimpse} --params_file {quiet} --video {tmp_path}"
     uncounted = "unset COVERAGE_PROCESS_CONFIG"  # `make coverage` writes a larger file
-    limit = f"ulimit -f 100; exec {ROBOT} --speech log --camera {video} --video {tmp_path}"
+    limit = f"ulimit -f 100; exec {ROBOT} {options}"
     process = Process(["sh", "-c", f"{uncounted}; {limit}"])
     assert process.end() == 2, process.output
     assert "demo.mp4: cannot be written" in process.output

@@ -21,7 +21,7 @@ def test_frames_in_gesture_and_sentence_out(robot, observer, parameters, smile, 
         observer.film(smile)
         return observer.largest_movement > 0.15 and any(observer.said)
 
-    wait_for(reacts, "a gesture and a sentence", step=lambda: Event().wait(0.05))
+    wait_for(reacts, "a gesture and a sentence", step=lambda: Event().wait(0.1))
     process.interrupt()
     assert process.end() == 0, process.output
 
@@ -62,26 +62,6 @@ def test_a_video_is_watched_to_its_end_and_recorded(
     assert seconds == pytest.approx(summary["duration_s"], abs=3)
     assert cv2.imread(str(folder / "demo.png")).shape == (560, 1280, 3)
     assert (folder / "speech.wav").stat().st_size > 1000
-
-
-def test_an_emotion_from_anywhere_is_answered_until_ctrl_c(
-    robot, observer, parameters, wait_for
-) -> None:
-    quiet = parameters(behavior_node={"notice": False, "greet": False})
-    process = robot("--camera", "none", "--params_file", str(quiet))
-    wait_for(lambda: observer.is_connected, "the robot")
-
-    def moves() -> bool:
-        observer.show("surprised")
-        return observer.largest_movement > 0.15 and any(observer.said)
-
-    wait_for(moves, "a gesture and a sentence")
-    process.interrupt()
-    assert process.end() == 0, process.output
-    assert observer.states[-1].state == "disabled"
-    wait_for(lambda: observer.distance_from_rest < 0.05, "the end in the rest pose")
-    assert "answered   surprised" in process.output
-    assert "Traceback" not in process.output
 
 
 def test_nothing_is_written_unless_asked_for(

@@ -1,7 +1,6 @@
 """Wrong input and Ctrl-C: one clear line or a clean end, never a traceback."""
 
 import os
-import shutil
 import signal
 from pathlib import Path
 
@@ -52,9 +51,7 @@ def test_ctrl_c_while_the_clip_is_made(
     assert not list(tmp_path.rglob("*.mp4"))
 
 
-@pytest.mark.parametrize(
-    "moment", ["starting sim_robot", "starting behavior_node", "starting fer_node"]
-)
+@pytest.mark.parametrize("moment", ["starting sim_robot", "starting fer_node"])
 def test_ctrl_c_during_start_up(robot, moment: str) -> None:
     process = robot("--camera", "none")
     process.wait_for(moment)
@@ -99,32 +96,6 @@ def test_sigterm_is_as_good_as_ctrl_c(robot) -> None:
 )
 def test_what_does_not_exist_is_named(robot, options: list[str], message: str) -> None:
     assert message in refused(robot(*options))
-
-
-def test_a_truncated_video_is_named(robot, video: Path, tmp_path: Path) -> None:
-    half = tmp_path / "half.mp4"
-    content = video.read_bytes()
-    half.write_bytes(content[: len(content) // 2])
-    told = refused(robot("--camera", str(half)))
-    assert f"'{half}' is a damaged MP4 or QuickTime video" in told
-
-
-def test_a_damaged_model_is_named(robot, tmp_path: Path) -> None:
-    bundle = tmp_path / "model"
-    shutil.copytree(Path(get_package_share_directory("fer_models"), "ec_rfernet"), bundle)
-    with (bundle / "model.onnx").open("ab") as file:
-        file.write(b"!")
-    output = refused(robot("--camera", "none", "--model", str(bundle)))
-    assert f"{bundle / 'model.onnx'}: sha256" in output
-
-
-def test_a_behaviour_with_an_unknown_motion_is_named(robot, parameters, tmp_path: Path) -> None:
-    text = (CONFIG / "behaviors.yaml").read_text()
-    file = tmp_path / "behaviors.yaml"
-    file.write_text(text.replace("express: rejoice", "motion: moonwalk", 1))
-    options = parameters(behavior_node={"behaviors_file": str(file)})
-    output = refused(robot("--camera", "none", "--params_file", str(options)))
-    assert f"{file}: emotions.happy.variants[0].motion is 'moonwalk', expected" in output
 
 
 def test_a_motion_beyond_a_joint_s_limits_is_refused_and_named(

@@ -2,11 +2,16 @@
 
 import os
 import signal
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from tests.processes import launch_command
+
+pytestmark = pytest.mark.skipif(
+    find_spec("launch_ros") is None, reason="needs apt install ros-jazzy-launch-ros"
+)
 
 
 @pytest.fixture

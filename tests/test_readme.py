@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,3 +100,32 @@ def test_the_figures_of_a_model_are_those_of_its_bundle(path: Path) -> None:
         f"{-100 * figures['corruption_mean_drop'][1]:.1f}",
     ]
     assert f"| {' | '.join(cells)} |" in (ROOT / "docs/models.md").read_text()
+
+
+WRITTEN = re.compile(
+    r"(?:--(?:annotate|csv|json|out|per-image|plot|report|video)|>|cp \S+|fer-study new)"
+    r" +([\w./-]+)"
+)
+READ = re.compile(r"(?<![\w/.~-])(?:photo|video|interview)\.\w+|(?<![\w/.~-])my_\w+(?:\.\w+)?")
+
+
+def test_what_the_commands_of_the_pages_leave_here_is_none_of_gits_business(tmp_path: Path) -> None:
+    lines = [
+        line
+        for page in (ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")))
+        for line in re.findall(r"^ {4}\S.*$|^\| .*\|$", page.read_text(), flags=re.MULTILINE)
+        if re.search(r"ec-rfernet|fer-|behavior-sim|motion-check|\bcp ", line)
+    ]
+    text = "\n".join(lines)
+    files = {*WRITTEN.findall(text), *READ.findall(text)}
+    files = {name for name in files if not name.startswith(("/", "docs/", ".."))}
+    files = {name for name in files if not Path(name).stem.isupper()}  # stands for any name
+    assert {"out.png", "out.csv", "photo.jpg", "my_behaviors.yaml", "greeting"} <= files
+    (tmp_path / ".gitignore").write_text((ROOT / ".gitignore").read_text())
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    paths = {name if Path(name).suffix else f"{name}/x" for name in files}
+    done = subprocess.run(
+        ["git", "check-ignore", "--stdin"],
+        input="\n".join(sorted(paths)), cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert paths - set(done.stdout.split()) == set()

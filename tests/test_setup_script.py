@@ -219,7 +219,6 @@ def test_only_the_packages_that_were_tested_are_installed(offline, machine):
     assert "Python environment" not in result.stdout
     interpreter = str(machine / ".venv" / "bin" / "python")  # -I: without this workspace
     pip = [interpreter, "-I", "-m", "pip", "--disable-pip-version-check"]
-    shown = subprocess.run([*pip, "show", "faces"], capture_output=True, text=True, check=True)
-    assert "Version: 1.0" in shown.stdout
+    assert list((machine / ".venv").glob("lib/python*/site-packages/faces-1.0.dist-info/METADATA"))
     check = subprocess.run([*pip, "check"], capture_output=True, text=True, check=False)
     assert check.returncode == 0, check.stdout  # of what faces asks for, nothing is used

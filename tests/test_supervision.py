@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,10 @@ from fer_bringup.supervisor import MOST
 from fer_common.qos import LATCHED
 from tests.benchmarks.supervision import stage
 from tests.processes import Process, launch_command, pid_of
+
+pytestmark = pytest.mark.skipif(
+    find_spec("launch_ros") is None, reason="needs apt install ros-jazzy-launch-ros"
+)
 
 NEEDED = ("fer_node", "behavior_node", "motion_player", "sim_robot")
 OTHERS = ("camera_node", "speech_node")

@@ -1,9 +1,7 @@
 """The robot is watched and recorded by processes of their own."""
 
 import csv
-import socket
 import subprocess
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -48,16 +46,4 @@ def test_the_robot_does_not_start_without_the_recording_that_was_asked_for(
     assert process.end() == 2, process.output
     assert str(tmp_path / "file") in process.output
     assert "bag_recorder could not start, see its message above" in process.output
-    assert "Traceback" not in process.output
-
-
-def test_a_port_that_is_in_use_is_named(robot, parameters) -> None:
-    pytest.importorskip("rerun", reason="needs requirements/viewer.txt")
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port = taken.getsockname()[1]
-        settings = parameters(viewer_node={"port": port})
-        process = robot("--camera", "none", "--viewer", "true", "--params_file", str(settings))
-        assert process.end() == 2, process.output
-    assert str(port) in process.output
-    assert "viewer_node could not start, see its message above" in process.output
     assert "Traceback" not in process.output

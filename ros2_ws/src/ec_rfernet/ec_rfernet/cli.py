@@ -391,6 +391,13 @@ def tell(text: str) -> None:
         sys.stderr.buffer.flush()
 
 
+def tell_written(*paths: Path | None) -> None:
+    """Says on stderr what was written, a line each; None: it was not asked for."""
+    sys.stdout.flush()  # in their order, also where both are one file
+    for path in filter(None, paths):
+        print(f"{writable(str(path))}: written", file=sys.stderr)
+
+
 COMMANDS = {
     "summary": "layer table, parameters, multiply-accumulates and size of a network",
     "train": "train a network and write it as a bundle",

@@ -18,6 +18,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -126,9 +128,7 @@ def read_yaml(path: Path, most: int = MOST_TEXT) -> Any:
     """
     text = read_text(path, most)
     try:
-        with suppress(yaml.YAMLError, RecursionError):
-            return yaml.load(text, _QuickLoader)  # a safe loader
-        return yaml.load(text, _Loader)  # in ten times the time; it says better what is wrong
+        return deepcopy(_content(text))
     except RecursionError as error:
         raise InputError(f"{path}: is not valid YAML (nested too deeply)") from error
     except yaml.MarkedYAMLError as error:
@@ -139,6 +139,14 @@ def read_yaml(path: Path, most: int = MOST_TEXT) -> Any:
     except yaml.YAMLError as error:
         problem = shortened(" ".join(str(error).split()), 120)
         raise InputError(f"{path}: is not valid YAML ({problem})") from error
+
+
+@lru_cache(maxsize=8)
+def _content(text: str) -> Any:
+    """What a text in YAML holds; several nodes of a robot read its files, some more than once."""
+    with suppress(yaml.YAMLError, RecursionError):
+        return yaml.load(text, _QuickLoader)  # a safe loader
+    return yaml.load(text, _Loader)  # in ten times the time; it says better what is wrong
 
 
 MOST_MERGED = 10_000

@@ -222,9 +222,9 @@ def test_a_network_that_asks_for_anything_is_told_in_bounds(copy, written, make,
 
 
 def test_a_network_that_never_answers_is_told(copy, written, monkeypatch):
-    monkeypatch.setattr(runtimes, "LONGEST_S", 2)
+    monkeypatch.setattr(runtimes, "LONGEST_S", 1)
     model = with_network(copy, written, "model.onnx", endless())
-    with pytest.raises(InputError, match="does not answer on onnxruntime within 2 s and 1 GB"):
+    with pytest.raises(InputError, match="does not answer on onnxruntime within 1 s and 1 GB"):
         open_classifier(model, 1, "onnxruntime")
 
 

@@ -1,19 +1,19 @@
 import csv
-import io
 import json
 import os
+import re
 import shutil
+import socket
 import struct
 import subprocess
 import sys
 import zlib
-from contextlib import redirect_stdout
 
 import cv2
 import numpy as np
 import pytest
 
-from ec_rfernet import cli
+from ec_rfernet import bundle, cli
 from ec_rfernet.cli import main
 from ec_rfernet.files import held
 from ec_rfernet.labels import LABELS
@@ -23,18 +23,36 @@ TORCH_INT8 = ["--runtime", "torch", "--precision", "int8"]
 
 
 @pytest.fixture(scope="module")
-def trained(fer2013, tmp_path_factory):
-    """A folder, and what the training into it told."""
-    out = tmp_path_factory.mktemp("cli") / "run"
-    where = ["--root", str(fer2013), "--out", str(out)]
-    with redirect_stdout(io.StringIO()) as told:
-        assert main(["train", *where, *TINY, "--epochs", "1"]) == 0
-    return out, told.getvalue()
+def trained(fer2013, trusted):
+    """A folder, and what the training into it told.
+
+    Two processes train together, started as users start them.
+    """
+    out = trusted / "run"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    # Not with --standalone, which waits for a host name that resolves.
+    command = [
+        sys.executable, "-m", "torch.distributed.run", f"--master-port={port}",
+        "--nproc-per-node=2", "-m", "ec_rfernet.cli", "train", "--root", str(fer2013),
+        "--out", str(out), *TINY, "--epochs", "1", "--threads", "1", "--device", "cpu",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return out, done.stdout
 
 
 @pytest.fixture(scope="module")
 def run_folder(trained):
     return trained[0]
+
+
+def test_two_processes_train_one_network(trained):
+    """The second process must not write or print."""
+    out, told = trained
+    assert told.count("images to learn from") == 1
+    assert len(re.findall(r"^epoch .* accuracy", told, re.MULTILINE)) == 1
+    assert bundle.load(out).architecture == "emotionnet_nano_b"
 
 
 def test_training_tells_what_it_does_after_the_last_epoch(trained):
@@ -168,7 +186,9 @@ def test_predict_finds_the_face(run_folder, collins, tmp_path, capsys):
     annotated = tmp_path / "a.png"
     arguments = ["predict", "--bundle", str(run_folder), str(collins), "--annotate", str(annotated)]
     assert main(arguments) == 0
-    assert "1 face" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "1 face" in said.out and "written" not in said.out
+    assert said.err == f"{annotated}: written\n"
     assert (cv2.imread(str(annotated)) != cv2.imread(str(collins))).any()
 
 

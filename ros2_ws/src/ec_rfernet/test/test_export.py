@@ -35,9 +35,8 @@ def network(seed, architecture="emotionnet_nano_b"):
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("int8") / "tiny"
-    return write_bundle(draft(folder), network(0), pictures(32))
+def written(trusted):
+    return write_bundle(draft(trusted / "tiny"), network(0), pictures(32))
 
 
 @pytest.fixture
@@ -116,7 +115,7 @@ def test_int8_stays_with_its_weights_and_goes_with_others(copy):
     assert bundle.load(copy.folder) == other
 
 
-@pytest.mark.parametrize("moves", range(1, 7))
+@pytest.mark.parametrize("moves", [1, 3, 6])  # the first of the files, one between, the last
 def test_a_full_disk_leaves_the_old_bundle(copy, monkeypatch, moves):
     before, original, moved = contents(copy.folder), Path.replace, []
 

@@ -19,8 +19,8 @@ EIGHT = (*LABELS, CONTEMPT)
 
 
 @pytest.fixture(scope="module")
-def eight(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return tiny_bundle(tmp_path_factory.mktemp("testing") / "eight", EIGHT)
+def eight(trusted: Path) -> Bundle:
+    return tiny_bundle(trusted / "eight", EIGHT)
 
 
 class Finder:
@@ -58,8 +58,8 @@ def test_contempt_is_unpleasant(eight: Bundle) -> None:
     assert found.arousal == pytest.approx(-0.10, abs=0.1)
 
 
-def test_labels_of_ones_own(tmp_path: Path) -> None:
-    made = tiny_bundle(tmp_path / "own", ("bored", "amused"))
+def test_labels_of_ones_own(trusted: Path) -> None:
+    made = tiny_bundle(trusted / "own", ("bored", "amused"))
     assert (made.name, made.labels) == ("own", ("bored", "amused"))
     image, face = scene(1, 2)
     finder = Finder()

@@ -19,12 +19,11 @@ from threading import Event, Thread
 
 import rclpy
 from ament_index_python.packages import get_package_prefix, get_package_share_directory
-from rclpy.executors import Executor, SingleThreadedExecutor
+from rclpy.executors import Executor
 from rclpy.node import Node
 
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import temporary_folder
-from fer_bringup import arguments as command_line
 from fer_bringup.arguments import RobotOptions, RobotSettings
 from fer_bringup.assembly import (
     Part,
@@ -45,6 +44,7 @@ from fer_common.runner import (
     GRACE_S,
     OPEN,
     ClosingNode,
+    LeanExecutor,
     StartError,
     StopRequest,
     add,
@@ -157,12 +157,11 @@ _SETTLE_S = 1.0  # after the last frame: what was seen in it may still be answer
 _PATIENCE_S = 15.0  # a response may take so long after the last frame
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
+def run(options: RobotOptions) -> int:
     """The whole program; see `fer_bringup.robot.main`."""
     share = Path(get_package_share_directory("fer_bringup"))
     code, lines = 0, list[str]()
     try:
-        options = command_line.read(arguments, share / "config" / "robot.yaml")
         ensure_clip_for(options.settings.camera, partial(print, flush=True))
         _perform(options, share, lines)
     except (InputError, ParameterError, StartError) as error:
@@ -188,8 +187,9 @@ def _perform(options: RobotOptions, share: Path, lines: list[str]) -> None:
         companions = stack.enter_context(closing(Companions(watching, show.line, settings.respawn)))
         crew = stack.enter_context(closing(_Crew(executor)))
         seeing = stack.enter_context(closing(_Thread("perception", fast_executor())))
-        aside = stack.enter_context(closing(_Thread("view", SingleThreadedExecutor())))
+        aside = stack.enter_context(closing(_Thread("view", LeanExecutor())))
         view = ViewNode(show)
+        view.journal.expects_images(settings.camera != "none")
         aside.add(view)
         if reason := why_open():
             show.line(f"{OPEN}: {reason}")
@@ -272,7 +272,7 @@ def _ros(settings: RobotSettings, robot: Sequence[Part]) -> Iterator[tuple[Execu
         for file in (before, settings.params_file, after):
             arguments += ["--params-file", str(file)]
         initialise(arguments, settings.network)
-    executor, stop = SingleThreadedExecutor(), StopRequest()
+    executor, stop = LeanExecutor(), StopRequest()
     try:
         stop.install(executor)
         yield executor, stop
@@ -306,11 +306,6 @@ class _Crew:
         """The node of a name, or none."""
         return [node for node in self.nodes if node.get_name() == name]
 
-    def dismiss(self, name: str) -> None:
-        """Spins a node no longer."""
-        for node in self.named(name):
-            self._executor.remove_node(node)
-
     def close(self) -> None:
         """Destroys the nodes."""
         for node in reversed(self.nodes):
@@ -330,11 +325,16 @@ class _Thread(_Crew):
         """Starts the thread; after it no node can be added."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Ends the thread; one that hangs is left behind after a while."""
+    def end(self) -> None:
+        """Has the thread end, without waiting for it."""
         self._over.set()
         if self._thread.is_alive():
             self._executor.wake()
+
+    def stop(self) -> None:
+        """Ends the thread; one that hangs is left behind after a while."""
+        self.end()
+        if self._thread.is_alive():
             self._thread.join(GRACE_S)
 
     def close(self) -> None:
@@ -361,6 +361,7 @@ class _Finish:
         self._crew, self._seeing = crew, seeing
         self._companions, self._journal = companions, journal
         self._since: float | None = None
+        self._has_told = False
 
     def __call__(self) -> bool:
         if self._companions.have_failed():
@@ -372,6 +373,11 @@ class _Finish:
         waited = time.monotonic() - self._since
         if waited < _SETTLE_S:
             return False
-        self._seeing.stop()  # they would complain that no images come
-        self._crew.dismiss("supervisor")
+        if not self._has_told:
+            self._has_told = True
+            self._seeing.end()  # they would complain that no images come
+            for node in self._crew.named("supervisor"):
+                node.excuse(seeing.get_name() for seeing in self._seeing.nodes)
+            for node in self._crew.named("behavior_node"):
+                node.sees_no_more()
         return waited > _PATIENCE_S or not self._journal.responding

@@ -125,7 +125,7 @@ ARGUMENTS = (
     Argument(
         "behaviors_file",
         "",
-        "YAML with your own responses; empty: what params_file says, else the installed one",
+        "YAML with your own answers; empty: what params_file says, else the installed one",
     ),
     Argument(
         "motions_file",

@@ -136,9 +136,10 @@ class RunSummary:
         if self.odd_stamps:
             latency = latency if self.odd_stamps < self.frames else "not known"
             latency += f"; {self.odd_stamps} images have stamps of another clock"
+        frames = f"{self.frames} in {self.duration_s:.0f} s, {self.rate:.1f} per second"
         lines = [
-            f"frames     {self.frames} in {self.duration_s:.0f} s, {self.rate:.1f} per second",
-            f"latency    {latency}",
+            f"frames     {frames if self.frames else f'none in {self.duration_s:.0f} s'}",
+            *([f"latency    {latency}"] if self.frames else []),
             f"seen       {self._seen()}",
             f"answered   {', '.join(self.emotions_answered) or 'nothing'}",
         ]
@@ -152,7 +153,7 @@ class RunSummary:
         )
         parts = [f"{name} {value:.1f} s" for value, name in known]
         if self.seconds.get(UNKNOWN):
-            parts.append(f"unsure {self.seconds[UNKNOWN]:.1f} s")
+            parts.append(f"{UNKNOWN} {self.seconds[UNKNOWN]:.1f} s")
         return ", ".join(parts) or "nobody"
 
 
@@ -179,6 +180,7 @@ class JournalMoment:
         latency_s: median from an image's stamp to its result, lately, seconds.
         problem: what the perception complains of; None when all is well.
         trouble: what else of the robot is not in order, with its name; None when all is.
+        expects_images: whether the perception does: a robot may have no camera.
     """
 
     faces: int | None = None
@@ -194,6 +196,7 @@ class JournalMoment:
     latency_s: float = 0.0
     problem: str | None = None
     trouble: str | None = None
+    expects_images: bool = True
 
 
 class Screen:
@@ -401,6 +404,10 @@ class Journal:
     def problem(self, text: str | None) -> None:
         """What the perception complains of; None when all is well."""
         self._moment = replace(self._moment, problem=text)
+
+    def expects_images(self, expected: bool) -> None:
+        """Whether the perception does."""
+        self._moment = replace(self._moment, expects_images=expected)
 
     def summary(self) -> RunSummary:
         """The account of everything so far."""

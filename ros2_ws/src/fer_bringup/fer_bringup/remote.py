@@ -28,7 +28,7 @@ from fer_interfaces.action import PlayMotion, Say
 from fer_interfaces.msg import BehaviorState, HoldState
 from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters
-from rclpy.executors import Executor, SingleThreadedExecutor
+from rclpy.executors import Executor
 from rclpy.node import Node
 from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.task import Future
@@ -39,6 +39,7 @@ from fer_common.actions import FirstAnswerClient
 from fer_common.entry import INTERRUPTED
 from fer_common.qos import EVENTS, LATCHED
 from fer_common.runner import (
+    LeanExecutor,
     StartError,
     StopRequest,
     add,
@@ -513,7 +514,7 @@ def line_to(namespace: str, network: bool) -> Iterator[Line]:
     if namespace.strip("/"):
         arguments += ["-r", f"__ns:=/{namespace.strip('/')}"]
     initialise(arguments, network, images=False)
-    executor, stop = SingleThreadedExecutor(), StopRequest()
+    executor, stop = LeanExecutor(), StopRequest()
     stop.install(executor)
     node = Node(f"{NAME}{os.getpid()}", enable_rosout=False, start_parameter_services=False)
     try:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 from ec_rfernet.cli import output_matters
@@ -41,9 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return remote.run(options)
 
     def work() -> int:
-        from fer_bringup.application import run  # takes a second
+        from ament_index_python.packages import get_package_share_directory
 
-        return run(arguments)
+        from fer_bringup.arguments import read
+
+        share = Path(get_package_share_directory("fer_bringup"))
+        options = read(given, share / "config" / "robot.yaml")
+        from fer_bringup.application import run  # takes half a second
+
+        return run(options)
 
     if given and not given[0].startswith("-"):
         return program(ask, _NEEDS_OF_COMMAND, INTERRUPTED)

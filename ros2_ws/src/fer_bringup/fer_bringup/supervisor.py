@@ -10,7 +10,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +26,14 @@ from rclpy.clock import Clock, ClockType
 
 from fer_common.actions import GoalClient
 from fer_common.diagnostics import Report, error, node_of, warn
-from fer_common.diagnostics_publisher import DiagnosticsPublisher
+from fer_common.diagnostics_publisher import PROCESS, DiagnosticsPublisher
 from fer_common.entry import ENDS_WITH
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, LATCHED
 from fer_common.reason import Reason
 from fer_common.runner import ClosingNode
 from fer_common.settings import setting
+from fer_common.topic_words import listed
 from robot_behavior.dialogue.arbiter import MOTION
 from robot_behavior.dialogue.response import rest
 from robot_behavior.motion.library import REST
@@ -121,6 +122,7 @@ _TRANSITIONS = {  # by the state of a lifecycle node, as its diagnostics tell it
     "unconfigured": Transition.TRANSITION_CONFIGURE,
     "inactive": Transition.TRANSITION_ACTIVATE,
 }
+_TWINS = 8  # of the processes that have called themselves so, the last are remembered
 _STEPS = 8  # heartbeats after which a node that has returned is left as it is
 
 
@@ -161,6 +163,7 @@ class Member:
         is_known: whether it was ever heard.
         state: as it told last.
         losses: how often it was lost.
+        has_twin: whether two processes are heard, of which each calls itself so.
     """
 
     def __init__(self, name: str, needed: bool, looks: int, hanging: int) -> None:
@@ -169,13 +172,27 @@ class Member:
         self.state, self.losses = "", 0
         self._sign, self._last_sign = SignOfLife(looks), SignOfLife(hanging)
         self._steps, self._left = 0, set[str]()
+        self._twin, self.has_twin = SignOfLife(looks), False
+        self._process, self._before = "", deque[str](maxlen=_TWINS)
 
-    def heard(self, state: str) -> bool:
+    def heard(self, state: str, process: str = "") -> bool:
         """It lives.
+
+        Args:
+            state: that it tells.
+            process: in which it runs; empty: it does not tell.
 
         Returns:
             Whether it has returned.
         """
+        if process and process != self._process:
+            # One that was started again never comes back as the one that it was.
+            if process in self._before:
+                self._twin.heard()
+                self.has_twin = True
+            if self._process:
+                self._before.append(self._process)
+            self._process = process
         returned = self.is_missing
         if returned and self.state == ACTIVE:
             self._steps = _STEPS
@@ -189,6 +206,8 @@ class Member:
 
     def look(self) -> bool:
         """Whether it is lost since now."""
+        if self._twin.has_ended():
+            self.has_twin = False
         lost = self._sign.has_ended()
         if lost:
             self.is_missing = True
@@ -236,7 +255,7 @@ class Supervisor(ClosingNode):
             for names, needed in ((params.rests_without, True), (params.goes_on_without, False))
             for name in _names(names)
         }
-        self._looks = 0
+        self._looks, self._are_twins = 0, False
         self._motion = GoalClient(self, PlayMotion, MOTION, motion_goal, self._update)
         self.closing.callback(self._motion.destroy)
         self._changes: dict[str, Client] = {}
@@ -244,6 +263,15 @@ class Supervisor(ClosingNode):
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, EVENTS)
         self.create_timer(LOOK_S, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
         DiagnosticsPublisher(self, "supervision", self._report)
+
+    def excuse(self, names: Iterable[str]) -> None:
+        """Watches nodes no longer, because they end on purpose.
+
+        Args:
+            names: of them, without a namespace.
+        """
+        for name in names:
+            self._members.pop(self._full(name), None)
 
     def _full(self, name: str) -> str:
         return f"{self.get_namespace().rstrip('/')}/{name}"
@@ -257,7 +285,7 @@ class Supervisor(ClosingNode):
             member = self._members.get(node_of(status.name))
             if member is None:
                 continue
-            if member.heard(_state(status)):
+            if member.heard(_told(status, "state"), _told(status, PROCESS)):
                 self.get_logger().warning(f"{member.name} is back")
                 self._tell()
             if not member.is_restored:
@@ -271,12 +299,26 @@ class Supervisor(ClosingNode):
         for member in self._members.values():
             if member.hangs():
                 self._end(member)
+        twins = self._twins()
+        if twins and not self._are_twins:
+            self.get_logger().warning(twins)
+        self._are_twins = twins is not None
         if any(member.name == "behavior_node" for member in lost):
             self._bring_to_rest()
         self._update()
         self._looks += 1
         if lost or not self._looks % _TELL_LOOKS:
             self._tell()
+
+    def _twins(self) -> str | None:
+        """That a second robot runs, which hears what is meant for this one; None: none does."""
+        names = [member.name for member in self._members.values() if member.has_twin]
+        if not names:
+            return None
+        return (
+            f"another robot runs with the same names ({listed(names)}): each hears what is meant "
+            "for the other; end one of them, or start it with --namespace or another ROS_DOMAIN_ID"
+        )
 
     def _end(self, member: Member) -> None:
         """Kills a process that hangs: by now the robot rests without it."""
@@ -323,7 +365,7 @@ class Supervisor(ClosingNode):
             (error if m.needed else warn)(f"{m.name} is missing") for m in members if m.is_missing
         ]
         values = {m.name: _shown(m) for m in members}
-        return Report("everybody is there", values, findings)
+        return Report("everybody is there", values, [*findings, warn(self._twins())])
 
 
 def _shown(member: Member) -> str:
@@ -336,5 +378,5 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _state(status: DiagnosticStatus) -> str:
-    return next((str(value.value) for value in status.values if value.key == "state"), "")
+def _told(status: DiagnosticStatus, key: str) -> str:
+    return next((str(value.value) for value in status.values if value.key == key), "")

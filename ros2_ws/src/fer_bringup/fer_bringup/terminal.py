@@ -260,7 +260,9 @@ def _who(moment: JournalMoment) -> str:
     if moment.problem:
         return moment.problem
     if moment.faces is None:
-        return "waiting for the camera"
+        return (
+            "waiting for the camera" if moment.expects_images else "no camera: nobody is looked for"
+        )
     if moment.faces == 0:
         return "nobody in view"
     return "1 face in view" if moment.faces == 1 else f"{moment.faces} faces in view"
@@ -295,7 +297,7 @@ def _bar(share: float, width: int) -> str:
 def _robot(moment: JournalMoment, width: int) -> Iterator[Text]:
     """Seven lines about the robot."""
     label = moment.label or UNKNOWN
-    what = "unclear" if label == UNKNOWN else f"{label}, {moment.confidence:.0%}"
+    what = label if label == UNKNOWN else f"{label}, {moment.confidence:.0%}"
     for name, text, style, height in (
         ("shows", what if moment.label else None, _BOLD + _colour(label), 1),
         ("robot", moment.trouble or moment.state or "starting", _robot_style(moment), 1),

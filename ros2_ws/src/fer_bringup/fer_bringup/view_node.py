@@ -12,6 +12,7 @@ from rclpy.node import Node
 from std_msgs.msg import String
 
 from fer_bringup.journal import Journal, Screen
+from fer_common.camera import IMAGES_EXPECTED
 from fer_common.diagnostics import Report, node_of
 from fer_common.diagnostics_publisher import DiagnosticsPublisher
 from fer_common.door import LONGEST_TEXT, seconds
@@ -73,6 +74,8 @@ class ViewNode(Node):
             node, is_well = node_of(status.name), status.level == DiagnosticStatus.OK
             if node == self._perception:
                 self.journal.problem(None if is_well else status.message)
+                told = {pair.key: pair.value for pair in status.values}
+                self.journal.expects_images(told.get(IMAGES_EXPECTED) != "no")
             elif node in self._others:
                 self._look_at(node, status)
 

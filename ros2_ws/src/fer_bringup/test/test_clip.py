@@ -192,7 +192,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_and_leaves_no_clip(tmp_path: Path) -> None:
     code = (
         "import sys; from fer_bringup.clip import make_clip as m; "
-        "m.make_clip.__defaults__ = (40,); sys.exit(m.main())"
+        "m.make_clip.__defaults__ = (12,); sys.exit(m.main())"
     )
     command = f"ulimit -f 20; exec {sys.executable} -c '{code}'"
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}

@@ -13,17 +13,18 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from fer_interfaces.action import PlayMotion
 from fer_interfaces.msg import Supervision
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from fer_bringup.supervisor import MOST, WITHIN_S, Restarts, Supervisor, process_of
+from fer_bringup.supervisor import MOST, WITHIN_S, Member, Restarts, Supervisor, process_of
 from fer_common.actions import ExclusiveAction
 from fer_common.diagnostics import Report
-from fer_common.diagnostics_publisher import DiagnosticsPublisher
-from fer_common.qos import LATCHED
+from fer_common.diagnostics_publisher import PROCESS, DiagnosticsPublisher
+from fer_common.qos import EVENTS, LATCHED
 from fer_common.reason import Level
 from fer_common.runner import start
 from fer_common.testing import DiagnosticsListener, FakeClock, spin_until, spinning, until
@@ -46,6 +47,48 @@ def test_one_that_ends_now_and_then_is_started_again_for_ever() -> None:
     for _ in range(10 * MOST):
         clock.now += WITHIN_S / MOST
         assert restarts.allowed()
+
+
+# Two robots.
+
+
+def test_two_that_speak_in_turn_are_twins_until_one_is_silent() -> None:
+    member = Member("eye", True, 4, 0)
+    for process in ("1-a", "2-b", "1-a"):
+        assert not member.has_twin
+        member.heard("active", process)
+    assert member.has_twin
+    for _ in range(4):
+        member.heard("active", "1-a")
+        member.look()
+    assert not member.has_twin
+
+
+def test_one_that_is_started_again_and_again_has_no_twin() -> None:
+    member = Member("eye", True, 4, 0)
+    for life in range(20):
+        for _ in range(3):
+            member.heard("active", f"{life}-a")
+            member.look()
+        assert not member.has_twin
+
+
+def test_a_second_robot_is_told_of() -> None:
+    def eye_of(process: str) -> Node:
+        values = [KeyValue(key=PROCESS, value=process)]
+        told = DiagnosticArray(status=[DiagnosticStatus(name="eye: work", values=values)])
+        node = Node(process)
+        publisher = node.create_publisher(DiagnosticArray, "/diagnostics", EVENTS)
+        node.create_timer(0.1, lambda: publisher.publish(told))
+        return node
+
+    made = supervisor("eye"), lambda: eye_of("one"), lambda: eye_of("two")
+    with spinning(Listener, *made) as (executor, (listener, *_)):
+        assert spin_until(executor, lambda: "another robot runs" in listener.message("/supervisor"))
+        assert listener.level("/supervisor") == Level.WARN
+
+
+# Who is there.
 
 
 class Listener(DiagnosticsListener):
@@ -142,6 +185,21 @@ def test_who_has_not_come_yet_is_not_missing() -> None:
             executor, lambda: listener.values("/supervisor").get("eye") == "not yet there"
         )
         assert listener.told.rests_without == []
+
+
+def test_who_ends_on_purpose_is_not_missing() -> None:
+    made = supervisor("eye,ear"), lambda: Patient("eye"), lambda: Patient("ear")
+    with spinning(Listener, *made) as (executor, (listener, watching, eye, ear)):
+        assert spin_until(
+            executor,
+            lambda: [listener.values("/supervisor").get(name) for name in ("eye", "ear")]
+            == ["there", "there"],
+        )
+        watching.excuse(["eye"])
+        executor.remove_node(eye)
+        executor.remove_node(ear)
+        assert spin_until(executor, lambda: listener.told.rests_without)
+        assert listener.told.rests_without == ["ear"]
 
 
 def test_without_the_behaviours_the_supervisor_asks_for_rest() -> None:

@@ -110,6 +110,7 @@ def test_labels_of_any_length_fit_and_figures_that_are_none_do_no_harm() -> None
 
 def test_says_what_is_missing() -> None:
     assert "waiting for the camera" in drawn(JournalMoment())[0]
+    assert "no camera: nobody is looked for" in drawn(JournalMoment(expects_images=False))[0]
     assert "nobody in view" in drawn(JournalMoment(faces=0))[0]
     assert "no images on /image" in drawn(JournalMoment(problem="no images on /image"))[0]
 

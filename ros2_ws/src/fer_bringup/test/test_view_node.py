@@ -8,6 +8,7 @@ from std_msgs.msg import String
 
 from fer_bringup.journal import Answered, Journal, Screen
 from fer_bringup.view_node import ViewNode
+from fer_common.camera import IMAGES_EXPECTED
 from fer_common.qos import EVENTS, LATCHED
 from fer_common.testing import spin_until, spinning
 
@@ -60,6 +61,7 @@ def test_keeps_the_journal_of_what_is_published() -> None:
             name="fer_node: expressions",
             level=DiagnosticStatus.WARN,
             message="too dark",
+            values=[KeyValue(key=IMAGES_EXPECTED, value="no")],
         )
         health.publish(DiagnosticArray(status=[DiagnosticStatus(name="other: thing"), wrong]))
 
@@ -70,6 +72,7 @@ def test_keeps_the_journal_of_what_is_published() -> None:
         assert journal.moment.faces == 1
         assert screen.answers[0].reason is None
         assert journal.moment.problem == "too dark"
+        assert not journal.moment.expects_images
         assert journal.moment.labels == ("happy", "contempt")
         assert journal.summary().said == ("Hello!",)
         assert 0 <= journal.summary().median_s < 5

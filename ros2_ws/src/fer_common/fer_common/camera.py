@@ -10,6 +10,10 @@ FOV_DEG = 60.0
 """Horizontal field of view of a usual webcam, degrees: for cameras of which nothing is known."""
 
 
+IMAGES_EXPECTED = "images expected"
+"""The key under which perception tells on ``/diagnostics`` whether images should come."""
+
+
 class Calibration(Protocol):
     """What is used of ``sensor_msgs/CameraInfo``."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Callable
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -14,6 +16,11 @@ from fer_common.graph_watch import NameWatch
 from fer_common.qos import EVENTS
 
 PERIOD_S = 1.0
+
+PROCESS = "process"
+"""The key under which each node tells in which process it runs."""
+
+_TOKEN = secrets.token_hex(4)  # containers have processes of the same numbers
 
 
 class DiagnosticsPublisher:
@@ -54,6 +61,10 @@ class DiagnosticsPublisher:
             hardware_id=report.hardware,
             values=[
                 KeyValue(key=key, value=str(value))
-                for key, value in {**report.values, **self._door.values}.items()
+                for key, value in {
+                    **report.values,
+                    **self._door.values,
+                    PROCESS: f"{os.getpid()}-{_TOKEN}",
+                }.items()
             ],
         )

@@ -7,17 +7,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event
+from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import Executor, SingleThreadedExecutor
+from rclpy.executors import Executor
 from rclpy.node import Node
 
 from fer_common.diagnostics import node_of
 from fer_common.door import door_of
 from fer_common.qos import EVENTS
-from fer_common.runner import add, spin_once
+from fer_common.runner import LeanExecutor, add, spin_once
 
 DEADLINE_S = 180.0
 """After which nobody waits any longer: many times what the slowest machine needs, seconds."""
@@ -72,7 +73,7 @@ def spinning(
         AssertionError: a callback has raised.
     """
     rclpy.init()
-    executor = SingleThreadedExecutor()
+    executor = LeanExecutor()
     nodes: list[Node] = []
     try:
         for factory in factories:
@@ -144,7 +145,19 @@ class PacedClock(FakeClock):
             self.now += self.STEP_S
 
 
-class DiagnosticsListener(Node):
+class Bystander(Node):
+    """A node of a test, without the services of parameters: they take most of its making.
+
+    Args:
+        name: of the node.
+        options: of `rclpy.node.Node`.
+    """
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(name, start_parameter_services=False, **options)
+
+
+class DiagnosticsListener(Bystander):
     """Listens to ``/diagnostics``.
 
     Attributes:

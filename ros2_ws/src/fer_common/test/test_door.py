@@ -14,7 +14,6 @@ from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import SetParametersResult
 from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.action import ActionClient, ActionServer
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
@@ -23,7 +22,7 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from fer_common.door import LONGEST_TEXT, MOST, door_of, known_positions, refusal, seconds
-from fer_common.runner import add, fast_executor
+from fer_common.runner import LeanExecutor, add, fast_executor
 from fer_common.testing import DEADLINE_S, spin_until, spinning
 
 # What makes no sense.
@@ -121,7 +120,7 @@ class Faulty(LifecycleNode):
         super().destroy_node()
 
 
-@pytest.fixture(params=[SingleThreadedExecutor, fast_executor])
+@pytest.fixture(params=[LeanExecutor, fast_executor])
 def scene(request):
     """A node in which everything raises, and somebody who talks to it."""
     with spinning(may_fail=True):

@@ -11,10 +11,15 @@ import subprocess
 import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from threading import Thread
 from xml.etree import ElementTree
 
 import pytest
 import rclpy
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.task import Task
+from std_msgs.msg import String
 
 from fer_common.entry import STOP_SIGNALS, prefer
 from fer_common.runner import (
@@ -33,7 +38,7 @@ from fer_common.runner import (
     set_up_dds,
     why_open,
 )
-from fer_common.testing import spinning
+from fer_common.testing import DEADLINE_S, spin_until, spinning
 
 PROGRAM = """
 import sys
@@ -406,6 +411,43 @@ def test_a_lifecycle_node_that_cannot_start_is_exit_code_2():
     assert "the model is broken" in err
     assert err.endswith("subject could not start, see its message above\n")
     assert "Traceback" not in err
+
+
+# What spins them.
+
+
+def test_qualities_that_do_not_fit_are_told_although_nobody_waits_for_it(capfd) -> None:
+    told = ""
+
+    def is_told() -> bool:
+        nonlocal told
+        told += capfd.readouterr().err
+        return "incompatible QoS" in told
+
+    with spinning(lambda: Node("deaf"), lambda: Node("weak")) as (executor, (deaf, weak)):
+        assert not spin_until(executor, is_told, 0.1)  # the first look is over
+        deaf.create_subscription(String, "topic", print, QoSProfile(depth=1))
+        offered = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+        weak.create_publisher(String, "topic", offered)
+        assert spin_until(executor, is_told)
+
+
+@pytest.mark.parametrize("who", ["a callback", "another thread"])
+def test_work_that_comes_while_it_works_or_waits_is_done(who: str) -> None:
+    with spinning(lambda: Node("node")) as (executor, _):
+        tasks: list[Task] = []
+
+        def more() -> None:
+            tasks.append(executor.create_task(lambda: None))
+
+        if who == "a callback":
+            executor.create_task(more)
+            executor.spin_once(DEADLINE_S)
+            assert tasks and not tasks[0].done()
+        else:
+            Thread(target=more).start()
+        executor.spin_once(DEADLINE_S)
+        assert tasks[0].done()
 
 
 class Closes(ClosingNode):

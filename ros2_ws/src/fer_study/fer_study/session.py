@@ -31,6 +31,7 @@ from fer_study.store import COMPLETE, SessionFiles, StudyFolder
 CONSENT, READY, PHASE, QUESTIONS, FINISHED = "consent", "ready", "phase", "questions", "finished"
 """Steps of a session."""
 
+_LONGEST_ORDER_S = 30.0  # after it, whoever carries out an order is taken to be gone
 _LONGEST_TEXT = 500  # of what an operator types
 _REMEMBERED = 30  # events that the page shows
 
@@ -285,6 +286,7 @@ class Desk:
         self._files: SessionFiles | None = None
         self._events: deque[dict[str, object]] = deque(maxlen=_REMEMBERED)
         self._by_hand = False
+        self._orders, self._asked = 0, dict[int, float]()  # those under way, and when they began
         self._pages: dict[int, float] = {}  # open ones, in the order in which they came
         self._in_charge: int | None = None
         self._last_page = clock()
@@ -467,7 +469,9 @@ class Desk:
             return
         if self.course.is_over():
             self._next(0)
-        action = self.course.due()
+        # What an operator asks for is not cut short: the script comes a moment later.
+        waits = self._is_asked and not self._by_hand
+        action = None if waits else self.course.due()
         if action and not self._by_hand:  # what is due meanwhile is left out
             if action.play:
                 gesture = action.play
@@ -603,10 +607,20 @@ class Desk:
         if kind in ("play", "say"):
             self._expect_consent()
         self._note(kind, name, text, page)
-        order(self._outcome(kind, name))
+        self._orders += 1
+        if page and kind in ("play", "say"):
+            self._asked[self._orders] = self._clock()
+        order(self._outcome(kind, name, self._orders))
 
-    def _outcome(self, kind: str, name: str) -> Done:
+    @property
+    def _is_asked(self) -> bool:
+        """Whether the robot plays or says what an operator has asked for, as far as is known."""
+        since = self._clock() - _LONGEST_ORDER_S
+        return any(began > since for began in self._asked.values())
+
+    def _outcome(self, kind: str, name: str, number: int = 0) -> Done:
         def done(good: bool, why: str) -> None:
+            self._asked.pop(number, None)
             self._note(f"{kind}_{'done' if good else 'failed'}", name, why)
             if not good:
                 self._tell(f"{kind.replace('_', ' ')} {name}: {why}".replace("  ", " "), bad=True)

@@ -24,7 +24,7 @@ from fer_interfaces.action import PlayMotion, Say
 from fer_interfaces.msg import BehaviorState, EmotionArray, HoldState, StudyEvent
 from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import Executor, SingleThreadedExecutor
+from rclpy.executors import Executor
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
@@ -41,7 +41,7 @@ from fer_common.actions import FirstAnswerClient
 from fer_common.emotions import stamp_of
 from fer_common.entry import ENDS_WITH
 from fer_common.qos import EVENTS, LATCHED, NEWEST
-from fer_common.runner import GRACE_S, ClosingNode, StartError, add, spin_once
+from fer_common.runner import GRACE_S, ClosingNode, LeanExecutor, StartError, add, spin_once
 from fer_monitor.recording.bag_recorder import BagRecorder
 from fer_monitor.viewer.viewer_node import Pairing, jpeg
 from fer_node.perception.frame import DecodeError
@@ -370,7 +370,7 @@ class StudyStation(ClosingNode):
     @contextmanager
     def spun(self) -> Iterator[None]:
         """Spins it, and the recorder, in a thread of their own; closes both at the end."""
-        executor, over = SingleThreadedExecutor(), Event()
+        executor, over = LeanExecutor(), Event()
         self._executor = executor
 
         def spin() -> None:

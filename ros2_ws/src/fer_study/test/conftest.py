@@ -50,6 +50,7 @@ class FakeRobot:
         self.fault: str | None = None
         self.cannot_record = False
         self.refuses = ""
+        self.under_way: list[Done] | None = None  # what is not done at once
 
     def now(self) -> int:
         return int(self._clock.now * 1e9)
@@ -92,7 +93,10 @@ class FakeRobot:
 
     def _did(self, kind: str, what: str, done: Done) -> None:
         self.orders.append((kind, what))
-        done(not self.refuses, self.refuses)
+        if self.under_way is not None:
+            self.under_way.append(done)
+        else:
+            done(not self.refuses, self.refuses)
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ from fer_common.testing import until
 from fer_monitor.testing.headless_browser import CHROMIUM, Browser, browser
 from fer_study.server import StudyServer
 from fer_study.session import Desk
+from fer_study.store import StudyFolder
+from fer_study.summary import write_summary
 
 if CHROMIUM is None:
     pytest.skip("needs apt install chromium", allow_module_level=True)
@@ -72,6 +74,19 @@ def check_size(tab: Browser, width: int, height: int) -> None:
     tab.run("window.scrollTo(0, document.body.scrollHeight)")
     box = "document.getElementById('stop').getBoundingClientRect()"
     wait(tab, f"{box}.top >= 0 && {box}.bottom <= innerHeight")
+
+
+def test_the_summary_of_a_study_fits_a_narrow_screen(
+    finished: Callable[..., Desk], study: Path, tmp_path: Path
+) -> None:
+    finished("01")
+    (_, page), flaws = write_summary(StudyFolder(study))
+    assert flaws and str(study) in flaws[0], "a long path is on the page"
+    with browser(tmp_path / "browser", (1280, 800)) as tab:
+        for width in (390, 1280):
+            tab.resize(width, 800)
+            tab.open(page.as_uri())
+            assert tab.run("document.documentElement.scrollWidth") <= width
 
 
 def test_an_operator_works_with_the_page(desk: Callable[..., Desk], link: Any) -> None:

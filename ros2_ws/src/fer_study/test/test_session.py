@@ -293,6 +293,27 @@ def test_a_script_waits_while_the_robot_is_in_the_hands_of_the_operator(
     assert [kind for kind, _ in link.orders if kind in ("play", "say")] == ["say"]
 
 
+def test_a_script_does_not_cut_short_what_the_operator_asks_for(
+    desk: Callable[..., Desk], link: Any, clock: FakeClock
+) -> None:
+    session = desk("02")  # begins with the script
+    session.order(1, "agree")
+    session.order(1, "start")
+    session.tick()
+    link.under_way = []
+    session.order(1, "play", "bow")
+    clock.now += 5.1  # the script says something
+    session.tick()
+    assert link.orders[-1] == ("play", "bow")
+    link.under_way.pop()(True, "")
+    session.tick()
+    assert link.orders[-1] == ("say", "Hello!")
+    session.order(1, "play", "bow")
+    clock.now += 60.0  # whoever should play it is gone
+    session.tick()
+    assert link.orders[-1] == ("play", "nod")
+
+
 def test_half_a_letter_is_refused_and_ends_nothing(desk: Callable[..., Desk], link: Any) -> None:
     session = desk()
     session.order(1, "agree")

@@ -16,7 +16,7 @@ from ec_rfernet.benchmark.ceiling import SIZES
 from ec_rfernet.benchmark.subject import Candidate
 from ec_rfernet.benchmark.timing import TimingSettings, cores
 from ec_rfernet.bundle import Bundle
-from ec_rfernet.cli import tell
+from ec_rfernet.cli import tell, tell_written
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import check_place, write_text
 from ec_rfernet.runtimes import automatic, choice
@@ -121,6 +121,7 @@ def _compare(models: list[Bundle], options: argparse.Namespace, folder: Path) ->
         write_text(options.text, text + "\n")
     if options.plot:
         comparison.draw(result, {model.name for model in models}, options.plot)
+    tell_written(options.json, options.text, options.plot)
 
 
 def _peers(folder: Path) -> tuple[list[Candidate], list[str]]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ec_rfernet import bundle, datasets
-from ec_rfernet.cli import tell
+from ec_rfernet.cli import tell, tell_written
 from ec_rfernet.commands import options as command_options
 from ec_rfernet.datasets import Split
 from ec_rfernet.errors import writable
@@ -100,6 +100,9 @@ def run(options: argparse.Namespace) -> None:
             plots.reliability(before, after, title, curves["reliability.png"])
     if losses:
         _corruptions(scorer, split, f"{title.rsplit(',', 1)[0]}, single crop", losses)
+    tell_written(options.per_image, options.json, options.plot, *curves.values())
+    if losses:
+        tell_written(losses, losses.with_suffix(".png"))
 
 
 def _place(given: Path | None) -> Path | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ec_rfernet.cli import tell_written
 from ec_rfernet.commands import options as command_options
 from ec_rfernet.errors import InputError
 from ec_rfernet.faces import DEFAULT_DETECTOR, DETECTORS
@@ -90,6 +91,7 @@ def _judge(model: Model, path: Path, options: argparse.Namespace) -> None:
             print(_line(face))
     if options.annotate:
         _write(options.annotate, annotated(image, _perceived(found, model.labels)))
+        tell_written(options.annotate)
 
 
 def _perceived(found: list[FaceExpression], labels: tuple[str, ...]) -> Perceived:

@@ -134,7 +134,7 @@ def place(
     Args:
         face: that it belongs to.
         size: width and height of the panel, pixels.
-        own: what belongs to the same face, and should stay visible above all.
+        own: the face, and all captions, which should stay visible above all.
         others: what else is drawn.
         picture: all of it.
     """
@@ -145,7 +145,8 @@ def place(
         sides.reverse()
     right, bottom = picture.width - width, picture.height - height
     corners = [(right, 0), (0, 0), (right, bottom), (0, bottom)]
-    spots = [Area(left, face.top, *size) for left in sides]
+    tops = face.top, face.bottom - height
+    spots = [Area(left, top, *size) for top in tops for left in sides]
     spots += [Area(left, top, *size) for left, top in corners]
     inside = [spot.within(picture.width, picture.height) for spot in spots]
     return min(inside, key=lambda spot: _hidden(spot, own, others))
@@ -205,6 +206,7 @@ _LETTERS, _SMALLEST, _TINIEST = 16, 11, 7
 """Size of the letters for the reference, for pictures however small, and for panels of labels
 that are too many for a picture; pixels."""
 _LARGEST = 1600  # of an image that is enlarged, pixels of its longer side
+_ROWS = 4  # above each other, and below, in which captions of faces near each other find room
 _COVERED = 0.1  # share of a panel that may lie on its face before there is a margin
 
 
@@ -230,21 +232,23 @@ def draw(image: np.ndarray, perceived: Perceived, latency_s: float | None = None
     letters, small = _sizes(height, width)
     focus = perceived.focus
     others = [estimate for estimate in perceived.estimates if estimate is not focus]
-    taken = [_footer(canvas, len(perceived.estimates), latency_s, letters)]
-    own = [_area(focus), _plate(focus, letters, taken, picture)] if focus is not None else []
+    plates = [_footer(canvas, len(perceived.estimates), latency_s, letters)]
+    faces = [_area(estimate) for estimate in perceived.estimates]
+    if focus is not None:
+        plates.append(_plate(focus, letters, plates, faces, picture))
     for estimate in others:
         _frame(canvas, _area(estimate), colour_of(estimate.label), max(2, letters // 9))
     for estimate in others:
-        plate = _plate(estimate, small, [*taken, *own], picture)
+        plate = _plate(estimate, small, plates, faces, picture)
         _caption(canvas, estimate, plate, small, strong=False)
-        taken.append(plate)
+        plates.append(plate)
     if focus is not None:
-        _brackets(canvas, own[0], colour_of(focus.label), max(3, letters // 4))
-        _caption(canvas, focus, own[1], letters, strong=True)
-        taken += map(_area, others)
+        face = _area(focus)
+        _brackets(canvas, face, colour_of(focus.label), max(3, letters // 4))
+        _caption(canvas, focus, plates[1], letters, strong=True)
         labels = perceived.labels
         size = _panel_letters(labels, letters, picture)
-        spot = place(own[0], panel_size(labels, size), own, taken, picture)
+        spot = place(face, panel_size(labels, size), [face, *plates], faces, picture)
         draw_bars(canvas, focus, labels, spot, size)
     return canvas
 
@@ -310,17 +314,38 @@ def _footer(canvas: np.ndarray, faces: int, latency_s: float | None, letters: in
     return area
 
 
-def _plate(estimate: EmotionEstimate, letters: int, taken: Sequence[Area], picture: Area) -> Area:
-    """Where to caption a face: above it, or below where that hides less."""
+def _plate(
+    estimate: EmotionEstimate,
+    letters: int,
+    plates: Sequence[Area],
+    faces: Sequence[Area],
+    picture: Area,
+) -> Area:
+    """Where to caption a face: above it, or near it where that hides less.
+
+    Another caption is never hidden where that can be helped, a face rather not.
+    """
     box = _area(estimate)
-    width, height = text_size(_words(estimate), letters)
-    pad, gap = max(2, letters // 4), max(3, letters // 4)
-    above = Area(box.left, box.top - gap - height - pad, width + 2 * pad, height + pad)
-    spots = [above, replace(above, top=box.bottom + gap)]
-    if above.top < 0:
-        spots.reverse()
+    width, height = text_size(_words(estimate, letters, picture.width), letters)
+    pad, gap = _pad(letters), max(3, letters // 4)
+    wide, high = width + 2 * pad, height + pad
+    above, below = box.top - gap - high, box.bottom + gap
+    tops = [top for row in range(_ROWS) for top in (above - row * high, below + row * high)]
+    if above < 0:
+        tops[:2] = tops[1::-1]
+    tops += range(box.top, box.bottom - high + 1, high)
+    lefts = [box.left, box.right - wide, box.left + (box.width - wide) // 2]
+    spots = [Area(left, top, wide, high) for top in tops for left in lefts]
     inside = [spot.within(picture.width, picture.height) for spot in spots]
-    return min(inside, key=lambda spot: sum(spot.overlap(other) for other in taken))
+
+    def hidden(spot: Area) -> tuple[int, int]:
+        return sum(map(spot.overlap, plates)), sum(map(spot.overlap, faces))
+
+    return min(inside, key=hidden)
+
+
+def _pad(letters: int) -> int:
+    return max(2, letters // 4)
 
 
 def _caption(
@@ -328,16 +353,23 @@ def _caption(
 ) -> None:
     colour = colour_of(estimate.label)
     shade(canvas, plate, colour if strong else BLACK, 1.0 if strong else 0.7)
-    shown, pad = ink(colour) if strong else WHITE, max(2, letters // 4)
-    write(canvas, _words(estimate), plate.left + pad, plate.top + pad // 2, letters, shown)
+    shown, pad = ink(colour) if strong else WHITE, _pad(letters)
+    words = _words(estimate, letters, canvas.shape[1])
+    write(canvas, words, plate.left + pad, plate.top + pad // 2, letters, shown)
 
 
-def _words(estimate: EmotionEstimate) -> str:
-    name = f" · {estimate.face_id}" if estimate.face_id else ""
-    if estimate.label == UNKNOWN:
-        reason = f" ({estimate.flaw})" if estimate.flaw else ""
-        return f"{UNKNOWN}{reason}{name}"
-    return f"{estimate.label} {estimate.confidence:.0%}{name}"
+def _words(estimate: EmotionEstimate, letters: int, width: int) -> str:
+    """As much of a caption as fits into a width, pixels; at least the label."""
+    parts = [estimate.label]
+    if estimate.label != UNKNOWN:
+        parts.append(f" {estimate.confidence:.0%}")
+    elif estimate.flaw:
+        parts.append(f" ({estimate.flaw})")
+    if estimate.face_id:
+        parts.append(f" · {estimate.face_id}")
+    while len(parts) > 1 and text_size("".join(parts), letters)[0] + 2 * _pad(letters) > width:
+        parts.pop()
+    return "".join(parts)
 
 
 def _frame(canvas: np.ndarray, box: Area, colour: Colour, line: int) -> None:

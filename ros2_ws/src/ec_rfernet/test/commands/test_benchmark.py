@@ -8,7 +8,7 @@ import pytest
 
 from ec_rfernet import bundle
 from ec_rfernet.benchmark import candidates as own
-from ec_rfernet.benchmark import peers
+from ec_rfernet.benchmark import comparison, peers
 from ec_rfernet.benchmark.candidates import RuntimeDecision
 from ec_rfernet.benchmark.comparison import compare
 from ec_rfernet.benchmark.subject import Candidate, Subject
@@ -71,7 +71,13 @@ def test_from_one_end_to_the_other(tmp_path, capsys, without):
     assert usual["timings"][0]["times_faster_than_onnxruntime_fp32"] == 1
 
 
-def test_without_torch(capsys, without):
+@pytest.fixture
+def started_by_nobody(monkeypatch):
+    """Nothing is started alone, which has tests of its own."""
+    monkeypatch.setattr(comparison, "footprint", lambda _candidate: "not started")
+
+
+def test_without_torch(capsys, without, started_by_nobody):
     without("torch", "openvino")
     assert benchmark() == 0
     printed = capsys.readouterr().out
@@ -84,7 +90,7 @@ def test_without_torch(capsys, without):
         assert reason in printed
 
 
-def test_without_onnx_there_is_no_int8_ceiling(tmp_path, capsys, without):
+def test_without_onnx_there_is_no_int8_ceiling(tmp_path, capsys, without, started_by_nobody):
     without("torch", "onnx", "openvino")
     assert benchmark("--json", tmp_path / "b.json") == 0
     values = json.loads((tmp_path / "b.json").read_text())

@@ -19,11 +19,11 @@ SETTINGS = {"dataset": "fer2013", "init": None, "teachers": ["one", "two"], "ref
 
 
 @pytest.fixture(scope="module")
-def unmeasured(tmp_path_factory):
+def unmeasured(trusted):
     torch.manual_seed(0)
     images = np.random.default_rng(1).integers(0, 256, (8, 48, 48)).astype(np.uint8)
     draft = bundle.Bundle(
-        folder=tmp_path_factory.mktemp("card") / "tiny", name="tiny",
+        folder=trusted / "tiny", name="tiny",
         architecture="emotionnet_nano_b", input_size=44, mean=0.5, std=0.25, framing=FER2013,
         provenance={"data": ["Noise, without a licence"], "training": SETTINGS},
     )  # fmt: skip

@@ -79,7 +79,7 @@ def install(folder: Path, release: str, module: str = "raise SystemExit('it runs
     )
 
 
-@pytest.mark.parametrize("release", ["1.0.0", "1.2", "1.3rc1", "2.0", "10.0"])
+@pytest.mark.parametrize("release", ["1.0.0", "1.3rc1", "10.0"])
 def test_a_release_that_sends_metrics_is_refused_before_it_is_imported(
     tmp_path: Path, release: str
 ) -> None:

@@ -32,10 +32,10 @@ def noise(count):
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
+def bundle(trusted):
     torch.manual_seed(0)
     draft = Bundle(
-        folder=tmp_path_factory.mktemp("runtimes") / "tiny", name="tiny",
+        folder=trusted / "tiny", name="tiny",
         architecture="emotionnet_nano_b", input_size=44, mean=0.5, std=0.25, framing=FER2013,
         temperature=1.5,
     )  # fmt: skip

@@ -191,6 +191,41 @@ def test_ten_captions_do_not_hide_each_other(size, number, monkeypatch):
         assert one.overlap(other) <= 0.2 * min(one.width, other.width) * one.height
 
 
+@pytest.mark.parametrize("size", [(120, 160), *SIZES, (2160, 3840)])
+@pytest.mark.parametrize("number", [2, 3, 6, 10])
+@pytest.mark.parametrize("edge", [(0, 0), (1, 0), (0, 1), (1, 1)])
+def test_no_caption_of_faces_side_by_side_hides_another_or_leaves_the_picture(
+    size, number, edge, monkeypatch
+):
+    height, width = size
+    wide, high = width / 12, height / 6
+    rows = -(-number // 5)
+    people = tuple(
+        estimate(
+            f"f{index}",
+            "surprised",
+            (
+                edge[0] * (width - min(number, 5) * wide) + wide * (index % 5),
+                edge[1] * (height - rows * high) + high * (index // 5),
+                wide,
+                high,
+            ),
+        )
+        for index in range(number)
+    )
+    plates = []
+    monkeypatch.setattr(overlay, "shade", lambda _canvas, area, *_: plates.append(area))
+    overlay.draw(picture(size), Perceived(people, "f1"), 0.01)
+    *captions, bars = plates
+    whole = Area(0, 0, width, height)
+    assert all(plate.overlap(whole) == plate.width * plate.height for plate in captions)
+    if height > (240 if number == 10 else 120):  # in a smaller one there is no room
+        for one, other in itertools.combinations(captions, 2):
+            assert one.overlap(other) == 0
+    if height > 240:
+        assert not any(bars.overlap(caption) for caption in captions)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.tuples(st.integers(1, 300), st.integers(1, 300)),

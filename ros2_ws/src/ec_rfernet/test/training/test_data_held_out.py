@@ -1,5 +1,6 @@
 import dataclasses
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -15,11 +16,15 @@ from ec_rfernet.training.config import PARTS, TrainConfig
 from ec_rfernet.training.trainer import Trainer
 
 
+def settings(root, folder):
+    return TrainConfig(
+        root=root, out=folder / "run", model="emotionnet_nano_b", epochs=1, batch_size=16,
+    )  # fmt: skip
+
+
 @pytest.fixture
 def config(fer2013, tmp_path):
-    return TrainConfig(
-        root=fer2013, out=tmp_path / "run", model="emotionnet_nano_b", epochs=1, batch_size=16,
-    )  # fmt: skip
+    return settings(fer2013, tmp_path)
 
 
 @pytest.fixture
@@ -28,9 +33,9 @@ def train(config):
     return datasets.get("fer2013").read(config.root, "train")
 
 
-def judge_of(config, part, tmp_path):
+def judge_of(config, part):
     """A bundle of a network that held this part out, and is sure of class ``part`` whatever."""
-    config = dataclasses.replace(config, out=tmp_path / f"judge{part}", hold_out=part)
+    config = dataclasses.replace(config, out=config.out.parent / f"judge{part}", hold_out=part)
     trainer = Trainer(config, data.load(config))
     trainer.average.head[-1].weight.zero_()
     trainer.average.head[-1].bias.copy_(9 * torch.eye(7)[part])
@@ -40,6 +45,18 @@ def judge_of(config, part, tmp_path):
         provenance={"images": len(trainer.data.images), "training": config.as_dict()},
     )  # fmt: skip
     return write_bundle(draft, trainer.average)
+
+
+@pytest.fixture(scope="module")
+def judges(fer2013, trusted):
+    """One of each part; who changes one takes a `copy_of` it."""
+    config = settings(fer2013, trusted)
+    return [judge_of(config, part) for part in range(PARTS)]
+
+
+def copy_of(judge, tmp_path):
+    folder = shutil.copytree(judge.folder, tmp_path / judge.folder.name)
+    return dataclasses.replace(judge, folder=folder)
 
 
 def changed(judge, **training):
@@ -69,19 +86,19 @@ def test_a_run_does_not_see_what_it_holds_out(config, train):
         assert len(seen.validation_images) == len(data.load(config).validation_images)
 
 
-def test_each_image_is_judged_by_the_network_that_has_not_seen_it(config, train, tmp_path):
-    judges = [judge_of(config, part, tmp_path) for part in (2, 0, 1)]  # in any order
-    answers = data.answers(train, tuple(j.folder for j in judges), LABELS, threads=1)
+def test_each_image_is_judged_by_the_network_that_has_not_seen_it(train, judges):
+    in_any_order = tuple(judges[part].folder for part in (2, 0, 1))
+    answers = data.answers(train, in_any_order, LABELS, threads=1)
     np.testing.assert_array_equal(answers.argmax(axis=1), data.parts(train))
     np.testing.assert_allclose(np.exp(answers).sum(axis=1), 1, atol=1e-5)
 
 
-def test_both_an_image_and_its_mirror_image_are_judged(config, train, tmp_path):
+def test_both_an_image_and_its_mirror_image_are_judged(train, judges, tmp_path):
     """The answer to a mirrored picture is the same."""
-    judge = judge_of(config, 0, tmp_path)
+    judge = copy_of(judges[0], tmp_path)
     torch.manual_seed(3)
     write_bundle(judge, create("emotionnet_nano_b").eval())
-    others = tuple(judge_of(config, part, tmp_path).folder for part in (1, 2))
+    others = tuple(judge.folder for judge in judges[1:])
     one = data.answers(train, (judge.folder, *others), LABELS, threads=1)
     part = data.parts(train)
     flipped = dataclasses.replace(train, images=train.images[:, :, ::-1].copy())
@@ -93,10 +110,10 @@ def test_both_an_image_and_its_mirror_image_are_judged(config, train, tmp_path):
     assert np.ptp(one[both], axis=0).max() > 1e-3
 
 
-def test_what_they_say_is_translated_into_targets(config, train, tmp_path):
+def test_what_they_say_is_translated_into_targets(config, judges):
     """Networks that say nothing of an image leave the shares of the classes."""
-    judges = tuple(judge_of(config, part, tmp_path).folder for part in range(PARTS))
-    learner = dataclasses.replace(config, out_of_fold=judges, soft_weight=1.0)
+    folders = tuple(judge.folder for judge in judges)
+    learner = dataclasses.replace(config, out_of_fold=folders, soft_weight=1.0)
     targets = data.load(learner).targets.numpy()
     np.testing.assert_allclose(targets, 1 / 7, atol=0.02)
     assert learner.as_dict()["out_of_fold"] == ["judge0", "judge1", "judge2"]
@@ -111,21 +128,22 @@ def test_what_they_say_is_translated_into_targets(config, train, tmp_path):
         ({"hold_out": 1}, "3 bundles that know nothing of part 1, 2; expected one for each of"),
     ],
 )
-def test_who_may_know_the_answer_is_not_asked(config, train, tmp_path, says, complaint):
-    judges = [judge_of(config, part, tmp_path) for part in range(PARTS)]
-    changed(judges[0], **says)
+def test_who_may_know_the_answer_is_not_asked(train, judges, tmp_path, says, complaint):
+    first = copy_of(judges[0], tmp_path)
+    changed(first, **says)
+    asked = tuple(judge.folder for judge in (first, *judges[1:]))
     with pytest.raises(InputError, match=re.escape(complaint)):
-        data.answers(train, tuple(j.folder for j in judges), LABELS, threads=1)
+        data.answers(train, asked, LABELS, threads=1)
 
 
-def test_judges_must_know_the_same_images_and_classes(config, train, tmp_path):
-    judges = tuple(judge_of(config, part, tmp_path).folder for part in range(PARTS))
+def test_judges_must_know_the_same_images_and_classes(train, judges):
+    folders = tuple(judge.folder for judge in judges)
     with pytest.raises(InputError, match="2 bundles that know nothing of part 0, 1; expected"):
-        data.answers(train, judges[:2], LABELS, threads=1)
+        data.answers(train, folders[:2], LABELS, threads=1)
     with pytest.raises(InputError, match="judge0: has learned from other images than these"):
-        data.answers(train.take(train.rows > 20), judges, LABELS, threads=1)
+        data.answers(train.take(train.rows > 20), folders, LABELS, threads=1)
     with pytest.raises(InputError, match=r"judge0: answers angry, .* expected neutral, "):
-        data.answers(train, judges, LABELS[::-1], threads=1)
+        data.answers(train, folders, LABELS[::-1], threads=1)
 
 
 @pytest.mark.parametrize("part", [-1, 3])

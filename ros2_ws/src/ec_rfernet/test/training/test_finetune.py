@@ -18,8 +18,8 @@ WORDS = ("anger", "disgust", "fear", "joy", "sadness", "surprise", "neutral")
 
 
 @pytest.fixture(scope="module")
-def initial(tmp_path_factory):
-    return tiny_bundle(tmp_path_factory.mktemp("old") / "old")
+def initial(trusted):
+    return tiny_bundle(trusted / "old")
 
 
 @pytest.fixture

@@ -1,10 +1,6 @@
 import copy
 import dataclasses
 import os
-import re
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +24,10 @@ def quiet(_share, _loss):
 
 
 @pytest.fixture
-def config(fer2013, tmp_path):
+def config(few, tmp_path):
     """A short run of the smallest network."""
     return TrainConfig(
-        root=fer2013, out=tmp_path / "run", model="emotionnet_nano_b", epochs=2, batch_size=16,
+        root=few, out=tmp_path / "run", model="emotionnet_nano_b", epochs=2, batch_size=16,
         warmup_epochs=1, ema_decay=0.5,
     )  # fmt: skip
 
@@ -94,9 +90,9 @@ def test_a_finished_run_leaves_a_bundle_with_its_figures(config):
     assert (config.out / "confusion_public.png").stat().st_size > 1000
 
 
-def test_it_learns(config):
-    """Eight epochs on bright bars are enough to be far better than one in seven."""
-    config = dataclasses.replace(config, model="ec_rfernet", epochs=8, erasing=0.0)
+def test_it_learns(config, fer2013):
+    """Six epochs on bright bars are enough to be far better than one in seven."""
+    config = dataclasses.replace(config, root=fer2013, epochs=6, erasing=0.0)
     images = data.load(config)
     trainer = Trainer(config, images)
     while not trainer.finished:
@@ -300,23 +296,3 @@ def test_batch_norm_counts_the_images_of_a_sharpness_aware_step_once():
         training_loop.gradients(model, lambda m=model: m(images).square().mean(), radius)
         means.append(model[1].running_mean)
     assert torch.equal(*means)
-
-
-def test_two_processes_train_one_network(fer2013, tmp_path):
-    """Started as users start it; the second process must not write or print."""
-    out = tmp_path / "run"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    # Not with --standalone, which waits for a host name that resolves.
-    command = [
-        sys.executable, "-m", "torch.distributed.run", f"--master-port={port}",
-        "--nproc-per-node=2", "-m", "ec_rfernet.cli", "train", "--root", str(fer2013),
-        "--out", str(out),
-        "--model", "emotionnet_nano_b", "--epochs", "1", "--batch-size", "16", "--threads", "1",
-        "--device", "cpu",
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("images to learn from") == 1
-    assert len(re.findall(r"^epoch .* accuracy", done.stdout, re.MULTILINE)) == 1
-    assert bundle.load(out).architecture == "emotionnet_nano_b"

@@ -19,7 +19,7 @@ META = torch.device("meta")
 
 
 @pytest.fixture
-def config(fer2013, tmp_path):
+def config(few, tmp_path):
     """A run that learns from a teacher, too."""
     draft = bundle.Bundle(
         folder=tmp_path / "teacher", name="teacher", architecture="emotionnet_nano_b",
@@ -27,7 +27,7 @@ def config(fer2013, tmp_path):
     )  # fmt: skip
     teacher = write_bundle(draft, networks.create("emotionnet_nano_b").eval())
     return TrainConfig(
-        root=fer2013, out=tmp_path / "run", model="ec_rfernet", teachers=(teacher.folder,),
+        root=few, out=tmp_path / "run", model="ec_rfernet", teachers=(teacher.folder,),
     )  # fmt: skip
 
 

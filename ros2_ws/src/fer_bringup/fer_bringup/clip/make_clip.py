@@ -13,7 +13,7 @@ import cv2
 
 from ec_rfernet.cli import Parser, exit_code, interruptible
 from ec_rfernet.errors import InputError
-from ec_rfernet.files import Draft, can_be_made, temporary_folder, user_path
+from ec_rfernet.files import Draft, can_be_made, check_place, temporary_folder, user_path
 from fer_bringup.clip.stage import FRAMES, HEIGHT, RATE, WIDTH, Scene
 
 _NAME = "clip-v3.mp4"  # a new number whenever the clip's content changes
@@ -83,7 +83,11 @@ def make_clip(path: Path, frames: int = FRAMES) -> None:
         InputError: a portrait is missing, or ``path`` cannot be written.
         KeyboardInterrupt: upon Ctrl-C; nothing is left behind.
     """
-    stage = Scene()
+    try:
+        check_place(path)
+    except OSError as error:
+        raise _unwritable(path, error.strerror) from error
+    stage = Scene()  # takes a second
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = Draft(path)

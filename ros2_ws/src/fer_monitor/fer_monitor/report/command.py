@@ -10,7 +10,7 @@ from functools import partial
 from io import StringIO
 from pathlib import Path
 
-from ec_rfernet.cli import Parser, exit_code
+from ec_rfernet.cli import Parser, exit_code, tell_written
 from ec_rfernet.errors import InputError, writable
 from ec_rfernet.files import check_place, write_text
 from fer_common.bag import open_bag
@@ -64,6 +64,7 @@ def _report(path: Path, out: Path | None, table: Path | None) -> None:
     if session.flaw:
         print(f"{NAME}: {path}: incomplete: {session.flaw}", file=sys.stderr)
     print(f"{out}: {session.duration:.0f} s, {len(session.images)} images")
+    tell_written(table)
 
 
 # The table.

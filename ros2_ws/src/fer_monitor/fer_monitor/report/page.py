@@ -108,7 +108,7 @@ def _tiles(analysis: Analysis) -> list[Tile]:
         Tile("Faces", f"{len(session.faces)}", "a face that returns counts again"),
         _mostly(analysis),
         Tile(
-            "Responses",
+            "Answers",
             f"{len(analysis.responses)}",
             f"to {', '.join(emotions)}" if emotions else "",
         ),

@@ -89,6 +89,20 @@ def _is_known(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() in (*VIDEOS, *SUFFIXES)
 
 
+def _moves(path: Path) -> bool:
+    """Whether it is a GIF of several pictures."""
+    if path.suffix.lower() != ".gif":
+        return False
+    try:
+        reader = VideoReader(path)
+    except InputError:  # who reads it as a picture tells what is wrong with it
+        return False
+    try:
+        return reader.read() is not None and reader.read() is not None
+    finally:
+        reader.close()
+
+
 class _PictureDetector:
     """Looks at all of a picture, closely: there is no next image in which to look again."""
 
@@ -127,14 +141,14 @@ class VideoAnalyst:
         self._tell = tell
 
     def frames(self, path: Path) -> Iterator[AnalyzedFrame]:
-        """The frames of a video, or the one of a picture.
+        """The frames of a video, or of a GIF that has several, or the one of a picture.
 
         Those that could not be decoded are among them, where the file counts its frames.
 
         Raises:
             InputError: it cannot be read at all.
         """
-        if path.suffix.lower() in SUFFIXES:
+        if path.suffix.lower() in SUFFIXES and not _moves(path):
             image = read_picture(path, cv2.IMREAD_COLOR)
             self._picture.reset()
             perceived = self._picture.process(RawFrame(image), 0.0)

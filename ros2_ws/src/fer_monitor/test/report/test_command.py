@@ -103,7 +103,7 @@ def test_the_summary(page):
     assert "Duration 0:40 " in page.text
     assert "Images processed 400 10.0 per second" in page.text
     assert "Faces 1 " in page.text
-    assert "Responses 2 to happy, sad" in page.text
+    assert "Answers 2 to happy, sad" in page.text
     assert "Latency 12 ms median" in page.text or "Latency 13 ms median" in page.text
     assert "Model ec_rfernet 0123456789ab" in page.text
     assert "Warnings and errors 1 390 images or messages dropped" in page.text

@@ -15,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from ec_rfernet.cli import main
 from ec_rfernet.labels import LABELS
@@ -128,9 +129,21 @@ def test_folders_of_videos_and_pictures_come_into_one_table(folder, tmp_path, ca
     assert len(ids) == 2, "nobody is taken for the same in two files"
     assert out.stat().st_mode & 0o777 == 0o600 == page.stat().st_mode & 0o777
     text = page.read_text()
-    assert "What was seen" in text and "Responses" not in text and "http" not in text
+    assert "What was seen" in text and "<h2>Answers" not in text and "http" not in text
     assert text.count("nobody.mp4") == 2 and "16 without a face" not in text
     assert "31 frames of 3.0 s, 2 faces" in capsys.readouterr().out
+
+
+def test_a_gif_that_moves_is_a_video_and_one_that_does_not_a_picture(tmp_path, capsys):
+    pictures = [Image.new("RGB", (64, 48), (40 * step,) * 3) for step in range(3)]
+    pictures[0].save(tmp_path / "still.gif")
+    pictures[0].save(tmp_path / "film.gif", save_all=True, append_images=pictures[1:], duration=100)
+    assert analyze(tmp_path, "--json") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    times = [(Path(line["source"]).name, line["time"]) for line in lines]
+    assert times[0][0] == times[1][0] == times[2][0] == "film.gif"
+    assert [time for _, time in times[:3]] == pytest.approx([0.0, 0.1, 0.2], abs=0.01)
+    assert times[3:] == [("still.gif", None)]
 
 
 def test_a_video_with_overlay_is_as_long_and_can_be_read(folder, tmp_path):

@@ -37,7 +37,7 @@ from ec_rfernet.perceived import Perceived
 from ec_rfernet.runtimes import open_classifier
 from ec_rfernet.runtimes.classifier import PRECISIONS
 from ec_rfernet.show.overlay import draw
-from fer_common.camera import focal_px
+from fer_common.camera import IMAGES_EXPECTED, focal_px
 from fer_common.diagnostics import (
     Limits,
     Mishaps,
@@ -122,6 +122,7 @@ class PerceptionHealth:
         dropped_old: images that were older than allowed.
         undecodable: images that could not be decoded or processed.
         complaint: about the stamps of the images; None when they are good.
+        expected: whether images should come.
     """
 
     def __init__(
@@ -129,6 +130,7 @@ class PerceptionHealth:
     ) -> None:
         self.limits, self._clock = limits, clock
         self.state, self.enabled, self.topic = "unconfigured", True, ""
+        self.expected = True
         self.bundle: Bundle | None = None
         self.runtime: str | None = None
         self.mishaps = Mishaps(clock)
@@ -168,6 +170,7 @@ class PerceptionHealth:
             "model hash": (self.bundle.short_hash if self.bundle else None) or "none",
             "runtime": self.runtime or "none",
             "image topic": self.topic,
+            IMAGES_EXPECTED: "yes" if self.expected else "no",
             "image size": "{}x{}".format(*self.size) if self.size else "unknown",
             "images received [1/s]": f"{arrivals.rate:.1f}",
             "images processed": processed.count,
@@ -181,6 +184,8 @@ class PerceptionHealth:
             **self.mishaps.values,
         }
         text = f"{processed.rate:.1f} images/s, {self.faces} faces"
+        if not self.expected and not processed.count:
+            text = "no camera: nobody is looked for"
         found = [error(self.mishaps.recent)]
         if self.state != "active":
             found.append(warn(self.state))
@@ -451,6 +456,7 @@ class FerNode(ClosingNode, LifecycleNode):
         self._last_complaint: str | None = None
         self._health = PerceptionHealth(self._params.limits, self._seconds)
         self._health.topic = self._input()[1]
+        self._health.expected = self._params.expect_images
         beside = self.resolve_topic_name("image").rpartition("/")[0]
         self._outputs = Outputs(
             self,
@@ -580,7 +586,7 @@ class FerNode(ClosingNode, LifecycleNode):
             self,
             images,
             "images",
-            "is the camera running?" if self._params.expect_images else None,
+            "is the camera running?" if self._health.expected else None,
             silence=Limits(limits.warn_silence_s, limits.error_silence_s),
             single=True,
             remedies=remedies(topic, transport),

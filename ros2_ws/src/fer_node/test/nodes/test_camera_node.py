@@ -76,6 +76,17 @@ def test_a_missing_file_is_a_start_error():
         pass
 
 
+def test_a_truncated_video_is_named(make_video, tmp_path):
+    half = tmp_path / "half.mp4"
+    content = make_video(30).read_bytes()
+    half.write_bytes(content[: len(content) // 2])
+    with (
+        pytest.raises(StartError, match=f"'{half}' is a damaged MP4 or QuickTime video"),
+        spinning(camera(camera=str(half))),
+    ):
+        pass
+
+
 def process(*parameters: str) -> subprocess.Popen[str]:
     arguments = [part for parameter in parameters for part in ("-p", parameter)]
     program = (

@@ -22,9 +22,7 @@ from ec_rfernet.faces import DETECTORS
 from ec_rfernet.faces.blazeface import BlazeFaceDetector
 from ec_rfernet.labels import CONTEMPT, LABELS
 from ec_rfernet.registry import Registry
-from ec_rfernet.runtimes import open_classifier
 from ec_rfernet.show.palette import colour_of
-from ec_rfernet.testing import scene, tiny_bundle
 from fer_common.camera import focal_px
 from fer_common.qos import EVENTS, NEWEST, STREAM
 from fer_common.runner import start
@@ -531,28 +529,3 @@ def test_camera_info_lies_beside_the_images():
     remapped = ["--ros-args", "-r", "image:=/left/color/image_raw"]
     with spinning(lambda: FerNode(cli_args=remapped)) as (_, (node,)):
         assert node.count_subscribers("/left/color/camera_info") == 1
-
-
-@pytest.fixture(scope="module")
-def scornful_model(tmp_path_factory):
-    """A bundle of eight labels that was trained: contempt is the last of them."""
-    pytest.importorskip("torch", reason="the bundle is trained")
-    pytest.importorskip("onnx", reason="the bundle is exported")
-    return tiny_bundle(tmp_path_factory.mktemp("models") / "eight", EIGHT).folder
-
-
-@pytest.mark.parametrize("label", [CONTEMPT, "happy"])
-def test_a_trained_model_of_eight_labels_is_told(scornful_model, label):
-    pixels, face = scene(EIGHT.index(label), len(EIGHT))
-    overrides = {"model": str(scornful_model), "attend_after_s": 0.1}
-    values = {"bundle": load_bundle, "make_classifier": open_classifier, **overrides}
-    with spinning(lambda: PicturedPerson(pixels), fer([face], **values)) as (executor, nodes):
-        person, node = nodes
-        start(node)
-        assert spin_until(executor, lambda: person.heard["emotion"])
-        emotion, array = person.last("emotion"), person.last("emotions")
-        assert emotion.label == label
-        assert emotion.labels == array.labels == list(EIGHT)
-        assert len(emotion.probabilities) == 8
-        assert EIGHT[int(np.argmax(emotion.probabilities))] == label
-        assert spin_until(executor, lambda: "images/s, 1 faces" in person.diagnosis())

@@ -87,6 +87,12 @@ def told(
             "no images",
         ),
         ({"arrivals": 1.0, "processed": 1.0, "seconds": 2.0}, Level.OK, "1.0 images/s, 4 faces"),
+        ({"expected": False}, Level.OK, "30.0 images/s, 4 faces"),
+        (
+            {"expected": False, "arrivals": 0.0, "processed": 0.0},
+            Level.OK,
+            "no camera: nobody is looked for",
+        ),
     ],
 )
 def test_the_verdict_on_the_perception(changes: dict, level: Level, message: str) -> None:

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSPresetProfiles, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
@@ -19,7 +18,7 @@ from ec_rfernet.labels import CONTEMPT, LABELS, UNKNOWN
 from ec_rfernet.perceived import EmotionEstimate, Perceived
 from ec_rfernet.perceived import EngagementLevel as Level
 from fer_common.qos import EVENTS, NEWEST
-from fer_common.runner import fast_executor, start
+from fer_common.runner import LeanExecutor, fast_executor, start
 from fer_common.testing import spin_until, spinning
 from fer_node.nodes import ros4hri
 from fer_node.nodes.fer_node import FerNode
@@ -347,7 +346,7 @@ def offered(node) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("make_executor", [SingleThreadedExecutor, fast_executor])
+@pytest.mark.parametrize("make_executor", [LeanExecutor, fast_executor])
 def test_faces_that_come_and_go_by_the_dozen_do_no_harm(hri_msgs, make_executor):
     calls: list[int] = []
 

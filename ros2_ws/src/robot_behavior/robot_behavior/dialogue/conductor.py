@@ -150,12 +150,16 @@ class Watchdog:
     Args:
         clock: seconds, monotonic.
         timeout_s: a silence of so long is a fault; may be changed at any time.
+
+    Attributes:
+        is_over: whether nothing more is to come, so that no silence is a fault.
     """
 
     def __init__(self, clock: Callable[[], float], timeout_s: float) -> None:
         self._clock = clock
         self.timeout_s = timeout_s
         self._last: float | None = None
+        self.is_over = False
 
     def feed(self, wake: bool = True) -> None:
         """A message has come.
@@ -175,7 +179,7 @@ class Watchdog:
     @property
     def alarm(self) -> Reason | None:
         """What is wrong; None when nothing is."""
-        if self._last is None or self._clock() - self._last <= self.timeout_s:
+        if self._last is None or self.is_over or self._clock() - self._last <= self.timeout_s:
             return None
         silent = f"perception is silent for {self._clock() - self._last:.0f} s"
         return Reason(PERCEPTION_IS_SILENT, f"{silent}: is fer_node running?")
@@ -277,6 +281,10 @@ class Conductor:
         self._watchdog.feed()
         self._policy.see(sizes)
 
+    def sees_no_more(self) -> None:
+        """Takes in that perception has ended on purpose: what is under way goes on to its end."""
+        self._watchdog.is_over = True
+
     def robot_is_back(self) -> None:
         """Motions may be tried again at once: what moves the robot was away, and can again."""
         self._faults.returned()
@@ -372,7 +380,8 @@ class Conductor:
         if rival is not None:
             reason += f"; outranks {rival.name}, {due.priority} over {rival.priority}"
         if pause is not None:
-            reason += f"; without a gesture: {pause}"
+            if pause is not self._faults.held:  # which is told while it lasts
+                reason += f"; without a gesture: {pause}"
             worded = tuple(variant for variant in due.variants if variant.say)
             due = replace(due, variants=worded)
         variant, sentence = self._chooser.choose(due, self._never(decision), decision.rather_not)
@@ -409,14 +418,16 @@ class Conductor:
         self._waiting = due if refusal is not None and latest is not None else None
 
     def _status(self, decision: Decision, refusal: Reason | None) -> BehaviorStatus:
-        current = self._arbiter.current
+        current, held = self._arbiter.current, self._faults.held
+        # Who is disabled goes without everybody; at an end, others end first.
+        without = None if decision.activity is Activity.DISABLED else self._without
         if current is None:
-            reason, held = decision.reason, self._faults.held
+            reason = decision.reason
             if refusal is not None and refusal is not held:
                 reason = replace(reason, sentence=f"{reason}, but {refusal}")
             return BehaviorStatus(
                 decision.activity,
-                _joined(reason, held, self._without, self.note),
+                _joined(reason, held, without, self.note),
                 decision.face_id,
                 decision.emotion,
             )
@@ -429,7 +440,7 @@ class Conductor:
         reason = decision.reason if ending else current.reason
         return BehaviorStatus(
             decision.activity if ending else Activity.RESPONDING,
-            _joined(reason, *problems.values(), waits, self._without, self.note),
+            _joined(reason, held, *problems.values(), waits, without, self.note),
             current.face_id,
             current.emotion,
             None if MOTION in problems else current.motion,

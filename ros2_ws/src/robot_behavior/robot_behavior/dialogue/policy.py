@@ -306,7 +306,7 @@ class Cooldowns:
         ago = math.inf if self._quiet_since is None else self._clock() - self._quiet_since
         if ago >= self.pause_s:
             return None
-        ended = f"the last response ended {tenths(ago)} s ago"
+        ended = f"the last answer ended {tenths(ago)} s ago"
         return Reason(PAUSE, f"{behavior.name}, but {ended}: pause of {self.pause_s:g} s")
 
 
@@ -507,7 +507,7 @@ class Policy:
         behavior = self._behaviors.emotions.get(label)
         least = behavior.min_confidence if behavior else 0.0
         if label == UNKNOWN:
-            self._doubt = Reason(UNCLEAR, "the expression is unclear")
+            self._doubt = Reason(UNCLEAR, "the expression is unknown")
         elif not confidence >= least:  # NaN is not confident either
             below = f"{label} at {confidence:.0%} is below the {least:.0%} it needs"
             self._doubt = Reason(UNCERTAIN, below)

@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ec_rfernet.cli import Parser, exit_code
+from ec_rfernet.cli import Parser, exit_code, tell_written
 from ec_rfernet.files import staged
 from fer_common.reason import Reason
 from robot_behavior.body import figure as robot_figure
@@ -312,6 +312,7 @@ def _check(options: argparse.Namespace) -> int:
     if options.out is not None:
         _draw(options.out, model, verdicts, options.blind)
     print(table(verdicts, dict(library.refused)))
+    tell_written(options.out)
     return 1 if library.refused or any(verdict.complaint for verdict in verdicts) else 0
 
 

@@ -151,11 +151,13 @@ class Simulation:
         if self._path is not None and self._columns:
             positions, velocities = self._path.at(np.array([self._elapsed]))
             wanted[self._columns], moving[self._columns] = positions[0], velocities[0]
-        way = np.clip(wanted, self._lower, self._upper) - self.positions
+        # `np.clip` says the same in five times the time.
+        way = np.minimum(np.maximum(wanted, self._lower), self._upper) - self.positions
         farthest = self._fastest * seconds
-        limited = np.clip(way, -farthest, farthest)
+        limited = np.minimum(np.maximum(way, -farthest), farthest)
         free = (limited == way) & (np.abs(moving) <= self._fastest)
-        self.positions = np.clip(self.positions + limited, self._lower, self._upper)
+        reached = self.positions + limited
+        self.positions = np.minimum(np.maximum(reached, self._lower), self._upper)
         self.velocities = np.where(free, moving, limited / seconds)
 
     def _spline(

@@ -16,6 +16,7 @@ from fer_interfaces.action import PlayMotion, Say
 from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray, HoldState, Supervision
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
 from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
 from visualization_msgs.msg import MarkerArray
@@ -216,6 +217,7 @@ class BehaviorNode(ClosingNode, LifecycleNode):
         self._status: BehaviorStatus | None = None
         self._supervisor = SignOfLife(round(_SUPERVISION_S / _TICK_S))
         self._operator, self._waits = SignOfLife(round(_SUPERVISION_S / _TICK_S)), ""
+        self._own_file: str | None = None  # from before an operator has changed it
         self._mishaps, self._seen = Mishaps(wall), Statistics()
         self._responses = 0
         self._last: tuple[str, float] | None = None  # response, and when it began
@@ -280,6 +282,9 @@ class BehaviorNode(ClosingNode, LifecycleNode):
         known = read_behaviors(new) if names & _OF_BEHAVIORS else None
 
         def change() -> None:
+            is_other = new.behaviors_file != self._params.behaviors_file
+            if is_other and self._own_file is None and self._operator.is_heard:
+                self._own_file = self._params.behaviors_file
             self._params = new
             if self._conductor is None or self._behaviors is None:
                 return  # what was read is what is going to be read
@@ -385,6 +390,15 @@ class BehaviorNode(ClosingNode, LifecycleNode):
             self._waits = text
             self._apply_enabled()
 
+    def _take_own_file(self) -> None:
+        """Uses the behaviours of before an operator came, who has not given them back."""
+        own, self._own_file = self._own_file, None
+        if own is not None and own != self._params.behaviors_file:
+            self.get_logger().warning(
+                "who commanded the robot is gone without a word: it takes its own behaviours again"
+            )
+            self.set_parameters([Parameter("behaviors_file", value=own)])
+
     def _on_stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Works in every state of the node: stopping is never refused."""
         before = self.get_clock().now().to_msg()
@@ -400,9 +414,15 @@ class BehaviorNode(ClosingNode, LifecycleNode):
         response.success, response.message = True, "going to rest"
         return response
 
+    def sees_no_more(self) -> None:
+        """Perception has ended on purpose: its silence is no fault."""
+        if self._conductor is not None:
+            self._conductor.sees_no_more()
+
     def _tick(self) -> None:
         if self._operator.has_ended():
             self._wait_because("")
+            self._take_own_file()
         if self._conductor is None:
             self._arbiter.update()
             return

@@ -221,8 +221,8 @@ class SpeechNode(ClosingNode):
     def _begin(self, goal: Say.Goal) -> None:
         self._stop()
         language = self._voice.language(goal.locale or self._params.locale)
+        self._delays.asked()  # first: the thread of the speaker may begin at once
         self._utterance = self._speaker.say(goal.text.strip(), language, _prosody(goal))
-        self._delays.asked()
 
     def _stop(self) -> None:
         self._speaker.stop()

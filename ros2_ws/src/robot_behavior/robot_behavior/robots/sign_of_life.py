@@ -26,7 +26,7 @@ from fer_interfaces.msg import HoldState
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.event_handler import SubscriptionEventCallbacks
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool, ColorRGBA
@@ -39,7 +39,7 @@ from fer_common.door import door_of
 from fer_common.entry import prefer
 from fer_common.parameters import declare
 from fer_common.qos import EVENTS, LATCHED
-from fer_common.runner import ClosingNode, End, spin_once
+from fer_common.runner import ClosingNode, End, LeanExecutor, spin_once
 from fer_common.settings import setting
 from robot_behavior.motion.trajectory import BRAKE_S
 from robot_behavior.robots.kept_stop import KeptStop
@@ -78,6 +78,11 @@ class SignOfLife:
     def heard(self) -> None:
         """It lives."""
         self._left = self._patience
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether it lives, as far as is known."""
+        return self._left is not None
 
     def has_ended(self) -> bool:
         """A look; true once, when what was heard before has been silent for too long."""
@@ -167,7 +172,7 @@ class StopPath:
             start_parameter_services=False,
             enable_rosout=False,
         )
-        self._executor = SingleThreadedExecutor(context=node.context)
+        self._executor = LeanExecutor(context=node.context)
         self._executor.add_node(self._node)
         self._over = End()
         self._thread = threading.Thread(target=self._spin, name="stop", daemon=True)

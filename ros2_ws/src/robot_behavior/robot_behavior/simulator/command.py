@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 
-from ec_rfernet.cli import Parser, exit_code
+from ec_rfernet.cli import Parser, exit_code, tell_written
 from fer_common.bag import BAG_FILES
 from robot_behavior.body import urdf
 from robot_behavior.body.urdf import UrdfError
@@ -20,7 +20,6 @@ from robot_behavior.dialogue.policy import PolicySettings
 from robot_behavior.dialogue.sentences import LANGUAGE
 from robot_behavior.motion.check import Checker
 from robot_behavior.motion.library import load_motions, read_gestures
-from robot_behavior.simulator.film import Film
 from robot_behavior.simulator.stage import Body, Stage, Timeline, speaking_time
 from robot_behavior.simulator.views import View, read_bag, read_script
 from robot_behavior.speech import DEFAULT_VOICE, VOICES
@@ -86,7 +85,11 @@ def _play(given: argparse.Namespace) -> None:
         print(f"behavior-sim: {known.sentences.fallback}", file=sys.stderr)
     views = read(given.script or _config(f"scripts/{EXAMPLE}"), known.emotions)
     settings = DialogueSettings(PolicySettings(notice=not given.no_notice))
-    film = Film(given.video, model, library.motions, _voice()) if given.video else None
+    film = None
+    if given.video:
+        from robot_behavior.simulator.film import Film  # OpenCV, which nothing else here needs
+
+        film = Film(given.video, model, library.motions, _voice())
     speak = film.speaking_time if film is not None else speaking_time
     stage = Stage(known, Body(model, library), given.seed, settings, speak)
     timeline = Timeline()
@@ -99,6 +102,7 @@ def _play(given: argparse.Namespace) -> None:
                 film.show(moment)
         if film is not None:
             film.complete()
+            tell_written(given.video)
     finally:
         if film is not None:
             film.discard()

@@ -242,11 +242,11 @@ class LogVoice(Voice):
 
     def described(self, language: str) -> str:
         """See `Voice.described`."""
-        return "nobody: what is said is written to the log"
+        return "none: what is said is only written"
 
     def better(self, language: str) -> str | None:
         """See `Voice.better`."""
-        return "speech:=espeak speaks"
+        return "--speech espeak (speech:=espeak with ros2 launch) speaks"
 
     def language(self, locale: str) -> str:
         """See `Voice.language`."""

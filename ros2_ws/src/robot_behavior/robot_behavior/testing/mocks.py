@@ -93,6 +93,7 @@ class MockServer(ClosingNode):
 
     Args:
         clock: monotonic seconds.
+        start_parameter_services: of `rclpy.node.Node`.
         overrides: values of `MockServerParams`.
 
     Attributes:
@@ -101,10 +102,17 @@ class MockServer(ClosingNode):
         mode: see `MockServerParams`; may be changed at any time.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, **overrides: Any) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        start_parameter_services: bool = True,
+        **overrides: Any,
+    ) -> None:
         name = f"mock_{overrides.get('action', 'server')}"
         values = [Parameter(key, value=value) for key, value in overrides.items()]
-        super().__init__(name, parameter_overrides=values)
+        super().__init__(
+            name, parameter_overrides=values, start_parameter_services=start_parameter_services
+        )
         self._params, self._monotonic = declare(self, MockServerParams), clock
         self.mode = self._params.mode
         self.goals: list[MockGoal] = []

@@ -70,7 +70,7 @@ class BehaviorWorld:
 
     def replace_motion_server(self, **overrides: Any) -> None:
         """Starts another server of play_motion."""
-        self.motion = MockServer(self.clock, action="play_motion", **overrides)
+        self.motion = MockServer(self.clock, False, action="play_motion", **overrides)
         self.nodes.append(self.motion)
         self.executor.add_node(self.motion)
 
@@ -109,9 +109,9 @@ def inactive_world(
     clock = PacedClock()
     with spinning(
         lambda: make_node(files, clock, **overrides),
-        MockPerson,
-        lambda: MockServer(clock, action="play_motion", **(motion or {})),
-        lambda: MockServer(clock, action="say", **(say or {})),
+        lambda: MockPerson(start_parameter_services=False),
+        lambda: MockServer(clock, False, action="play_motion", **(motion or {})),
+        lambda: MockServer(clock, False, action="say", **(say or {})),
     ) as (executor, nodes):
         clock.goes_with(nodes[0])
         yield BehaviorWorld(executor, nodes, clock)

@@ -124,7 +124,7 @@ def test_unknown_changes_nothing() -> None:
     scene.show("happy", 0.375)
     unclear = scene.show(UNKNOWN, 0.5)
     assert (unclear.due, unclear.emotion) == (None, UNKNOWN)
-    assert str(unclear.reason) == "the expression is unclear"
+    assert str(unclear.reason) == "the expression is unknown"
     assert scene.show("happy", 0.0).due is HAPPY
 
 
@@ -170,7 +170,7 @@ def test_cooldown_of_one_expression_lets_another_pass_after_the_pause() -> None:
     scene.answer("happy")
     pausing = scene.show("sad", 0.5)
     assert (pausing.activity, pausing.due) == (Activity.COOLDOWN, None)
-    assert str(pausing.reason) == "sad, but the last response ended 0.5 s ago: pause of 1 s"
+    assert str(pausing.reason) == "sad, but the last answer ended 0.5 s ago: pause of 1 s"
     assert scene.show("sad", 0.5).due is SAD
 
 

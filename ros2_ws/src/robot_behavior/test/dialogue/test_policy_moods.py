@@ -155,6 +155,19 @@ def test_perception_that_falls_silent_means_rest_and_idleness() -> None:
     assert talk.show(3.0, anna="sad")[0] in ("lean", "palms")
 
 
+def test_where_perception_has_ended_on_purpose_an_answer_comes_to_its_end() -> None:
+    talk = talk_of()
+    talk.seconds = 6.0
+    talk.show(1.25, anna="sad")
+    talk.conductor.sees_no_more()
+    talk.show(4.0, silent=True)
+    assert talk.motion.cancelled == talk.speech.cancelled == 0
+    assert talk.status.activity is Activity.RESPONDING
+    talk.show(4.0, silent=True)
+    assert talk.status.activity is Activity.IDLE
+    assert "silent" not in talk.reason
+
+
 RULES = EngagementRules(
     near=0.12,
     far=0.08,

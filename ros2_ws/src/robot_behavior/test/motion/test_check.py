@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +25,12 @@ from robot_behavior.motion.check import (
     link_poses,
     support,
 )
-from robot_behavior.motion.library import load_motions
+from robot_behavior.motion.library import MotionLibrary, load_motions
 
 SOURCE = Path(__file__).parents[3]
 MODEL = urdf.load(SOURCE / "fer_bringup" / "urdf" / "humanoid.urdf")
 SHIPPED = SOURCE / "robot_behavior" / "config" / "motions.yaml"
 CHECKER = Checker(MODEL)
-LIBRARY = load_motions(SHIPPED, MODEL.limits, CHECKER)
 HEAD = "/motion_player:\n  ros__parameters:\n    motions:\n"
 REST = (
     f"      rest: {{joints: [{', '.join(MODEL.limits)}], "
@@ -45,14 +45,20 @@ shapes = st.one_of(
 shares = st.lists(st.floats(-1.0, 1.0), min_size=3, max_size=3)
 
 
+@cache
+def library() -> MotionLibrary:
+    """The shipped motions."""
+    return load_motions(SHIPPED, MODEL.limits, CHECKER)
+
+
 def shape(kind: str, size: tuple[float, ...]) -> Shape:
     return Shape(kind, size, np.eye(4), (1.0, 1.0, 1.0, 1.0))
 
 
 def test_the_shipped_motions_pass() -> None:
-    assert LIBRARY.refused == {}
-    for motion in LIBRARY.motions.values():
-        findings = CHECKER.examine(motion, LIBRARY.rest)
+    assert library().refused == {}
+    for motion in library().motions.values():
+        findings = CHECKER.examine(motion, library().rest)
         assert findings.nearest.metres > CLEARANCE_M
         assert findings.mass_margin is not None and findings.mass_margin > 0.04, motion.name
         assert findings.moment_margin is not None and findings.moment_margin > 0.03, motion.name
@@ -61,8 +67,8 @@ def test_the_shipped_motions_pass() -> None:
 def test_a_motion_that_is_cut_short_finds_a_free_way_to_rest() -> None:
     """From every keyframe, straight to the rest pose."""
     clearance = Clearance(MODEL)
-    for motion in LIBRARY.motions.values():
-        goal = np.array([LIBRARY.rest.end[joint] for joint in motion.joints])
+    for motion in library().motions.values():
+        goal = np.array([library().rest.end[joint] for joint in motion.joints])
         ways = np.linspace(0.0, 1.0, 12)[:, None, None] * (motion.positions - goal) + goal
         poses = link_poses(MODEL, motion.joints, ways.reshape(-1, len(goal)))
         assert clearance.nearest(poses).metres > CLEARANCE_M, motion.name
@@ -120,7 +126,7 @@ def test_a_jolt_that_would_tip_the_robot_is_refused(tmp_path: Path) -> None:
 
 
 def test_parts_that_nearly_touch_are_too_near() -> None:
-    trajectory = CHECKER.examine(LIBRARY.rest, LIBRARY.rest).trajectory
+    trajectory = CHECKER.examine(library().rest, library().rest).trajectory
     near = Findings(trajectory, Nearest(0.9 * CLEARANCE_M, ("hand", "torso")), 1.5)
     assert (
         str(near.complaint) == "brings hand within 9 mm of torso at 1.50 s, expected at least 10 mm"

@@ -19,7 +19,7 @@ from trajectory_msgs.msg import JointTrajectory
 from fer_common.diagnostics import Limits
 from fer_common.qos import EVENTS
 from fer_common.reason import Level
-from fer_common.testing import DiagnosticsListener, spin_until, spinning
+from fer_common.testing import Bystander, DiagnosticsListener, spin_until, spinning
 from robot_behavior.nodes.motion_player import MotionPlayer
 from robot_behavior.nodes.sim_robot import SimRobot
 from robot_behavior.nodes.speech_node import WINDOW_S, SpeechNode, TimeToSound
@@ -32,8 +32,11 @@ BEHAVIOR, PLAYER, VOICE, SIM = "/behavior_node", "/motion_player", "/speech_node
 
 
 def made(kind: type[Node], **values: Any) -> Callable[[], Node]:
-    if kind is not SpeechNode:
-        values["urdf"] = str(URDF)
+    """A node that does not complain of a busy machine, unless its limits are given."""
+    if kind is SpeechNode:
+        values = {"warn_delay_s": 60.0, **values}
+    else:
+        values = {"urdf": str(URDF), "warn_rate": 0.0, **values}
     overrides = [Parameter(name, value=value) for name, value in values.items()]
     return lambda: kind(parameter_overrides=overrides)
 
@@ -90,21 +93,22 @@ def test_goals_of_the_player_are_counted() -> None:
 
 
 def test_a_publisher_that_the_simulation_cannot_hear_is_named() -> None:
-    with spinning(DiagnosticsListener, made(SimRobot), lambda: Node("tool")) as (executor, nodes):
+    with spinning(DiagnosticsListener, made(SimRobot), lambda: Bystander("tool")) as (
+        executor,
+        nodes,
+    ):
         physician, _, tool = nodes
-        assert spin_until(
-            executor,
-            lambda: physician.message(SIM)
-            == "nobody publishes /joint_trajectory: is motion_player running?",
-        )
+        text = "nobody publishes /joint_trajectory: is motion_player running?"
+        assert spin_until(executor, lambda: text in physician.message(SIM))
         tool.create_publisher(JointState, "unrelated", EVENTS)
         weak = type(EVENTS)(depth=1, reliability=2)
         tool.create_publisher(JointTrajectory, "joint_trajectory", weak)
-        text = (
+        weakness = (
             "the publisher of /joint_trajectory is /tool; incompatible QoS: "
             "it offers best effort, sim_robot asks for reliable"
         )
-        assert spin_until(executor, lambda: physician.message(SIM) == text)
+        assert spin_until(executor, lambda: weakness in physician.message(SIM))
+        assert text not in physician.message(SIM)
 
 
 def test_the_voice_tells_what_it_says() -> None:
@@ -124,7 +128,7 @@ def test_the_voice_tells_what_it_says() -> None:
         assert spin_until(executor, lambda: wanted.items() <= physician.values(VOICE).items())
         values = physician.values(VOICE)
         assert (values["backend"], values["language"]) == ("log", "en")
-        assert 0 <= float(values["time to sound, median [ms]"]) < 5000
+        assert float(values["time to sound, median [ms]"]) >= 0
         client.destroy()
 
 

@@ -72,7 +72,7 @@ def test_an_empty_view_ends_the_attention_at_once(files: Files) -> None:
 def test_what_is_unclear_is_not_answered(files: Files) -> None:
     with world(files) as scene:
         scene.person.label = "unknown"
-        scene.wait_until(lambda: scene.person.seen.reason == "the expression is unclear")
+        scene.wait_until(lambda: scene.person.seen.reason == "the expression is unknown")
         scene.go_on(0.7)
         assert scene.motion.goals == []
 
@@ -375,6 +375,27 @@ def test_the_behaviours_wait_while_an_operator_commands_the_robot(files: Files) 
 def set_parameter(scene, **values):
     found = [Parameter(name, value=value) for name, value in values.items()]
     return scene.node.set_parameters_atomically(found)
+
+
+def test_an_operator_who_is_gone_leaves_no_behaviours_behind(files: Files, tmp_path) -> None:
+    others = tmp_path / "others.yaml"
+    others.write_text(files[0].read_text(encoding="utf-8"), encoding="utf-8")
+
+    def file(scene) -> Path:
+        return Path(scene.node.get_parameter("behaviors_file").value)
+
+    with world(files) as scene:
+        own = file(scene)
+        operator = scene.person.create_publisher(String, OPERATOR, EVENTS)
+        scene.wait_until(operator.get_subscription_count)
+        operator.publish(String(data="the operator has taken over"))
+        scene.until_state("disabled")
+        assert set_parameter(scene, behaviors_file=str(others)).successful
+        assert file(scene) == others != own
+        scene.wait_until(lambda: file(scene) == own)  # the operator fell silent
+        assert set_parameter(scene, behaviors_file=str(others)).successful
+        scene.go_on(4.0)
+        assert file(scene) == others, "nobody commands it: the change stays"
 
 
 def test_behaviours_are_read_again_while_it_runs_and_the_old_ones_stay_when_they_are_bad(

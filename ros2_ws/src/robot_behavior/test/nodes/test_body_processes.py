@@ -16,10 +16,9 @@ pytest.importorskip("rclpy")
 
 from fer_interfaces.action import PlayMotion, Say
 from rclpy.action import ActionClient
-from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
-from fer_common.testing import spin_until, spinning
+from fer_common.testing import Bystander, spin_until, spinning
 
 URDF = Path(__file__).parents[3] / "fer_bringup" / "urdf" / "humanoid.urdf"
 ARM = "left_shoulder_pitch_joint"
@@ -43,7 +42,7 @@ def processes(log: Path, *commands: list[str]) -> Iterator[list[subprocess.Popen
             process.wait()
 
 
-class Watcher(Node):
+class Watcher(Bystander):
     def __init__(self) -> None:
         super().__init__("watcher")
         self.angle = 0.0

@@ -15,7 +15,7 @@ from trajectory_msgs.msg import JointTrajectory
 from fer_common.diagnostics import Limits, Report, error
 from fer_common.qos import EVENTS
 from fer_common.reason import Level, Reason
-from fer_common.testing import DiagnosticsListener, spin_until, spinning
+from fer_common.testing import Bystander, DiagnosticsListener, spin_until, spinning
 from robot_behavior.nodes.robot_bridge import LinkVerdict, RobotBridge
 from robot_behavior.robots.backend import LinkHealth
 
@@ -28,7 +28,7 @@ def bridge(port: Path) -> Callable[[], RobotBridge]:
 
 
 def player() -> Node:
-    node = Node("player")
+    node = Bystander("player")
     node.create_publisher(JointTrajectory, "joint_trajectory", EVENTS)
     return node
 

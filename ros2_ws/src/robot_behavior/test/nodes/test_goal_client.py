@@ -9,17 +9,16 @@ from typing import Any
 import pytest
 from fer_interfaces.action import PlayMotion
 from rclpy.executors import Executor
-from rclpy.node import Node
 
 from fer_common.actions import GoalClient
 from fer_common.goals import CANCELLED_BY_OTHERS, DISAPPEARED, FAILED, REJECTED, UNANSWERED
-from fer_common.testing import spin_until, spinning
+from fer_common.testing import Bystander, spin_until, spinning
 from robot_behavior.testing.mocks import MockServer
 
 pytestmark = pytest.mark.filterwarnings("ignore:coroutine 'ActionServer:RuntimeWarning")
 
 
-class Player(Node):
+class Player(Bystander):
     """Asks for motions by their name."""
 
     def __init__(self) -> None:

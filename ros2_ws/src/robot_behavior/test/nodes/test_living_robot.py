@@ -18,7 +18,6 @@ from geometry_msgs.msg import PointStamped
 from rcl_interfaces.srv import SetParameters
 from rclpy.action import ActionClient
 from rclpy.executors import Executor
-from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, JointState
 from std_msgs.msg import ColorRGBA, String
@@ -27,7 +26,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from visualization_msgs.msg import MarkerArray
 
 from fer_common.qos import EVENTS, LATCHED
-from fer_common.testing import FakeClock, PacedClock, spin_until, spinning
+from fer_common.testing import Bystander, FakeClock, PacedClock, spin_until, spinning
 from robot_behavior.body.face import ASLEEP, HELD, LISTENING, NEUTRAL, SAD
 from robot_behavior.motion.mover import AGAIN_S
 from robot_behavior.nodes.motion_player import MotionPlayer
@@ -45,7 +44,7 @@ MOTIONS = f"""
 """
 
 
-class Somebody(Node):
+class Somebody(Bystander):
     """Shows a face, asks for motions, and watches the robot."""
 
     def __init__(self) -> None:

@@ -18,7 +18,6 @@ from fer_interfaces.action import PlayMotion
 from rclpy.action import ActionClient
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import Executor
-from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import JointState
@@ -28,7 +27,7 @@ from visualization_msgs.msg import MarkerArray
 
 from fer_common.qos import EVENTS
 from fer_common.runner import StartError
-from fer_common.testing import spin_until, spinning
+from fer_common.testing import Bystander, spin_until, spinning
 from robot_behavior.body import urdf
 from robot_behavior.nodes.motion_player import MotionPlayer
 from robot_behavior.nodes.sim_robot import SimRobot
@@ -49,7 +48,7 @@ MOTIONS = f"""
 """
 
 
-class Person(Node):
+class Person(Bystander):
     """Asks for motions and watches the robot.
 
     It owns the time, too, which goes on with the executor: a busy machine makes nothing late.

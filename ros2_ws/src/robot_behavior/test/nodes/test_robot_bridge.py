@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from fer_interfaces.action import PlayMotion
 from rclpy.action import ActionClient
-from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
@@ -20,7 +19,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from fer_common.qos import EVENTS, NEWEST
 from fer_common.runner import StartError, ros_distro
-from fer_common.testing import spin_until, spinning
+from fer_common.testing import Bystander, spin_until, spinning
 from robot_behavior.nodes.motion_player import MotionPlayer
 from robot_behavior.nodes.robot_bridge import RobotBridge
 from robot_behavior.robots.backend import STOPPED, message_type
@@ -33,7 +32,7 @@ def bridge(**values: Any) -> Callable[[], RobotBridge]:
     return lambda: RobotBridge(parameter_overrides=overrides)
 
 
-class Player(Node):
+class Player(Bystander):
     """What the motion player does of all this."""
 
     def __init__(self) -> None:
@@ -198,7 +197,7 @@ def test_a_controller_holds_when_nobody_commands_it_any_more() -> None:
 
 
 def test_the_motion_player_plays_on_the_servos(fake_board: Any) -> None:
-    class Client(Node):
+    class Client(Bystander):
         def __init__(self) -> None:
             super().__init__("client")
             self.action = ActionClient(self, PlayMotion, "play_motion")

@@ -17,7 +17,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from fer_common.qos import EVENTS, STREAM
 from fer_common.runner import start
-from fer_common.testing import spin_until, spinning
+from fer_common.testing import Bystander, spin_until, spinning
 from robot_behavior.nodes.behavior_node import BehaviorNode
 from robot_behavior.nodes.motion_player import MotionPlayer
 from robot_behavior.nodes.speech_node import SpeechNode
@@ -56,7 +56,7 @@ def show() -> Iterator[Show]:
         overrides = [Parameter(name, value=value) for name, value in values.items()]
         return SpeechNode(parameter_overrides=overrides)
 
-    nodes = (lambda: Node("viewer"), MotionPlayer, BehaviorNode, speech)
+    nodes = (lambda: Bystander("viewer"), MotionPlayer, BehaviorNode, speech)
     with spinning(*nodes) as (executor, (viewer, _, behavior, _)):
         start(behavior)
         yield Show(executor, viewer, {})

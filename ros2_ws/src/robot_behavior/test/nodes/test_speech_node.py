@@ -20,12 +20,11 @@ from fer_interfaces.action import Say
 from rcl_interfaces.msg import Log
 from rclpy.action import ActionClient
 from rclpy.executors import Executor
-from rclpy.node import Node
 from rclpy.parameter import Parameter
 from std_msgs.msg import Float32, String
 
 from fer_common.runner import StartError
-from fer_common.testing import PacedClock, spin_until, spinning
+from fer_common.testing import Bystander, PacedClock, spin_until, spinning
 from robot_behavior.dialogue.sentences import Sentences
 from robot_behavior.nodes.speech_node import SpeechNode
 from ros2_ws.src.robot_behavior.test.speech.mock_piper import open_hum, write_voice
@@ -48,7 +47,7 @@ def heard(file: Path) -> tuple[np.ndarray, float]:
     return samples[loud[0] : loud[-1]], float(loud[-1] - loud[0]) / rate
 
 
-class Listener(Node):
+class Listener(Bystander):
     """Asks for sentences and notes what the robot says."""
 
     def __init__(self) -> None:
@@ -276,7 +275,7 @@ def test_without_a_sound_device_the_robot_goes_on(
 @pytest.mark.parametrize(
     ("backend", "locale", "told"),
     [
-        ("log", "en", "voice: nobody: what is said is written to the log; speech:=espeak speaks"),
+        ("log", "en", "voice: none: what is said is only written; --speech espeak ("),
         ("espeak", "de", "a piper voice for 'de' as piper_voice"),
     ],
 )

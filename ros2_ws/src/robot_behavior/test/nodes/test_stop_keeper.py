@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,17 +12,17 @@ import pytest
 pytest.importorskip("rclpy")
 
 from fer_interfaces.msg import HoldState
-from rclpy.node import Node
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
+from ec_rfernet.files import RUNTIME_VARIABLE
 from fer_common.qos import EVENTS, LATCHED
-from fer_common.testing import spin_until, spinning
+from fer_common.testing import Bystander, spin_until, spinning
 from robot_behavior.robots.kept_stop import stop_here
 from robot_behavior.robots.sign_of_life import HELD, HOLD, StopNode
 
 
-class Robot(Node):
+class Robot(Bystander):
     """A robot that hears trajectories, and what people ask of it."""
 
     def __init__(self) -> None:
@@ -82,7 +83,10 @@ def test_the_braking_is_let_end() -> None:
         assert spin_until(executor, lambda: robot.heard == [1, 1, 0])
 
 
-def test_a_robot_that_goes_on_obeys_what_this_machine_keeps() -> None:
+def test_a_robot_that_goes_on_obeys_what_this_machine_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(RUNTIME_VARIABLE, str(tmp_path))  # of other tests, one may still live
     with spinning(Robot, StopNode) as (executor, nodes):
         robot: Any = nodes[0]
         assert spin_until(executor, lambda: HoldState.NEVER in robot.told)

@@ -19,7 +19,6 @@ pytest.importorskip("rclpy")
 from fer_interfaces.action import PlayMotion
 from fer_interfaces.msg import BehaviorState, Emotion, EmotionArray, HoldState
 from rclpy.action import ActionClient
-from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, ColorRGBA, String
@@ -27,8 +26,9 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from fer_common.qos import EVENTS, LATCHED, NEWEST
-from fer_common.testing import spin_until, spinning
+from fer_common.testing import Bystander, spin_until, spinning
 from robot_behavior.body import urdf
+from tests.processes import NodeProcess
 
 URDF = Path(__file__).parents[3] / "fer_bringup" / "urdf" / "humanoid.urdf"
 CONFIG = Path(__file__).parents[2] / "config"
@@ -43,16 +43,7 @@ NOISE = 1e-3
 """Of the joints of a robot that stands still, rad; steps of the servo board are 0.5 of it."""
 
 
-def start(node: str, log: Path, **parameters: object) -> subprocess.Popen[bytes]:
-    code = f"import sys; from robot_behavior.nodes.executables import {node}; sys.exit({node}())"
-    settings = [item for k, v in parameters.items() for item in ("-p", f"{k}:={v}")]
-    with log.open("a") as stream:
-        return subprocess.Popen(
-            [sys.executable, "-c", code, "--ros-args", *settings], stderr=stream
-        )
-
-
-class Witness(Node):
+class Witness(Bystander):
     def __init__(self) -> None:
         super().__init__("witness")
         self._since_ns = 0
@@ -107,10 +98,10 @@ class Witness(Node):
 class Scene:
     def __init__(self, tmp_path: Path, executor: Any, witness: Witness) -> None:
         self.log, self._executor, self.witness = tmp_path / "log", executor, witness
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._running: dict[str, NodeProcess] = {}
 
     def start(self, node: str, **parameters: object) -> None:
-        self._running[node] = start(node, self.log, **parameters)
+        self._running[node] = NodeProcess(node, self.log, **parameters)
 
     def behave(self, **parameters: object) -> None:
         """Starts the behaviours, without greetings."""
@@ -120,9 +111,7 @@ class Scene:
 
     def kill(self, node: str) -> None:
         """Until it is dead; what it has told, and nobody has read, is forgotten."""
-        process = self._running.pop(node)
-        process.kill()
-        process.wait()
+        self._running.pop(node).kill()
         self.witness.leaves_the_past()
 
     def freeze(self, node: str) -> None:
@@ -132,7 +121,7 @@ class Scene:
         """As ``ros2 launch`` ends it; until it has ended."""
         process = self._running.pop(node)
         process.send_signal(signal.SIGTERM)
-        self.wait_until(lambda: process.poll() is not None)
+        self.wait_until(lambda: process.has_ended)
         self.witness.leaves_the_past()
 
     def call(self, client: Any) -> None:
@@ -192,7 +181,6 @@ class Scene:
     def end(self) -> None:
         for process in self._running.values():
             process.kill()
-            process.wait()
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import av
@@ -185,25 +187,35 @@ def test_a_motion_that_the_robot_would_refuse_is_not_played(
 MINUTE = CONFIG / "scripts" / "mood_minute.yaml"
 
 
-def test_the_film_shows_a_robot_that_moves(script: Path, tmp_path: Path) -> None:
-    for name in ("film.mp4", "film.gif"):
-        assert run(script, "--video", tmp_path / name) == 0
-    video = cv2.VideoCapture(str(tmp_path / "film.mp4"))
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A film, and the timeline that was told with it."""
+    folder = tmp_path_factory.mktemp("film")
+    (folder / "short.yaml").write_text(SHORT)
+    with redirect_stdout(StringIO()) as told:
+        assert run(folder / "short.yaml", "--video", folder / "film.mp4") == 0
+    return folder / "film.mp4", told.getvalue().splitlines()
+
+
+def test_the_film_shows_a_robot_that_moves(film: tuple[Path, list[str]]) -> None:
+    video = cv2.VideoCapture(str(film[0]))
     assert int(video.get(cv2.CAP_PROP_FRAME_COUNT)) == 61
     frames = [video.read()[1] for _ in range(40)]
     assert cv2.absdiff(frames[5][:480], frames[39][:480]).max() > 60
+
+
+def test_a_film_for_a_page_moves_too(script: Path, tmp_path: Path) -> None:
+    script.write_text(SHORT.replace("duration_s: 6", "duration_s: 2").replace("at: 5.0", "at: 1.9"))
+    assert run(script, "--video", tmp_path / "film.gif") == 0
     with Image.open(tmp_path / "film.gif") as film:
         assert film.n_frames > 10
 
 
-def test_the_robot_is_heard_in_the_film(
-    script: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(script, "--video", tmp_path / "film.mp4") == 0
-    lines = capsys.readouterr().out.splitlines()
+def test_the_robot_is_heard_in_the_film(film: tuple[Path, list[str]]) -> None:
+    path, lines = film
     says = next(number for number, line in enumerate(lines) if line.strip().startswith("says"))
     said_at = float(lines[says - 1].split()[0])
-    with av.open(str(tmp_path / "film.mp4")) as made:
+    with av.open(str(path)) as made:
         loud = [f.time for f in made.decode(audio=0) if np.abs(f.to_ndarray()).max() > 0.02]
     assert loud[0] == pytest.approx(said_at, abs=0.2)
     assert loud[-1] > said_at + 1.0

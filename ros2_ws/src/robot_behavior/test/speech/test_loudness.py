@@ -26,15 +26,15 @@ def tone(rate: int, hertz: float, decibels: float, seconds: float) -> np.ndarray
     return np.asarray(10.0 ** (decibels / 20.0) * np.sin(2.0 * np.pi * hertz * times))
 
 
-@pytest.mark.parametrize("rate", [16000, 22050, 48000])
 @pytest.mark.parametrize(
-    ("parts", "expected"),
+    ("rate", "parts", "expected"),
     [
-        ([(-23, 20)], -23.0),  # case 1
-        ([(-33, 20)], -33.0),  # case 2
-        ([(-36, 10), (-23, 60), (-36, 10)], -23.0),  # case 3: softer by more than 10 LU
-        ([(-72, 10), (-36, 10), (-23, 60), (-36, 10), (-72, 10)], -23.0),  # case 4: silent, too
-        ([(-26, 20), (-20, 20.1), (-26, 20)], -23.0),  # case 5
+        (16000, [(-23, 20)], -23.0),  # case 1
+        (22050, [(-23, 20)], -23.0),
+        (48000, [(-33, 20)], -33.0),  # case 2
+        (16000, [(-36, 10), (-23, 60), (-36, 10)], -23.0),  # case 3: softer by more than 10 LU
+        (22050, [(-72, 10), (-36, 10), (-23, 60), (-36, 10), (-72, 10)], -23.0),  # 4: silent, too
+        (22050, [(-26, 20), (-20, 20.1), (-26, 20)], -23.0),  # case 5
     ],
 )
 def test_tones_have_the_loudness_of_ebu_tech_3341(

@@ -18,7 +18,7 @@ from ec_rfernet.bundle import INT8, INT8_PROGRAM, MANIFEST, ONNX, PROGRAM
 from ec_rfernet.errors import InputError
 from ec_rfernet.kernels import network as kernels
 from ec_rfernet.kernels.network import KernelProgram
-from ec_rfernet.runtimes import available, open_classifier
+from ec_rfernet.runtimes import automatic, available, open_classifier
 from ec_rfernet.runtimes.native.lowering import add_programs, program
 from ec_rfernet.runtimes.native.runtime import NativeClassifier
 from ec_rfernet.runtimes.onnx_runtime import OnnxClassifier
@@ -89,8 +89,7 @@ def test_another_network_is_refused_in_one_sentence(sketch, kind, message, tmp_p
     assert bundles.load(tmp_path).not_lowered.keys() == {"fp32"}
     assert not model.file(PROGRAM).exists()
     monkeypatch.setattr(kernels, "paths", lambda: ("avx512", "portable"))
-    found = open_classifier(model)
-    assert (found.runtime, found.warning) == ("onnxruntime", None)
+    assert automatic(model) == ("onnxruntime", "fp32")
     onnxruntime.InferenceSession(str(model.file(ONNX)))
     assert ("native", "fp32") not in available(model)
     assert ("onnxruntime", "fp32") in available(model)
@@ -98,6 +97,14 @@ def test_another_network_is_refused_in_one_sentence(sketch, kind, message, tmp_p
         open_classifier(model, 1, "native", "fp32")
     assert "runtime 'native' does not compute it" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@needs_kernels
+def test_that_another_network_runs_elsewhere_is_no_warning(sketch, tmp_path, monkeypatch):
+    model = other(sketch(12, 0), "groups").save(tmp_path)
+    monkeypatch.setattr(kernels, "paths", lambda: ("avx512", "portable"))
+    found = open_classifier(model)
+    assert (found.runtime, found.warning) == ("onnxruntime", None)
 
 
 def test_weights_of_eight_bits_are_refused(tmp_path):

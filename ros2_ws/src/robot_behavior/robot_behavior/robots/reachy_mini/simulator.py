@@ -28,7 +28,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ec_rfernet.cli import exit_code
+from ec_rfernet.cli import exit_code, tell_written
 from ec_rfernet.errors import InputError
 from ec_rfernet.files import staged
 from robot_behavior.body import urdf
@@ -217,6 +217,7 @@ def draw_strips(folder: Path) -> None:
                 sheets.append(cv2.resize(sheet, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
                 print(motion.name, flush=True)
             (draft / OVERVIEW).write_bytes(_encoded(".jpg", np.vstack(sheets)))
+        tell_written(folder)
     finally:
         painter.close()
 

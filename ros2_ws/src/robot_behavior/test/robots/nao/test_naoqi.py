@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 from fer_interfaces.action import PlayMotion
 from rclpy.action import ActionClient
-from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.task import Future
 from sensor_msgs.msg import JointState
@@ -27,7 +26,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 pytest.importorskip("qi", reason="the package qi is not installed (Python 3.10 to 3.12)")
 
 from fer_common.qos import STREAM
-from fer_common.testing import DiagnosticsListener, spin_until, spinning, until
+from fer_common.testing import Bystander, DiagnosticsListener, spin_until, spinning, until
 from robot_behavior.body import urdf
 from robot_behavior.dialogue.behaviors import Repertoire
 from robot_behavior.motion.check import Checker
@@ -480,7 +479,7 @@ def test_a_voice_that_is_away_says_so_and_speaks_when_it_is_back() -> None:
 # With the nodes.
 
 
-class Asker(Node):
+class Asker(Bystander):
     def __init__(self) -> None:
         super().__init__("asker")
         self.client = ActionClient(self, PlayMotion, "play_motion")

@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 from fer_interfaces.action import PlayMotion
 from rclpy.action import ActionClient
-from rclpy.node import Node
 from rclpy.parameter import Parameter
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from fer_common.testing import spin_until, spinning, until
+from fer_common.testing import Bystander, spin_until, spinning, until
 from robot_behavior.body import urdf
 from robot_behavior.dialogue.behaviors import NEAREST, Repertoire
 from robot_behavior.motion.check import Checker
@@ -250,7 +249,7 @@ def test_a_gesture_of_the_humanoid_that_it_lacks_is_shown_in_its_own_way() -> No
     assert str(found[1]) == "the robot has no motion 'happy_arms_up': it shows 'rejoice'"
 
 
-class Asker(Node):
+class Asker(Bystander):
     def __init__(self) -> None:
         super().__init__("asker")
         self.client = ActionClient(self, PlayMotion, "play_motion")
