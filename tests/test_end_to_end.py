@@ -55,7 +55,7 @@ def test_a_video_is_watched_to_its_end_and_recorded(
     assert answer["motion"] and answer["reason"]
     assert answer["speech"] in summary["said"]
     assert answer["speech"] in process.output
-    assert process.output.count("voice: nobody: ") == 1  # who speaks is told at the start
+    assert process.output.count("voice: none: ") == 1  # who speaks is told at the start
 
     recording = cv2.VideoCapture(str(folder / "demo.mp4"))
     seconds = recording.get(cv2.CAP_PROP_FRAME_COUNT) / recording.get(cv2.CAP_PROP_FPS)
