@@ -41,7 +41,10 @@ def deserialise(
         DecodeError: it is no such message.
     """
     place = _data_place(serialised, kind)
-    whole = serialised if place is None else serialised[: place - _WORD.size] + bytes(_WORD.size)
+    if place is None:
+        whole = serialised
+    else:  # without the data, and so without what fills them up
+        whole = _LITTLE + bytes(2) + serialised[_WORD.size : place - _WORD.size] + bytes(_WORD.size)
     try:
         message = deserialize_message(whole, kind)
     except RuntimeError as error:  # of the middleware, or of rclpy
@@ -55,7 +58,8 @@ def deserialise(
 def _data_place(serialised: bytes, kind: type[Image | CompressedImage]) -> int | None:
     """Where the data begin, a message's last field; None if it is not laid out as expected.
 
-    The layout is the OMG's CDR: words of 4 bytes lie at multiples of 4.
+    The layout is the OMG's CDR: words of 4 bytes lie at multiples of 4. The end may be filled up
+    to a word; the two lowest bits of the fourth byte say how far, where the sender tells it.
     """
     place = _STAMP_END
     try:
@@ -67,7 +71,7 @@ def _data_place(serialised: bytes, kind: type[Image | CompressedImage]) -> int |
     except struct.error:
         return None
     place += _WORD.size
-    fits = 0 <= len(serialised) - place - count < _WORD.size  # it may be filled up to a word
+    fits = serialised[3] & 3 <= len(serialised) - place - count < _WORD.size
     return place if fits and serialised.startswith(_LITTLE) else None
 
 

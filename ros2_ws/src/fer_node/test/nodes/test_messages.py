@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CompressedImage, Image
@@ -128,7 +128,18 @@ def test_the_data_of_a_serialised_image_are_not_copied():
     assert open_message(message, found).bgr().shape == (2, 3, 3)
 
 
+@pytest.mark.parametrize("count", [15, 16, 17, 18])
+def test_a_middleware_may_fill_up_to_a_word_and_tell_how_far(count):
+    serialised = serialize_message(sent_image("camera", "mono8", bytes(range(count))))
+    spare = -len(serialised) % 4
+    filled = serialised[:2] + bytes([0, spare]) + serialised[4:] + bytes(spare)
+    message, data = deserialise(filled, Image)
+    assert bytes(data) == bytes(range(count))
+    assert data.obj is filled and message.encoding == "mono8"
+
+
 @given(st.integers(0, 90), st.binary(min_size=1, max_size=4))
+@example(2, b"\x00\x01")
 def test_a_damaged_image_is_read_as_ros_reads_it_or_refused(place, damage):
     """However the lengths in it lie, nothing is read that ROS would not read."""
     whole = serialize_message(sent_image("camera", "bgr8", bytes(18)))
