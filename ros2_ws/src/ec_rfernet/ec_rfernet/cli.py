@@ -145,13 +145,16 @@ def output_matters() -> Iterator[None]:
         return
     own = os.dup(1)
     buffer = io.BufferedWriter(_Patient(own, "wb", closefd=False))
-    sys.stdout = _Shown(buffer, before.encoding, "replace", line_buffering=True)
+    shown = sys.stdout = _Shown(buffer, before.encoding, "replace", line_buffering=True)
     try:
         os.dup2(2, 1)
         yield
+        shown.flush()
     finally:
         sys.stdout = before
         os.dup2(own, 1)
+        with suppress(InputError, OSError):  # which has been told
+            shown.close()  # while its descriptor is its own: what is left must not go elsewhere
         os.close(own)
 
 

@@ -410,8 +410,8 @@ def test_what_libraries_write_to_standard_output_is_no_result() -> None:
     code = (
         "import os, sys; from ec_rfernet.cli import outlive_terminal, output_matters\n"
         "outlive_terminal()\n"
-        "with output_matters(): os.write(1, b'of a library\\n'); print('{}')\n"
+        "with output_matters(): os.write(1, b'of a library\\n'); print('{}', end='')\n"
         "print('afterwards'); sys.stdout.flush(); os.write(1, b'as before\\n')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("{}\nafterwards\nas before\n", "of a library\n")
+    assert (done.stdout, done.stderr) == ("{}afterwards\nas before\n", "of a library\n")
