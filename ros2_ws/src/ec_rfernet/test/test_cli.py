@@ -415,3 +415,18 @@ def test_what_libraries_write_to_standard_output_is_no_result() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("{}afterwards\nas before\n", "of a library\n")
+
+
+def test_what_is_printed_before_an_error_goes_nowhere_else(tmp_path: Path) -> None:
+    code = (
+        "import sys; from ec_rfernet.cli import outlive_terminal, output_matters\n"
+        "outlive_terminal(); kept = []\n"
+        "try:\n"
+        "    with output_matters(): kept.append(sys.stdout); print('before', end=''); 1 / 0\n"
+        "except ZeroDivisionError: pass\n"
+        "with open(sys.argv[1], 'w') as file: kept.clear(); file.write('own')"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "file")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("before", "")
+    assert (tmp_path / "file").read_text() == "own"
