@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "avr_extint.h"
 #include "avr_ioport.h"
 #include "avr_uart.h"
 #include "sim_avr.h"
@@ -86,6 +87,13 @@ static void connect_pins(void) {
     avr_irq_t *irq = avr_io_getirq(avr, AVR_IOCTL_IOPORT_GETIRQ(ports[i / 6]), pin);
     avr_irq_register_notify(irq, on_pin, &channels[i]);
   }
+}
+
+// Pins that are low would ask for an interrupt at every cycle, which the firmware does not use: a
+// board that sleeps took half a processor.
+static void no_interrupts_by_level(void) {
+  avr_extint_set_strict_lvl_trig(avr, EXTINT_IRQ_OUT_INT0, 0);
+  avr_extint_set_strict_lvl_trig(avr, EXTINT_IRQ_OUT_INT1, 0);
 }
 
 static avr_irq_t *connect_uart(void) {
@@ -191,6 +199,7 @@ int main(int argc, char **argv) {
     return 2;
   }
   connect_pins();
+  no_interrupts_by_level();
   avr_irq_t *input = connect_uart();
   signal(SIGUSR1, on_signal);
   unsigned char *const run = open_coverage(getenv("SERVO_COVERAGE"));
