@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -33,6 +31,9 @@ def short_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("short_clip")
 def test_every_cell_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import matplotlib  # here: every process imports this module, and one runs it
+    import matplotlib.pyplot as plt
+
     matplotlib.use("Agg")
     monkeypatch.chdir(NOTEBOOK.parent)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
