@@ -47,8 +47,8 @@ MARKS = {
 }
 """What the source of a test's module has in it, by mark."""
 
-SECONDS = {"process": 2.5, "dds": 2.0, "training": 1.5, "long": 1.0}
-"""What a test with this mark lasts, roughly: the files that last longest begin first."""
+SECONDS = {"process": (8.0, 0.5), "dds": (4.0, 0.7), "training": (8.0, 0.3), "long": (4.0, 0.3)}
+"""What a file with this mark lasts, and each of its tests, roughly."""
 
 STARTERS = {"run", "robot", "observer", "fake_board", "launch_board", "board", "rig"}
 """Fixtures that start programs or nodes."""
@@ -99,18 +99,32 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Marks the tests, sorts and shuffles them.
 
     The file that lasts longest begins first: alone it would keep all others waiting in the end.
+    What waits for programs and nodes runs beside what computes, from the begin to the end.
     """
     if config.getoption("fast"):
         items[:] = [item for item in items if not STARTERS & set(getattr(item, "fixturenames", ()))]
+    starts: dict[Path, float] = {}
     lasts: Counter[Path] = Counter()
+    waiting = set()
     for item in items:
-        marks = marks_of(item.path)
+        marks = set(marks_of(item.path))
         if STARTERS & set(getattr(item, "fixturenames", ())):
-            marks |= {"process"}
+            marks.add("process")
         for mark in marks:
             item.add_marker(mark)
-        lasts[item.path] += max((SECONDS[mark] for mark in marks), default=0.02)
-    items.sort(key=lambda item: -lasts[item.path])
+        if marks & {"process", "dds"}:
+            waiting.add(item.path)
+        seconds = [SECONDS[mark] for mark in marks] or [(0.0, 0.02)]
+        starts[item.path] = max(starts.get(item.path, 0.0), *(of_file for of_file, _ in seconds))
+        lasts[item.path] += max(of_test for _, of_test in seconds)
+    lasts.update(starts)
+    due = {}
+    for files in (waiting, lasts.keys() - waiting):
+        whole, begun = sum(lasts[path] for path in files), 0.0
+        for path in sorted(files, key=lambda path: (-lasts[path], path)):
+            due[path] = begun / whole
+            begun += lasts[path]
+    items.sort(key=lambda item: due[item.path])
     if seed := config.getoption("shuffle"):
         chance = random.Random(seed)
         places = {path: chance.random() for path in dict.fromkeys(item.path for item in items)}
