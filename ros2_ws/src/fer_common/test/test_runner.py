@@ -426,7 +426,7 @@ def test_qualities_that_do_not_fit_are_told_although_nobody_waits_for_it(capfd) 
 
     with spinning(lambda: Node("deaf"), lambda: Node("weak")) as (executor, (deaf, weak)):
         assert not spin_until(executor, is_told, 0.1)  # the first look is over
-        deaf.create_subscription(String, "topic", print, QoSProfile(depth=1))
+        deaf.create_subscription(String, "topic", lambda _: None, QoSProfile(depth=1))
         offered = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
         weak.create_publisher(String, "topic", offered)
         assert spin_until(executor, is_told)
