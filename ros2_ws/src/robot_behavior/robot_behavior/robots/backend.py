@@ -35,6 +35,15 @@ STOPPED = "stopped"
 """Code of the `Reason` that a robot was stopped and waits for ``~/release``."""
 
 
+def stopped(who: str = "the robot") -> Reason:
+    """That a robot was stopped, and what releases it.
+
+    Args:
+        who: its name.
+    """
+    return Reason(STOPPED, f"{who} is stopped until it is released (robot release)")
+
+
 @dataclass(frozen=True)
 class LinkHealth:
     """How the connection to a robot is doing.

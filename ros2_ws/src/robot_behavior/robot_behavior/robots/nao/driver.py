@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ec_rfernet.registry import in_one_line
 from fer_common.reason import Reason
 from robot_behavior.body.robot_model import JointLimits, RobotModel
-from robot_behavior.robots.backend import STOPPED, JointDriver, JointReport, LinkHealth
+from robot_behavior.robots.backend import JointDriver, JointReport, LinkHealth, stopped
 from robot_behavior.robots.nao import Naoqi, NaoqiError, NaoqiSettings, library, result
 
 if TYPE_CHECKING:
@@ -578,7 +578,7 @@ class NaoqiDriver(JointDriver):
         """See `RobotDriver`."""
         link = self._link
         if self._stopped:
-            return Reason(STOPPED, "the robot is stopped until it is released (robot release)")
+            return stopped()
         if link.problem is not None:
             return link.problem
         if link.positions is None:

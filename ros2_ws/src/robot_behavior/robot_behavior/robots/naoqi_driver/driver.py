@@ -18,12 +18,12 @@ from fer_common.qos import EVENTS
 from fer_common.reason import Reason
 from robot_behavior.body.robot_model import JointLimits, RobotModel
 from robot_behavior.robots.backend import (
-    STOPPED,
     JointDriver,
     JointReport,
     LinkHealth,
     message_type,
     read_joints,
+    stopped,
 )
 from robot_behavior.robots.naoqi_driver import NaoqiDriverSettings
 from robot_behavior.yaml_file import Section
@@ -128,7 +128,7 @@ class NaoDriver(JointDriver):
     def problem(self) -> Reason | None:
         """See `RobotDriver`."""
         if self._stopped:
-            return Reason(STOPPED, "NAO is stopped until it is released (robot release)")
+            return stopped("NAO")
         missing = [j.name for name, j in self._joints.items() if name not in self._positions]
         if missing:
             names = ", ".join(missing[:3])

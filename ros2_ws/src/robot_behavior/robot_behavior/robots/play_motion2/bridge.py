@@ -20,7 +20,7 @@ from fer_common.parameters import declare
 from fer_common.reason import Reason
 from fer_common.runner import ClosingNode
 from fer_common.settings import setting
-from robot_behavior.robots.backend import STOPPED, message_type
+from robot_behavior.robots.backend import message_type, stopped
 from robot_behavior.robots.sign_of_life import Presence, StopKeeper
 
 RATE_HZ = 20.0
@@ -117,7 +117,7 @@ class PlayMotion2Bridge(ClosingNode):
         if self._stopping:
             return Reason(STOPPING, "the bridge to play_motion2 stops")
         if self._held:
-            return Reason(STOPPED, "the robot is stopped until it is released (robot release)")
+            return stopped()
         if not self._goal.available:
             return Reason(NO_SERVER, f"nobody serves {self._params.action}")
         return None

@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from ec_rfernet.registry import in_one_line
 from fer_common.reason import Reason
 from robot_behavior.body.robot_model import JointLimits, RobotModel
-from robot_behavior.robots.backend import STOPPED, JointDriver, JointReport, LinkHealth
+from robot_behavior.robots.backend import STOPPED, JointDriver, JointReport, LinkHealth, stopped
 from robot_behavior.robots.reachy_mini import ReachyMiniSettings
 
 if TYPE_CHECKING:
@@ -337,7 +337,7 @@ class ReachyMiniDriver(JointDriver):
         """See `RobotDriver`."""
         link = self._link
         if self._stopped:
-            return Reason(STOPPED, "Reachy Mini is stopped until it is released (robot release)")
+            return stopped("Reachy Mini")
         if link.problem is not None:
             return link.problem
         silence = self._clock() - link.heard

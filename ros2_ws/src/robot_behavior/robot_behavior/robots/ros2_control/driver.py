@@ -13,7 +13,7 @@ from fer_common.reason import Reason
 from robot_behavior.body.robot_model import RobotModel
 from robot_behavior.motion.simulation import MOMENT_S, TrajectoryError
 from robot_behavior.motion.trajectory import BRAKE_S, JointStates
-from robot_behavior.robots.backend import STOPPED, LinkHealth, TrajectoryDriver, message_type
+from robot_behavior.robots.backend import LinkHealth, TrajectoryDriver, message_type, stopped
 from robot_behavior.robots.ros2_control import ControllerSettings
 
 
@@ -46,7 +46,7 @@ class ControllerDriver(TrajectoryDriver):
     def problem(self) -> Reason | None:
         """See `RobotDriver`."""
         if self._stopped:
-            return Reason(STOPPED, "the robot is stopped until it is released (robot release)")
+            return stopped()
         if not self._goal.available:
             return Reason("no_server", f"nobody serves {self._name}")
         return None

@@ -15,7 +15,7 @@ from fer_common.reason import Reason
 from robot_behavior.body.robot_model import JointLimits, RobotModel
 from robot_behavior.motion.library import load_motions
 from robot_behavior.prosody import Prosody
-from robot_behavior.robots.backend import STOPPED, JointDriver, JointReport, LinkHealth
+from robot_behavior.robots.backend import STOPPED, JointDriver, JointReport, LinkHealth, stopped
 from robot_behavior.robots.unitree_g1 import ROBOT, G1Settings
 from robot_behavior.robots.unitree_g1.link import JOINTS, Call, G1Link, G1State, LinkError
 from robot_behavior.speech.voice import (
@@ -163,7 +163,7 @@ class G1Driver(JointDriver):
     def problem(self) -> Reason | None:
         """See `RobotDriver`."""
         if self._stopped:
-            return Reason(STOPPED, "Unitree G1 is stopped until it is released (robot release)")
+            return stopped("Unitree G1")
         return self._absence() or self._use() or self._trouble or self._ramp()
 
     def _absence(self) -> Reason | None:
